@@ -1,0 +1,70 @@
+package worklist
+
+import (
+	"math"
+	"time"
+)
+
+// reservation decides how far next is reserved ahead. Each reservation costs a write before the claim that needs it is
+// answered, and what was reserved but not handed out is in doubt after a crash: so it aims at one write a second, growing
+// when used up sooner and shrinking when it lasted.
+type reservation struct {
+	ahead int64
+	at    time.Time
+}
+
+func (r *reservation) step(now time.Time, need int64) int64 {
+	switch used := now.Sub(r.at); {
+	case r.at.IsZero() || used > 4*time.Second:
+		r.ahead /= 4
+	case used < time.Second && r.ahead < MaxSize/4:
+		r.ahead *= 4
+	}
+	r.ahead = max(r.ahead, need)
+	r.at = now
+	return r.ahead
+}
+
+// bucket limits items per second: it fills at that rate up to a second's worth, and a block may be taken while there is
+// anything in it, leaving it in debt. So the average holds whatever the block size.
+type bucket struct {
+	level float64
+	at    time.Time
+}
+
+// opens is when the next block may be taken, now or later.
+func (b *bucket) opens(now time.Time, rate float64) time.Time {
+	if b.at.IsZero() {
+		b.level = rate
+	} else {
+		b.level = min(rate, b.level+now.Sub(b.at).Seconds()*rate)
+	}
+	b.at = now
+	if b.level > 0 {
+		return now
+	}
+	wait := min((1e-3-b.level)/rate, math.MaxInt64/2/float64(time.Second))
+	return now.Add(time.Duration(wait * float64(time.Second)))
+}
+
+func (b *bucket) take(n int64) { b.level -= float64(n) }
+
+// meter measures items per second as a moving average that forgets with a time constant of tau.
+type meter struct {
+	rate float64
+	at   time.Time
+}
+
+const tau = 15 * time.Second
+
+func (m *meter) add(now time.Time, n int64) {
+	m.rate = m.read(now) + float64(n)/tau.Seconds()
+	m.at = now
+}
+
+func (m *meter) read(now time.Time) float64 {
+	if m.at.IsZero() {
+		return 0
+	}
+	return m.rate * math.Exp(-now.Sub(m.at).Seconds()/tau.Seconds())
+}

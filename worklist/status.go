@@ -1,0 +1,170 @@
+package worklist
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Status is a summary of a ledger. Done, Failed, Leased, Waiting and Fresh add up to Size.
+type Status struct {
+	Phase   Phase
+	Reason  string
+	Size    int64
+	Done    int64
+	Failed  int64
+	Leased  int64
+	Waiting int64 // to go out again: ready, resting or in doubt
+	Fresh   int64 // never out
+	Blocks  int   // out
+	Workers int   // that hold blocks
+	Speed   float64
+	Started time.Time // first claim since the takeover; zero: none
+}
+
+// Status summarises the ledger as it is now.
+func (l *Ledger) Status(now time.Time) Status {
+	s := Status{Size: l.rec.Size, Done: l.rec.Done.Sum(), Failed: l.rec.Failed.Sum(),
+		Waiting: l.ready.Sum() + l.resting.Sum() + l.doubt.Sum(), Fresh: l.rec.Size - l.cursor,
+		Blocks: len(l.leases), Speed: l.speed.read(now), Started: l.started}
+	s.Leased = s.Size - s.Done - s.Failed - s.Waiting - s.Fresh
+	for _, w := range l.workers {
+		if w.held > 0 {
+			s.Workers++
+		}
+	}
+	switch {
+	case l.rec.End.over():
+		s.Phase, s.Reason = l.rec.End.Phase, l.rec.End.Reason
+	case l.policy.Paused:
+		s.Phase, s.Reason = Paused, "paused"
+	case l.policy.WaitingFor != "":
+		s.Phase, s.Reason = Waiting, l.policy.WaitingFor
+	default:
+		s.Phase = Active
+	}
+	return s
+}
+
+// Block is a range that is out, or waits to go out again.
+type Block struct {
+	Range    Range
+	State    BlockState
+	Done     int64 // items of it that are done while the rest is out
+	Attempt  int
+	Worker   string    // "" if unknown
+	Deadline time.Time // when the lease runs out, or the range may go out again
+	Reason   string    // why the last attempt failed
+}
+
+// BlockState says where a block is.
+type BlockState string
+
+const (
+	Running BlockState = "Running" // leased
+	Resting BlockState = "Resting" // after a failure
+	Ready   BlockState = "Ready"   // to go out again
+	InDoubt BlockState = "InDoubt" // out when the record was taken over
+)
+
+// Blocks are all blocks that are not fresh, done or failed, by index.
+func (l *Ledger) Blocks() []Block {
+	var out []Block
+	for _, x := range l.leases {
+		out = append(out, Block{Range: x.r, State: Running, Done: x.r.Size() - total(x.left), Attempt: x.attempt,
+			Worker: x.worker.name, Deadline: x.deadline, Reason: l.tryAt(x.r.Start).Reason})
+	}
+	for r, rest := range l.resting.All() {
+		try := l.tryAt(r.Start)
+		out = append(out, Block{Range: r, State: Resting, Attempt: try.Attempts, Deadline: time.Unix(0, rest.until), Reason: try.Reason})
+	}
+	for r := range l.ready.All() {
+		try := l.tryAt(r.Start)
+		out = append(out, Block{Range: r, State: Ready, Attempt: try.Attempts, Reason: try.Reason})
+	}
+	for r := range l.doubt.All() {
+		out = append(out, Block{Range: r, State: InDoubt, Attempt: l.tryAt(r.Start).Attempts + 1, Deadline: l.doubtUntil})
+	}
+	slices.SortFunc(out, func(a, b Block) int {
+		if a.Range.Start != b.Range.Start {
+			return int(min(1, max(-1, a.Range.Start-b.Range.Start)))
+		}
+		return strings.Compare(a.Worker, b.Worker)
+	})
+	return out
+}
+
+// Place tells where index i is, in words, with the worker that holds it if one does.
+func (l *Ledger) Place(i int64) (place, worker string) {
+	at := Range{i, i + 1}
+	if l.rec.Done.Covers(at) {
+		return "done", ""
+	}
+	if f, ok := l.rec.Failed.Get(i); ok {
+		return fmt.Sprintf("failed after %d attempts: %s", f.Attempts, f.Reason), ""
+	}
+	if i >= l.cursor {
+		return "not handed out yet", ""
+	}
+	if rest, ok := l.resting.Get(i); ok {
+		return fmt.Sprintf("failed (%s), goes out again at %s", l.tryAt(i).Reason, time.Unix(0, rest.until).UTC().Format(time.RFC3339)), ""
+	}
+	if _, ok := l.ready.Get(i); ok {
+		return "waiting to be handed out again", ""
+	}
+	if l.doubt.Covers(at) {
+		return "in doubt: out when the list was taken over", ""
+	}
+	for _, x := range l.leases {
+		if len(overlap(x.left, at)) > 0 {
+			return "being worked on", x.worker.name
+		}
+	}
+	return "unknown", ""
+}
+
+// Explain says, in sentences, what the list is doing and what it is waiting for.
+func (l *Ledger) Explain(now time.Time) []string {
+	s := l.Status(now)
+	if l.rec.End.over() {
+		return []string{fmt.Sprintf("The list is over (%s): %s.", s.Phase, s.Reason)}
+	}
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	switch g := l.hold(); g.None {
+	case NonePaused:
+		say("The list is paused: nothing is handed out until it is resumed.")
+	case NoneAfter:
+		say("Nothing is handed out: %s.", g.Message)
+	}
+	if s.Blocks > 0 {
+		say("%d workers hold %d blocks with %d items.", s.Workers, s.Blocks, s.Leased)
+		if x := l.expiry.head; x != nil {
+			say("The next lease to run out is that of worker %s on %v, in %s.", x.worker.name, x.r, until(now, x.deadline))
+		}
+	}
+	if n := l.resting.Sum(); n > 0 {
+		say("%d items rest after a failure, the next for %s.", n, until(now, l.wakes.next()))
+	}
+	if n := l.doubt.Sum(); n > 0 {
+		say("%d items were out when the list was taken over; what their holders do not turn in goes out again in %s.", n, until(now, l.doubtUntil))
+	}
+	if p := l.policy; p.MaxBlocks > 0 && s.Blocks >= p.MaxBlocks {
+		say("As many blocks are out as may be (%d).", p.MaxBlocks)
+	}
+	if rate := l.policy.ItemsPerSecond; rate > 0 {
+		say("It is limited to %g items per second.", rate)
+	}
+	if free := l.ready.Sum() + s.Fresh; free > 0 && s.Blocks == 0 && l.hold().None == "" {
+		say("%d items are free to be taken, but no worker asks for them: start one with `teamtask work`.", free)
+	} else if free > 0 {
+		say("%d items are free to be taken.", free)
+	} else if s.Blocks > 0 {
+		say("Everything else is done: the list waits for these blocks.")
+	}
+	return out
+}
+
+// until is the time left, for people.
+func until(now, t time.Time) time.Duration { return max(0, t.Sub(now)).Round(time.Second) }
