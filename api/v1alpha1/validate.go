@@ -1,0 +1,142 @@
+package v1alpha1
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// FieldError is what is wrong with a manifest: the field, and what to do about it.
+type FieldError struct {
+	Field  string
+	Detail string
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Detail }
+
+func invalid(field, format string, args ...any) error {
+	return &FieldError{field, fmt.Sprintf(format, args...)}
+}
+
+// Bounds of a manifest's values.
+const (
+	maxSize      = 1<<53 - 1
+	maxOutput    = 64 << 10
+	minRowsLimit = 64 << 10
+)
+
+// Complete fills in what follows from the rest (the size from the source) and checks the whole. The error is a
+// *FieldError.
+func (w *Worklist) Complete() error {
+	if w.APIVersion != APIVersion {
+		return invalid("apiVersion", "is %q; must be %q", w.APIVersion, APIVersion)
+	}
+	if w.Kind != WorklistKind {
+		return invalid("kind", "is %q; must be %q", w.Kind, WorklistKind)
+	}
+	if problems := validation.IsDNS1123Subdomain(w.Name); len(problems) > 0 {
+		return invalid("metadata.name", "%q: %s", w.Name, strings.Join(problems, "; "))
+	}
+	s := &w.Spec
+	if s.Source != nil {
+		if err := s.Source.Validate(); err != nil {
+			return invalid("spec.source", "%s", strings.TrimPrefix(err.Error(), "source."))
+		}
+		n, err := s.Source.Len()
+		if err != nil {
+			return invalid("spec.source", "%s", err)
+		}
+		if s.Size != 0 && s.Size != n {
+			return invalid("spec.size", "is %d, but the source has %d items; leave it out", s.Size, n)
+		}
+		s.Size = n
+	}
+	switch {
+	case s.Size < 1:
+		return invalid("spec.size", "is %d; a worklist has at least 1 item: give a size or a source", s.Size)
+	case s.Size > maxSize:
+		return invalid("spec.size", "is %d; a worklist has at most %d items (2^53-1)", s.Size, int64(maxSize))
+	}
+	return s.validate()
+}
+
+func (s *WorklistSpec) validate() error {
+	for _, f := range []struct {
+		field string
+		value int64
+	}{
+		{"spec.blocks.size", s.Blocks.Size}, {"spec.blocks.minSize", s.Blocks.MinSize}, {"spec.blocks.maxSize", s.Blocks.MaxSize},
+		{"spec.attempts", int64(s.Attempts)}, {"spec.weight", int64(s.Weight)},
+		{"spec.limits.blocksPerWorker", int64(s.Limits.BlocksPerWorker)}, {"spec.limits.blocks", int64(s.Limits.Blocks)},
+	} {
+		if f.value < 0 || f.value > maxSize {
+			return invalid(f.field, "is %d; must be 0 to %d", f.value, int64(maxSize))
+		}
+	}
+	for _, f := range []struct {
+		field string
+		value *metav1.Duration
+	}{
+		{"spec.lease", s.Lease}, {"spec.deadline", s.Deadline}, {"spec.blocks.targetDuration", s.Blocks.TargetDuration},
+		{"spec.backoff.initial", s.Backoff.Initial}, {"spec.backoff.max", s.Backoff.Max},
+	} {
+		if f.value != nil && f.value.Duration <= 0 {
+			return invalid(f.field, "is %s; must be above 0", f.value.Duration)
+		}
+	}
+	if s.Blocks.Size > 0 && (s.Blocks.TargetDuration != nil || s.Blocks.MinSize > 0 || s.Blocks.MaxSize > 0) {
+		return invalid("spec.blocks.size", "fixes the size; leave it out to aim at a duration within minSize and maxSize")
+	}
+	if s.Blocks.MaxSize > 0 && s.Blocks.MinSize > s.Blocks.MaxSize {
+		return invalid("spec.blocks.minSize", "is %d, above maxSize %d", s.Blocks.MinSize, s.Blocks.MaxSize)
+	}
+	if r := s.Limits.ItemsPerSecond; r < 0 || r != r || r > maxSize {
+		return invalid("spec.limits.itemsPerSecond", "is %g; must be 0 (no bound) or above", r)
+	}
+	if err := validateTolerance(s.ToleratedFailures); err != nil {
+		return err
+	}
+	for i, name := range s.After {
+		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+			return invalid(fmt.Sprintf("spec.after[%d]", i), "%q: %s", name, strings.Join(problems, "; "))
+		}
+	}
+	return s.Results.validate()
+}
+
+func validateTolerance(v *intstr.IntOrString) error {
+	if v == nil {
+		return nil
+	}
+	if v.Type == intstr.Int {
+		if v.IntVal < 0 {
+			return invalid("spec.toleratedFailures", "is %d; must be 0 or above", v.IntVal)
+		}
+		return nil
+	}
+	number, ok := strings.CutSuffix(v.StrVal, "%")
+	share, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil || share < 0 || share > 100 {
+		return invalid("spec.toleratedFailures", "is %q; must be a count (10) or a share of the items (\"5%%\")", v.StrVal)
+	}
+	return nil
+}
+
+func (p *ResultsPolicy) validate() error {
+	switch p.Keep {
+	case "", KeepFailures, KeepBlocks, KeepItems:
+	default:
+		return invalid("spec.results.keep", "is %q; must be Failures, Blocks or Items", p.Keep)
+	}
+	if q := p.Output; q != nil && (q.Value() < 0 || q.Value() > maxOutput) {
+		return invalid("spec.results.output", "is %s; must be 0 to 64Ki", q)
+	}
+	if q := p.Limit; q != nil && q.Value() < minRowsLimit {
+		return invalid("spec.results.limit", "is %s; must be at least 64Ki", q)
+	}
+	return nil
+}

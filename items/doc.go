@@ -1,0 +1,13 @@
+// Package items says what item i of a worklist is, without ever making the list: a [Source] computes the text of an item
+// from its index, and where that is defined the index from the text.
+//
+//	src, err := items.Spec{Range: "1..100..2"}.Build(nil)
+//	src.Len()                  // 50
+//	items.At(src, 3)           // "7"
+//	items.Index(src, "7")      // 3
+//
+// A [Spec] is the declarative form, as it stands in a manifest under source. Sources nest: products, zips, concatenations
+// and slices of other sources are sources.
+//
+// The package is pure: files are read through an io.ReaderAt that the caller hands in.
+package items

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/items"
+)
+
+type resultsQuery struct {
+	named
+	Failed bool `query:"failed" doc:"Only rows of failures."`
+	Found  bool `query:"found" doc:"Only rows with found values."`
+}
+
+type placeQuery struct {
+	named
+	Index int64  `query:"index" default:"-1" doc:"Index of the item, or give the item itself."`
+	Item  string `query:"item" doc:"The item itself, where the list's source can find its index."`
+}
+
+func (s *Server) registerResults(api huma.API) {
+	tags := []string{"Results"}
+	huma.Register(api, huma.Operation{OperationID: "get-results", Method: http.MethodGet, Path: "/v1/worklists/{name}/results", Tags: tags,
+		Summary: "Stream the rows of results as JSON lines", Description: "First failures and found values, then what was done; each in the order in which it was counted.",
+		Responses: map[string]*huma.Response{"200": {Description: "One Result a line.", Content: map[string]*huma.MediaType{
+			"application/jsonl": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, resultType)}}}}},
+		s.streamResults)
+	huma.Register(api, huma.Operation{OperationID: "locate-item", Method: http.MethodGet, Path: "/v1/worklists/{name}/place", Tags: tags,
+		Summary: "Where is item X, and who did it?"}, s.locate)
+}
+
+func (s *Server) streamResults(ctx context.Context, in *resultsQuery) (*huma.StreamResponse, error) {
+	l, err := s.store.Get(ctx, in.Name)
+	if err != nil {
+		return nil, problem(err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		hc.SetHeader("Content-Type", "application/jsonl")
+		w := hc.BodyWriter()
+		for _, kept := range []bool{true, false} {
+			if !kept && (in.Failed || in.Found) {
+				continue
+			}
+			for rows, err := range s.store.Results(hc.Context(), l, kept) {
+				if err != nil {
+					s.log.Warn("results could not be read to their end", "worklist", in.Name, "error", err)
+					panic(http.ErrAbortHandler) // so that the reader sees that the stream is cut
+				}
+				if in.Failed || in.Found {
+					rows = filterRows(rows, in.Failed, in.Found)
+				}
+				if _, err := w.Write(rows); err != nil {
+					return // the reader has gone
+				}
+			}
+		}
+	}}, nil
+}
+
+// filterRows keeps the lines that are of a failure or of a found value, as asked.
+func filterRows(rows []byte, failed, found bool) (out []byte) {
+	for line := range bytes.Lines(rows) {
+		var r v1alpha1.Result
+		if json.Unmarshal(line, &r) == nil && (failed && !r.OK || found && r.Found != "") {
+			out = append(out, line...)
+		}
+	}
+	return out
+}
+
+// locate answers where an item is from the ledger, and who did it from the rows that are kept.
+func (s *Server) locate(ctx context.Context, in *placeQuery) (*struct{ Body v1alpha1.Place }, error) {
+	l, wl, err := s.load(ctx, in.Name)
+	if err != nil {
+		return nil, problem(err)
+	}
+	p := v1alpha1.Place{Index: in.Index, Item: in.Item}
+	if p.Index < 0 {
+		if wl.Spec.Source == nil {
+			return nil, huma.Error422UnprocessableEntity("index: is missing; this list has no source by which to find an item")
+		}
+		src, err := wl.Spec.Source.Build(nil)
+		if err != nil {
+			return nil, huma.Error422UnprocessableEntity("item: the server cannot find it: " + err.Error() + "; give its index")
+		}
+		i, ok, err := items.Index(src, in.Item)
+		if err != nil {
+			return nil, huma.Error422UnprocessableEntity("item: " + err.Error() + "; give its index")
+		}
+		if !ok {
+			return nil, huma.Error404NotFound("there is no item " + in.Item + " in the list")
+		}
+		p.Index = i
+	}
+	if p.Index >= wl.Spec.Size {
+		return nil, huma.Error404NotFound("index: is beyond the list's last")
+	}
+	k, err := s.mine(ctx, in.Name)
+	if err == nil {
+		err = k.read(func(time.Time) { p.Place, p.Worker = k.ledger.Place(p.Index) })
+	}
+	if err != nil {
+		return nil, problem(err)
+	}
+	for _, kept := range []bool{true, false} {
+		for rows, err := range s.store.Results(ctx, l, kept) {
+			if err != nil {
+				return nil, problem(err)
+			}
+			for line := range bytes.Lines(rows) {
+				var r v1alpha1.Result
+				if json.Unmarshal(line, &r) == nil && r.Index <= p.Index && p.Index < r.Index+max(1, r.Size) && p.Worker == "" {
+					p.Worker = r.Worker
+				}
+			}
+		}
+	}
+	return &struct{ Body v1alpha1.Place }{p}, nil
+}

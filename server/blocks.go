@@ -1,0 +1,234 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/worklist"
+)
+
+// maxWait bounds how long a claim may wait for a block: shorter than the idle time-outs of common proxies.
+const maxWait = 60 * time.Second
+
+// claim hands out blocks, waiting for one where there is none and the request says so.
+func (k *keeper) claim(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alpha1.ClaimResponse, error) {
+	if err := k.bound(req.Command); err != nil {
+		return nil, err
+	}
+	c := worklist.Claim{Worker: req.Worker, Request: req.Request, Blocks: max(1, req.Blocks), MaxSize: req.MaxSize}
+	if err := k.lock(); err != nil {
+		return nil, err
+	}
+	g := k.ledger.Claim(time.Now(), c)
+	a := answered{grant: g, batch: k.batch}
+	var w *waiter
+	if len(g.Leases) == 0 && g.None != worklist.NoneOver && req.Wait != nil && req.Wait.Duration > 0 {
+		w = k.waiting.add(c)
+	}
+	news := k.ledger.News()
+	k.mu.Unlock()
+	if news || w != nil {
+		k.touch()
+	}
+	if w != nil {
+		a = k.wait(ctx, w, min(req.Wait.Duration, maxWait), a)
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	if a.grant.Durable {
+		if err := a.batch.durable(ctx); err != nil {
+			return nil, err
+		}
+	}
+	resp := &v1alpha1.ClaimResponse{Leases: k.sealed(a.grant.Leases), None: v1alpha1.NoneReason(a.grant.None), Message: a.grant.Message}
+	if !a.grant.Retry.IsZero() {
+		resp.RetryAfterSeconds = max(0.001, time.Until(a.grant.Retry).Seconds())
+	}
+	return resp, nil
+}
+
+// wait waits for a waiting claim's answer. When the time is up it is the one there was before.
+func (k *keeper) wait(ctx context.Context, w *waiter, d time.Duration, before answered) answered {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case a := <-w.answer:
+		return a
+	case <-timer.C:
+	case <-ctx.Done():
+		before.err = ctx.Err()
+	}
+	k.mu.Lock()
+	k.waiting.remove(w)
+	k.mu.Unlock()
+	select { // it may have been served at the last moment
+	case a := <-w.answer:
+		if before.err == nil {
+			return a
+		}
+		k.unclaim(a.grant.Leases)
+	default:
+	}
+	return before
+}
+
+// unclaim gives back blocks for a worker that does not wait for the answer any more.
+func (k *keeper) unclaim(leases []worklist.Lease) {
+	k.change(context.Background(), func(now time.Time, _ *batch) bool {
+		for _, x := range leases {
+			k.ledger.Report(now, x.Token(), worklist.Report{Release: true})
+		}
+		return false
+	})
+}
+
+// exchange turns in reports, renews leases and takes blocks, in one change of the ledger and one commit.
+func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*v1alpha1.ExchangeResponse, error) {
+	if err := k.bound(req.Command); err != nil {
+		return nil, err
+	}
+	complete, reports, renew := k.open(req)
+	resp := &v1alpha1.ExchangeResponse{ClaimResponse: v1alpha1.ClaimResponse{Leases: []v1alpha1.Lease{}}}
+	note := func(i int, rc worklist.Receipt) {
+		resp.Items += rc.Items()
+		if rc.Verdict == worklist.Accepted {
+			resp.Accepted++
+			return
+		}
+		resp.Receipts = append(resp.Receipts, v1alpha1.IndexedReceipt{I: i, Receipt: receipt(rc)})
+	}
+	var grant worklist.Grant
+	var renewed []worklist.Renewal
+	err := k.change(ctx, func(now time.Time, b *batch) bool {
+		durable := len(complete)+len(reports) > 0
+		for i, t := range complete {
+			rc := worklist.Receipt{Verdict: worklist.Invalid, Message: t.problem()}
+			if t.err == nil {
+				rc = k.ledger.Report(now, t.Token, worklist.Report{})
+				b.rows.blocks(now, k.spec.Results.Keep, t.Token, rc)
+			}
+			note(i, rc)
+		}
+		for i, t := range reports {
+			rc := worklist.Receipt{Verdict: worklist.Invalid, Message: t.problem()}
+			if t.err == nil {
+				rc = k.ledger.Report(now, t.Token, coreReport(&req.Reports[i]))
+				b.rows.report(now, k.spec.Results, t.Token, &req.Reports[i], rc)
+			}
+			note(len(complete)+i, rc)
+		}
+		for _, t := range renew {
+			r := worklist.Renewal{Verdict: worklist.Invalid, Message: t.problem()}
+			if t.err == nil {
+				r = k.ledger.Renew(now, t.Token)
+			}
+			durable = durable || r.Durable
+			renewed = append(renewed, r)
+		}
+		if req.Blocks > 0 {
+			grant = k.ledger.Claim(now, worklist.Claim{Worker: req.Worker, Request: req.Request, Blocks: req.Blocks, MaxSize: req.MaxSize})
+		}
+		return durable || grant.Durable
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range renewed {
+		resp.Renewed = append(resp.Renewed, k.renewal(r))
+	}
+	switch {
+	case len(grant.Leases) > 0:
+		resp.Leases = k.sealed(grant.Leases)
+	case req.Blocks > 0 && req.Wait != nil && grant.None != worklist.NoneOver:
+		c, err := k.claim(ctx, &req.ClaimRequest)
+		if err != nil {
+			return nil, err
+		}
+		resp.ClaimResponse = *c
+	default:
+		resp.None, resp.Message = v1alpha1.NoneReason(grant.None), grant.Message
+		if !grant.Retry.IsZero() {
+			resp.RetryAfterSeconds = max(0.001, time.Until(grant.Retry).Seconds())
+		}
+	}
+	return resp, nil
+}
+
+// opened is a token that was checked.
+type opened struct {
+	worklist.Token
+	err error
+}
+
+func (o opened) problem() string {
+	if o.err == nil {
+		return ""
+	}
+	return o.err.Error()
+}
+
+// open checks all tokens of an exchange, outside the lock.
+func (k *keeper) open(req *v1alpha1.ExchangeRequest) (complete, reports, renew []opened) {
+	s := k.sealers.Get().(*worklist.Sealer)
+	defer k.sealers.Put(s)
+	check := func(text string) opened {
+		t, err := s.Open(text, req.Worker)
+		return opened{t, err}
+	}
+	complete = make([]opened, len(req.Complete))
+	for i, text := range req.Complete {
+		complete[i] = check(text)
+	}
+	for i := range req.Reports {
+		reports = append(reports, check(req.Reports[i].Token))
+	}
+	for _, text := range req.Renew {
+		renew = append(renew, check(text))
+	}
+	return complete, reports, renew
+}
+
+func (k *keeper) renewal(r worklist.Renewal) v1alpha1.RenewedLease {
+	out := v1alpha1.RenewedLease{Status: v1alpha1.ReportStatus(r.Verdict), Message: r.Message}
+	if r.Verdict == worklist.Accepted {
+		out.Lease = k.sealed([]worklist.Lease{r.Lease})[0]
+	}
+	return out
+}
+
+// bound refuses a worker whose command is not the one the list is bound to.
+func (k *keeper) bound(command []string) error {
+	if len(k.spec.Command) > 0 && len(command) > 0 && !slices.Equal(k.spec.Command, command) {
+		return &otherCommand{list: k.name, bound: k.spec.Command, given: command}
+	}
+	return nil
+}
+
+func receipt(rc worklist.Receipt) v1alpha1.Receipt {
+	return v1alpha1.Receipt{Status: v1alpha1.ReportStatus(rc.Verdict), Message: rc.Message, Items: rc.Items()}
+}
+
+func coreReport(r *v1alpha1.Report) worklist.Report {
+	out := worklist.Report{Release: r.Release, Elapsed: time.Duration(r.ElapsedSeconds * float64(time.Second))}
+	for _, d := range r.Done {
+		out.Done = append(out.Done, coreRange(d))
+	}
+	for _, f := range r.Failed {
+		out.Failed = append(out.Failed, worklist.FailedRange{Range: coreRange(f.Range), Reason: f.Reason, Final: f.Final})
+	}
+	for _, f := range r.Found {
+		out.Found = append(out.Found, worklist.Found{Index: f.Index, Value: f.Value})
+	}
+	return out
+}
+
+func coreRange(r v1alpha1.Range) worklist.Range {
+	return worklist.Range{Start: r.Index, End: r.Index + r.Size}
+}
+
+func apiRange(r worklist.Range) v1alpha1.Range {
+	return v1alpha1.Range{Index: r.Start, Size: r.Size()}
+}

@@ -1,0 +1,20 @@
+// Package server is the List server: it gives the ledger of package worklist a durable state and a clock, and puts the
+// REST API in front of it.
+//
+// # The engine
+//
+// Each worklist that this server owns has a keeper: the ledger under a lock, and one goroutine that commits. A call changes
+// the ledger in memory, then waits for the commit that holds its news. While one commit is under way the next one
+// gathers, so many completions share one write to the store, and the busier the server the more of them do. When a commit
+// fails the keeper gives up its ledger; the next call takes the record over from the store, exactly as after a crash.
+//
+// # Several servers
+//
+// On a shared etcd each list has one owner, and every server answers for every list: it passes calls on to the owner, or
+// becomes the owner where there is none. See owners.go.
+//
+// # The door
+//
+// The REST API under /v1 is made with huma, which serves the OpenAPI document at /openapi.json; errors are problem details
+// (RFC 9457). A door holds no rule: what it refuses, the ledger refused.
+package server

@@ -1,0 +1,250 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/store"
+	"teamtask.dev/worklist"
+)
+
+// errGone means that a keeper has given up its list: because a commit failed, another server owns it, it was deleted, or
+// the server stops. The call may be repeated; it finds the next keeper.
+var errGone = errors.New("the list is being taken over; repeat the call")
+
+// keeper has a list that this server owns.
+//
+// Invariant: an answer that depends on news of the ledger is given only after the commit that holds the news. The batch in
+// which a call waits is the one whose flush comes after the call's change.
+type keeper struct {
+	name, uid string
+	created   time.Time
+	tenure    *store.Tenure
+	log       *slog.Logger
+	secret    []byte
+	sealers   sync.Pool // of *worklist.Sealer: tokens are signed outside the lock
+
+	mu      sync.Mutex
+	ledger  *worklist.Ledger
+	spec    v1alpha1.WorklistSpec
+	policy  worklist.Policy // what the ledger goes by: the spec, and what else holds the list back
+	batch   *batch          // gathers until the next commit
+	waiting waiters         // claims that wait for a block
+	watch   broadcast
+	gone    bool
+
+	dirty chan struct{} // capacity 1: there is something to commit, or the timer has to be set anew
+	stop  context.CancelFunc
+	ended chan struct{} // closed when the goroutine has ended
+}
+
+// batch is what the next commit makes durable, beside the ledger's news.
+type batch struct {
+	rows rowBuffer
+	done chan struct{} // closed after the commit
+	err  error         // set before done is closed
+}
+
+func newBatch() *batch { return &batch{done: make(chan struct{})} }
+
+// takeOver loads a list's record and starts its keeper.
+func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secret []byte, holders bool, log *slog.Logger) (*keeper, error) {
+	rec, err := t.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Size == 0 {
+		rec.Size = wl.Spec.Size
+	}
+	k := &keeper{name: wl.Name, uid: string(wl.UID), created: wl.CreationTimestamp.Time, tenure: t, secret: secret,
+		log: log.With("worklist", wl.Name), ledger: worklist.Restore(rec, policyOf(wl), time.Now(), holders), spec: wl.Spec, policy: policyOf(wl),
+		batch: newBatch(), dirty: make(chan struct{}, 1), ended: make(chan struct{})}
+	k.sealers.New = func() any { return worklist.NewSealer(secret, k.uid) }
+
+	// The takeover itself has to be durable first: it raises the epoch.
+	record, err := json.Marshal(k.ledger.Record())
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", wl.Name, err)
+	}
+	k.ledger.Flush()
+	if err := t.Fold(ctx, record, nil); err != nil {
+		return nil, err
+	}
+	k.ledger.Confirm()
+	k.log.Debug("list taken over", "epoch", k.ledger.Record().Epoch)
+
+	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
+	k.stop = stop
+	go k.run(loop)
+	return k, nil
+}
+
+// close commits what there is, ends the goroutine and gives the list back.
+func (k *keeper) close(ctx context.Context) error {
+	k.mu.Lock()
+	if !k.gone {
+		k.ledger.Close()
+	}
+	k.mu.Unlock()
+	k.stop()
+	<-k.ended
+	return k.tenure.Release(ctx)
+}
+
+// run commits and lets time pass until ctx ends or a commit fails.
+func (k *keeper) run(ctx context.Context) {
+	defer close(k.ended)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			// Last commit: what was answered is durable, what was not may be lost.
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			err := k.commit(last)
+			cancel()
+			if err == nil {
+				err = errGone
+			}
+			k.giveUp(err)
+			return
+		case <-k.dirty:
+		case <-timer.C:
+		}
+		now := time.Now()
+		k.mu.Lock()
+		k.ledger.Tick(now)
+		wake := k.serveWaiting(now)
+		k.mu.Unlock()
+		if err := k.commit(ctx); err != nil && ctx.Err() == nil {
+			if !errors.Is(err, store.ErrLost) {
+				k.log.Error("a commit failed; the list is taken over anew", "error", err)
+			}
+			k.giveUp(fmt.Errorf("%w (%w)", errGone, err))
+			return
+		}
+		if wake.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(wake))
+		}
+	}
+}
+
+// commit makes durable what has gathered, and answers those who wait for it.
+func (k *keeper) commit(ctx context.Context) error {
+	k.mu.Lock()
+	b := k.batch
+	k.batch = newBatch()
+	news := k.ledger.News()
+	rows := b.rows.take()
+	var record []byte
+	var err error
+	if news && (k.tenure.FoldDue() || k.ledger.Outcome().Phase != "") {
+		record, err = json.Marshal(k.ledger.Record())
+	}
+	delta := k.ledger.Flush()
+	k.mu.Unlock()
+
+	switch {
+	case err != nil:
+	case record != nil:
+		err = k.tenure.Fold(ctx, record, rows)
+	case news || len(rows) > 0:
+		err = k.tenure.Commit(ctx, &delta, rows)
+	}
+	if err == nil {
+		k.mu.Lock()
+		k.ledger.Confirm()
+		k.mu.Unlock()
+		if news {
+			k.watch.send()
+		}
+	}
+	b.err = err
+	close(b.done)
+	return err
+}
+
+// giveUp refuses all calls from now on, those that wait included.
+func (k *keeper) giveUp(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.gone = true
+	k.batch.err = err
+	close(k.batch.done)
+	k.waiting.refuse(err)
+	k.watch.send()
+}
+
+// lock takes the lock, unless the keeper has given up.
+func (k *keeper) lock() error {
+	k.mu.Lock()
+	if k.gone {
+		k.mu.Unlock()
+		return errGone
+	}
+	return nil
+}
+
+// touch has the goroutine look: there is news, or time matters differently.
+func (k *keeper) touch() {
+	select {
+	case k.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// durable waits for a batch.
+func (b *batch) durable(ctx context.Context) error {
+	select {
+	case <-b.done:
+		return b.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// change does f under the lock, lets waiting claims profit from it, and waits until it is durable if f says so.
+func (k *keeper) change(ctx context.Context, f func(now time.Time, b *batch) (durable bool)) error {
+	if err := k.lock(); err != nil {
+		return err
+	}
+	now := time.Now()
+	b := k.batch
+	wait := f(now, b)
+	k.serveWaiting(now)
+	k.mu.Unlock()
+	k.touch()
+	if !wait {
+		return nil
+	}
+	return b.durable(ctx)
+}
+
+// read does f under the lock.
+func (k *keeper) read(f func(now time.Time)) error {
+	if err := k.lock(); err != nil {
+		return err
+	}
+	defer k.mu.Unlock()
+	f(time.Now())
+	return nil
+}
+
+// sealed is a lease as it goes to the worker.
+func (k *keeper) sealed(leases []worklist.Lease) []v1alpha1.Lease {
+	s := k.sealers.Get().(*worklist.Sealer)
+	defer k.sealers.Put(s)
+	out := make([]v1alpha1.Lease, len(leases))
+	for i, x := range leases {
+		out[i] = v1alpha1.Lease{Token: s.Seal(x.Token()), Index: x.Range.Start, Size: x.Range.Size(), Attempt: x.Attempt, Deadline: x.Deadline.UTC().Truncate(time.Millisecond)}
+	}
+	return out
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/store"
+)
+
+// otherCommand refuses a worker whose command is not the list's.
+type otherCommand struct {
+	list         string
+	bound, given []string
+}
+
+func (e *otherCommand) Error() string {
+	return fmt.Sprintf("list %s is bound to the command `%s`, not `%s`", e.list, strings.Join(e.bound, " "), strings.Join(e.given, " "))
+}
+
+// moved means that a list has another owner than the server that was asked.
+type moved struct{ list, owner string }
+
+func (e *moved) Error() string {
+	return fmt.Sprintf("list %s is owned by the server at %s; repeat the call", e.list, e.owner)
+}
+
+// problem turns an error into problem details (RFC 9457): the one place where the API decides on status codes.
+func problem(err error) error {
+	var field *v1alpha1.FieldError
+	var status huma.StatusError
+	var command *otherCommand
+	var elsewhere *moved
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &status):
+		return err
+	case errors.As(err, &field):
+		return huma.Error422UnprocessableEntity("the worklist is not valid: "+field.Error(),
+			&huma.ErrorDetail{Location: "body." + field.Field, Message: field.Detail})
+	case errors.As(err, &command):
+		return huma.Error409Conflict(err.Error())
+	case errors.Is(err, store.ErrNotFound):
+		return huma.Error404NotFound(err.Error())
+	case errors.Is(err, store.ErrExists):
+		return huma.Error409Conflict(err.Error() + ", with another spec; delete it or choose another name")
+	case errors.As(err, &elsewhere), errors.Is(err, errGone), errors.Is(err, store.ErrLost):
+		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"1"}})
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return huma.Error503ServiceUnavailable("the call was cut off: " + err.Error())
+	}
+	return huma.Error500InternalServerError(err.Error())
+}
+
+// writeProblem answers with problem details where huma is not at work.
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: detail})
+}

@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"crypto/subtle"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"teamtask.dev/version"
+)
+
+// forwardedHeader marks a call that another server passed on: it is not passed on again.
+const forwardedHeader = "Teamtask-Forwarded"
+
+// routes is the REST API with authentication, forwarding to owners, health and metrics.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	config := huma.DefaultConfig("Teamtask List server", version.Version)
+	config.Info.Description = "Shares out long lists of items among workers. Claim blocks, renew their leases, report them; see " +
+		"`exchange` for all of it in one round trip. Every call may be repeated after a lost answer."
+	config.Components.Schemas = schemas()
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "The token of the server: see `teamtask serve`."},
+	}
+	config.Security = []map[string][]string{{"token": {}}}
+	config.CreateHooks = nil // no $schema links in every answer
+	config.SchemasPath = ""
+	config.AllowAdditionalPropertiesByDefault = false
+	config.RejectUnknownQueryParameters = true
+	api := humago.New(mux, config)
+	s.registerWorklists(api)
+	s.registerBlocks(api)
+	s.registerResults(api)
+	s.registerEvents(api)
+
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, http.StatusNotFound, "there is nothing at "+r.URL.Path+"; the API is described at /openapi.json")
+	})
+	return s.authenticate(s.forward(mux))
+}
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if err := s.store.Ping(r.Context()); err != nil {
+		writeProblem(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	w.Write([]byte("ok\n"))
+}
+
+// authenticate asks for the token on everything that tells or changes something of a list.
+func (s *Server) authenticate(next http.Handler) http.Handler {
+	want := []byte("Bearer " + s.token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") &&
+			subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="teamtask"`)
+			writeProblem(w, http.StatusUnauthorized, "the call needs the server's token, as header `Authorization: Bearer TOKEN`; "+
+				"the server wrote it to the file `token` in its data directory")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// forward passes calls about a list on to the server that owns it.
+func (s *Server) forward(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, ok := listIn(r.URL.Path)
+		if !ok || s.owns(name) || r.Header.Get(forwardedHeader) != "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		owner, err := s.store.Owner(r.Context(), name)
+		if err != nil || owner.Server == "" || owner.Server == s.store.Me().Server {
+			next.ServeHTTP(w, r) // nobody's, so it can become ours; or the call will say what is wrong
+			return
+		}
+		target, err := url.Parse(owner.URL)
+		if err != nil || target.Host == "" {
+			writeProblem(w, http.StatusBadGateway, "the server that owns the list has no usable URL: "+owner.URL)
+			return
+		}
+		proxy := httputil.ReverseProxy{
+			Rewrite: func(p *httputil.ProxyRequest) {
+				p.SetURL(target)
+				p.Out.Header.Set(forwardedHeader, s.store.Me().Server)
+			},
+			FlushInterval: -1, // events are passed on as they come
+			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+				w.Header().Set("Retry-After", "1")
+				writeProblem(w, http.StatusServiceUnavailable, "the server that owns the list does not answer; another takes over soon: "+err.Error())
+			},
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+// listIn is the list that a path is about.
+func listIn(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, "/v1/worklists/")
+	if !ok {
+		return "", false
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return name, name != ""
+}
+
+// owns tells whether this server is known to own a list: a cheap first look.
+func (s *Server) owns(name string) bool {
+	s.mu.Lock()
+	x := s.lists[name]
+	s.mu.Unlock()
+	return x != nil && x.keeper.Load() != nil
+}
+
+// mine is the keeper of a list, for a call that has been forwarded if need be.
+func (s *Server) mine(ctx context.Context, name string) (*keeper, error) {
+	k, owner, err := s.find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if k == nil {
+		return nil, &moved{list: name, owner: owner.URL}
+	}
+	return k, nil
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"teamtask.dev/api/v1alpha1"
+)
+
+// schemas are the OpenAPI schemas of the API's types, with plain ones for those that Kubernetes writes in its own way.
+func schemas() huma.Registry {
+	r := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	alias := func(t reflect.Type, as reflect.Type) { r.RegisterTypeAlias(t, as) }
+	alias(reflect.TypeFor[metav1.Duration](), reflect.TypeFor[durationText]())
+	alias(reflect.TypeFor[metav1.Time](), reflect.TypeFor[time.Time]())
+	alias(reflect.TypeFor[resource.Quantity](), reflect.TypeFor[quantityText]())
+	alias(reflect.TypeFor[intstr.IntOrString](), reflect.TypeFor[countOrShare]())
+	alias(reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[objectMeta]())
+	alias(reflect.TypeFor[metav1.ListMeta](), reflect.TypeFor[listMeta]())
+	return r
+}
+
+var (
+	exchangeType = reflect.TypeFor[v1alpha1.ExchangeRequest]()
+	resultType   = reflect.TypeFor[v1alpha1.Result]()
+)
+
+type durationText struct{}
+
+func (durationText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "A Go duration.", Examples: []any{"90s"}, Pattern: `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$|^0$`}
+}
+
+type quantityText struct{}
+
+func (quantityText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeInteger}}, Description: "A Kubernetes quantity.", Examples: []any{"64Mi"}}
+}
+
+type countOrShare struct{}
+
+func (countOrShare) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeInteger}, {Type: huma.TypeString}}, Description: "A count, or a share in percent.", Examples: []any{"5%"}}
+}
+
+// objectMeta is what Teamtask uses of Kubernetes' object metadata.
+type objectMeta struct {
+	Name              string            `json:"name" maxLength:"253"`
+	Labels            map[string]string `json:"labels,omitempty"`
+	Annotations       map[string]string `json:"annotations,omitempty"`
+	UID               string            `json:"uid,omitempty"`
+	ResourceVersion   string            `json:"resourceVersion,omitempty"`
+	Generation        int64             `json:"generation,omitempty"`
+	Namespace         string            `json:"namespace,omitempty"`
+	CreationTimestamp *time.Time        `json:"creationTimestamp,omitempty" nullable:"true"`
+}
+
+type listMeta struct {
+	Continue           string `json:"continue,omitempty" doc:"Ask for the next page with this."`
+	ResourceVersion    string `json:"resourceVersion,omitempty"`
+	RemainingItemCount *int64 `json:"remainingItemCount,omitempty"`
+}

@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"teamtask.dev/store"
+)
+
+// Options of a Server. The zero value of each field but Store works.
+type Options struct {
+	Store *store.Store
+	Log   *slog.Logger // default slog.Default()
+	Token string       // who calls must bring it as a bearer token; "": one is made and kept in the store
+
+	// Exclusive says that nobody can hold a lease from before: all workers live and die with this process. What was out
+	// when it ended goes out again at once.
+	Exclusive bool
+}
+
+// Server is a List server: the keepers of the lists it owns, and the REST API.
+type Server struct {
+	store     *store.Store
+	log       *slog.Logger
+	token     string
+	secret    []byte // signs leases
+	signing   ed25519.PrivateKey
+	exclusive bool
+	metrics   *metrics
+	handler   http.Handler
+
+	mu      sync.Mutex
+	lists   map[string]*slot
+	closed  bool
+	catalog broadcast // a list was created, changed, ended or deleted
+
+	stop  context.CancelFunc
+	loops sync.WaitGroup
+}
+
+// slot is a list's place in this server: its keeper, while it owns the list.
+type slot struct {
+	mu     sync.Mutex // held while the keeper is found or made
+	keeper atomic.Pointer[keeper]
+	taken  bool // once before, in this process
+}
+
+// New makes a server on a store. Close it before the store.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	s := &Server{store: o.Store, log: o.Log, token: o.Token, exclusive: o.Exclusive, lists: map[string]*slot{}}
+	var err error
+	if s.secret, err = o.Store.Secret(ctx, "secret", 32); err != nil {
+		return nil, err
+	}
+	seed, err := o.Store.Secret(ctx, "signing-key", ed25519.SeedSize)
+	if err != nil {
+		return nil, err
+	}
+	s.signing = ed25519.NewKeyFromSeed(seed)
+	if s.token == "" {
+		token, err := o.Store.Secret(ctx, "token", 16)
+		if err != nil {
+			return nil, err
+		}
+		s.token = hex.EncodeToString(token)
+	}
+	s.metrics = newMetrics(s)
+	s.handler = s.routes()
+
+	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.loops.Go(func() { s.takeFree(loop) })
+	s.loops.Go(func() { s.watchOwners(loop) })
+	return s, nil
+}
+
+// Token is the bearer token that calls must bring.
+func (s *Server) Token() string { return s.token }
+
+// Handler is the REST API with everything around it.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Lost is closed when the server has lost its session in etcd: it owns nothing any more and should be started anew.
+func (s *Server) Lost() <-chan struct{} { return s.store.Lost() }
+
+// Close makes durable what there is and gives all lists back. Calls that wait are refused.
+func (s *Server) Close(ctx context.Context) error {
+	s.stop()
+	s.loops.Wait()
+	s.mu.Lock()
+	s.closed = true
+	slots := s.lists
+	s.lists = map[string]*slot{}
+	s.mu.Unlock()
+	var errs []error
+	for name, x := range slots {
+		x.mu.Lock()
+		if k := x.keeper.Swap(nil); k != nil {
+			if err := k.close(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("close list %s: %w", name, err))
+			}
+		}
+		x.mu.Unlock()
+	}
+	return errors.Join(errs...)
+}
+
+// every calls f now and then: at each tick, and soon after something changed, until ctx ends.
+func every(ctx context.Context, d time.Duration, changed func() <-chan struct{}, f func(context.Context)) {
+	ticker := time.NewTicker(d)
+	defer ticker.Stop()
+	for {
+		ch := changed()
+		f(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-ch:
+		}
+	}
+}
