@@ -21,7 +21,7 @@ const maxExchange = 1 << 20
 
 // reported is a single report.
 type reported struct {
-	named
+	ListPath
 	Body struct {
 		Worker string `json:"worker" minLength:"1" maxLength:"253"`
 		v1alpha1.Report
@@ -29,7 +29,7 @@ type reported struct {
 }
 
 type failed struct {
-	named
+	ListPath
 	Body struct {
 		Worker string `json:"worker" minLength:"1" maxLength:"253"`
 		Token  string `json:"token"`
@@ -39,7 +39,7 @@ type failed struct {
 }
 
 type released struct {
-	named
+	ListPath
 	Body struct {
 		Worker string `json:"worker" minLength:"1" maxLength:"253"`
 		Token  string `json:"token"`
@@ -49,7 +49,7 @@ type released struct {
 type receiptBody struct{ Body v1alpha1.Receipt }
 
 type exchangeBody struct {
-	named
+	ListPath
 	RawBody []byte `contentType:"application/json"`
 }
 
@@ -61,7 +61,7 @@ func (s *Server) registerBlocks(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "claim-blocks", Method: http.MethodPost, Path: base + "/claim", Tags: tags,
 		Summary: "Take blocks", Description: "Where there is none, the answer says why; with `wait` it waits for one."},
 		func(ctx context.Context, in *struct {
-			named
+			ListPath
 			Body v1alpha1.ClaimRequest
 		}) (*struct{ Body *v1alpha1.ClaimResponse }, error) {
 			k, err := s.mine(ctx, in.Name)
@@ -74,7 +74,7 @@ func (s *Server) registerBlocks(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "renew-blocks", Method: http.MethodPost, Path: base + "/renew", Tags: tags,
 		Summary: "Renew leases (the heartbeat)"},
 		func(ctx context.Context, in *struct {
-			named
+			ListPath
 			Body v1alpha1.RenewRequest
 		}) (*struct{ Body v1alpha1.RenewResponse }, error) {
 			resp, err := s.exchange(ctx, in.Name, &v1alpha1.ExchangeRequest{
@@ -111,7 +111,7 @@ func (s *Server) registerBlocks(api huma.API) {
 
 	// The hot path: the body is read here, strictly, instead of twice by huma; its schema is declared all the same.
 	huma.Register(api, huma.Operation{OperationID: "exchange-blocks", Method: http.MethodPost, Path: base + "/exchange", Tags: tags,
-		Summary: "Turn in finished blocks, renew others and take the next, in one round trip", MaxBodyBytes: maxExchange,
+		Summary: "Turn in finished blocks, renew others and take the next, in one round trip", MaxBodyBytes: maxExchange, SkipValidateBody: true,
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {
 			Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, exchangeType)}}}},
 		func(ctx context.Context, in *exchangeBody) (*struct{ Body *v1alpha1.ExchangeResponse }, error) {
@@ -206,7 +206,7 @@ func decodeStrict(b []byte, v any) error {
 }
 
 type blockPage struct {
-	named
+	ListPath
 	Limit    int   `query:"limit" default:"500" minimum:"1" maximum:"10000" doc:"Most blocks of a page."`
 	Continue int64 `query:"continue" minimum:"0" doc:"From the page before: where to go on."`
 }

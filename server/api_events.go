@@ -23,7 +23,7 @@ func (s *Server) registerEvents(api huma.API) {
 	sse.Register(api, huma.Operation{OperationID: "watch-worklist", Method: http.MethodGet, Path: "/v1/worklists/{name}/events",
 		Tags: []string{"Worklists"}, Summary: "Watch a worklist: its status now, and after each change until it is over"},
 		map[string]any{"status": v1alpha1.WorklistStatus{}, "gone": goneEvent{}},
-		func(ctx context.Context, in *named, send sse.Sender) {
+		func(ctx context.Context, in *ListPath, send sse.Sender) {
 			k, err := s.mine(ctx, in.Name)
 			if err != nil {
 				send.Data(goneEvent{err.Error()})

@@ -14,13 +14,13 @@ import (
 )
 
 type resultsQuery struct {
-	named
+	ListPath
 	Failed bool `query:"failed" doc:"Only rows of failures."`
 	Found  bool `query:"found" doc:"Only rows with found values."`
 }
 
 type placeQuery struct {
-	named
+	ListPath
 	Index int64  `query:"index" default:"-1" doc:"Index of the item, or give the item itself."`
 	Item  string `query:"item" doc:"The item itself, where the list's source can find its index."`
 }

@@ -11,8 +11,8 @@ import (
 	"teamtask.dev/api/v1alpha1"
 )
 
-// named is the list a call is about.
-type named struct {
+// ListPath is the list a call is about.
+type ListPath struct {
 	Name string `path:"name" doc:"Name of the worklist." maxLength:"253"`
 }
 
@@ -28,7 +28,7 @@ type worklistPage struct {
 
 // specPatch is a merge patch (RFC 7396).
 type specPatch struct {
-	named
+	ListPath
 	RawBody []byte `contentType:"application/merge-patch+json" doc:"Merge patch (RFC 7396) of a worklist, such as {\"spec\":{\"paused\":true}}."`
 }
 
@@ -66,14 +66,14 @@ func (s *Server) registerWorklists(api huma.API) {
 		})
 	huma.Register(api, huma.Operation{OperationID: "get-worklist", Method: http.MethodGet, Path: one, Tags: tags,
 		Summary: "Get a worklist with its status"},
-		func(ctx context.Context, in *named) (*worklistBody, error) {
+		func(ctx context.Context, in *ListPath) (*worklistBody, error) {
 			wl, err := s.get(ctx, in.Name)
 			return &worklistBody{http.StatusOK, wl}, problem(err)
 		})
 	huma.Register(api, huma.Operation{OperationID: "apply-worklist", Method: http.MethodPut, Path: one, Tags: tags,
 		Summary: "Create a worklist, or give an existing one this spec"},
 		func(ctx context.Context, in *struct {
-			named
+			ListPath
 			Body v1alpha1.Worklist
 		}) (*worklistBody, error) {
 			if in.Body.Name != in.Name {
@@ -89,13 +89,13 @@ func (s *Server) registerWorklists(api huma.API) {
 			})
 		})
 	huma.Register(api, huma.Operation{OperationID: "patch-worklist", Method: http.MethodPatch, Path: one, Tags: tags,
-		Summary: "Change limits, pause, resume or cancel a worklist"},
+		Summary: "Change limits, pause, resume or cancel a worklist", SkipValidateBody: true},
 		func(ctx context.Context, in *specPatch) (*worklistBody, error) {
 			return s.change(ctx, in.Name, func(wl *v1alpha1.Worklist) error { return mergePatch(wl, in.RawBody) })
 		})
 	huma.Register(api, huma.Operation{OperationID: "delete-worklist", Method: http.MethodDelete, Path: one, Tags: tags,
 		Summary: "Delete a worklist with its results", DefaultStatus: http.StatusNoContent},
-		func(ctx context.Context, in *named) (*struct{}, error) {
+		func(ctx context.Context, in *ListPath) (*struct{}, error) {
 			k, err := s.mine(ctx, in.Name)
 			if err == nil {
 				err = s.remove(ctx, k)
@@ -104,7 +104,7 @@ func (s *Server) registerWorklists(api huma.API) {
 		})
 	huma.Register(api, huma.Operation{OperationID: "retry-worklist", Method: http.MethodPost, Path: one + "/retry", Tags: tags,
 		Summary: "Hand out failed items again"},
-		func(ctx context.Context, in *named) (*counted, error) {
+		func(ctx context.Context, in *ListPath) (*counted, error) {
 			out := &counted{}
 			k, err := s.mine(ctx, in.Name)
 			if err == nil {
@@ -117,7 +117,7 @@ func (s *Server) registerWorklists(api huma.API) {
 		})
 	huma.Register(api, huma.Operation{OperationID: "explain-worklist", Method: http.MethodGet, Path: one + "/explanation", Tags: tags,
 		Summary: "Why does it (not) move?"},
-		func(ctx context.Context, in *named) (*struct{ Body v1alpha1.Explanation }, error) {
+		func(ctx context.Context, in *ListPath) (*struct{ Body v1alpha1.Explanation }, error) {
 			out := &struct{ Body v1alpha1.Explanation }{}
 			k, err := s.mine(ctx, in.Name)
 			if err == nil {
@@ -129,7 +129,7 @@ func (s *Server) registerWorklists(api huma.API) {
 		})
 	huma.Register(api, huma.Operation{OperationID: "certify-worklist", Method: http.MethodGet, Path: one + "/certificate", Tags: tags,
 		Summary: "Account for every item, signed"},
-		func(ctx context.Context, in *named) (*struct{ Body *v1alpha1.Certificate }, error) {
+		func(ctx context.Context, in *ListPath) (*struct{ Body *v1alpha1.Certificate }, error) {
 			c, err := s.certificate(ctx, in.Name)
 			return &struct{ Body *v1alpha1.Certificate }{c}, problem(err)
 		})

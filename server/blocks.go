@@ -43,11 +43,17 @@ func (k *keeper) claim(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alph
 			return nil, err
 		}
 	}
-	resp := &v1alpha1.ClaimResponse{Leases: k.sealed(a.grant.Leases), None: v1alpha1.NoneReason(a.grant.None), Message: a.grant.Message}
-	if !a.grant.Retry.IsZero() {
-		resp.RetryAfterSeconds = max(0.001, time.Until(a.grant.Retry).Seconds())
+	return k.granted(a.grant), nil
+}
+
+// granted is a grant as it goes to the worker.
+func (k *keeper) granted(g worklist.Grant) *v1alpha1.ClaimResponse {
+	resp := &v1alpha1.ClaimResponse{Leases: k.sealed(g.Leases), None: v1alpha1.NoneReason(g.None), Message: g.Message,
+		LeaseSeconds: g.Lease.Seconds()}
+	if !g.Retry.IsZero() {
+		resp.RetryAfterSeconds = max(0.001, time.Until(g.Retry).Seconds())
 	}
-	return resp, nil
+	return resp
 }
 
 // wait waits for a waiting claim's answer. When the time is up it is the one there was before.
@@ -91,7 +97,7 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 		return nil, err
 	}
 	complete, reports, renew := k.open(req)
-	resp := &v1alpha1.ExchangeResponse{ClaimResponse: v1alpha1.ClaimResponse{Leases: []v1alpha1.Lease{}}}
+	resp := &v1alpha1.ExchangeResponse{}
 	note := func(i int, rc worklist.Receipt) {
 		resp.Items += rc.Items()
 		if rc.Verdict == worklist.Accepted {
@@ -139,20 +145,13 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 	for _, r := range renewed {
 		resp.Renewed = append(resp.Renewed, k.renewal(r))
 	}
-	switch {
-	case len(grant.Leases) > 0:
-		resp.Leases = k.sealed(grant.Leases)
-	case req.Blocks > 0 && req.Wait != nil && grant.None != worklist.NoneOver:
+	resp.ClaimResponse = *k.granted(grant)
+	if req.Blocks > 0 && len(grant.Leases) == 0 && req.Wait != nil && grant.None != worklist.NoneOver {
 		c, err := k.claim(ctx, &req.ClaimRequest)
 		if err != nil {
 			return nil, err
 		}
 		resp.ClaimResponse = *c
-	default:
-		resp.None, resp.Message = v1alpha1.NoneReason(grant.None), grant.Message
-		if !grant.Retry.IsZero() {
-			resp.RetryAfterSeconds = max(0.001, time.Until(grant.Retry).Seconds())
-		}
 	}
 	return resp, nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,7 +15,9 @@ import (
 
 // schemas are the OpenAPI schemas of the API's types, with plain ones for those that Kubernetes writes in its own way.
 func schemas() huma.Registry {
-	r := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	r := huma.NewMapRegistry("#/components/schemas/", func(t reflect.Type, hint string) string {
+		return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Doc")
+	})
 	alias := func(t reflect.Type, as reflect.Type) { r.RegisterTypeAlias(t, as) }
 	alias(reflect.TypeFor[metav1.Duration](), reflect.TypeFor[durationText]())
 	alias(reflect.TypeFor[metav1.Time](), reflect.TypeFor[time.Time]())
@@ -22,6 +25,10 @@ func schemas() huma.Registry {
 	alias(reflect.TypeFor[intstr.IntOrString](), reflect.TypeFor[countOrShare]())
 	alias(reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[objectMeta]())
 	alias(reflect.TypeFor[metav1.ListMeta](), reflect.TypeFor[listMeta]())
+	alias(reflect.TypeFor[v1alpha1.Worklist](), reflect.TypeFor[worklistDoc]())
+	alias(reflect.TypeFor[v1alpha1.WorklistList](), reflect.TypeFor[worklistListDoc]())
+	alias(reflect.TypeFor[v1alpha1.Block](), reflect.TypeFor[blockDoc]())
+	alias(reflect.TypeFor[v1alpha1.BlockList](), reflect.TypeFor[blockListDoc]())
 	return r
 }
 
@@ -47,6 +54,35 @@ type countOrShare struct{}
 func (countOrShare) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeInteger}, {Type: huma.TypeString}}, Description: "A count, or a share in percent.", Examples: []any{"5%"}}
 }
+
+// The resources as huma can read them: it does not know Kubernetes' inlined fields.
+type (
+	worklistDoc struct {
+		APIVersion string                  `json:"apiVersion" enum:"teamtask.dev/v1alpha1"`
+		Kind       string                  `json:"kind" enum:"Worklist"`
+		Metadata   objectMeta              `json:"metadata"`
+		Spec       v1alpha1.WorklistSpec   `json:"spec"`
+		Status     v1alpha1.WorklistStatus `json:"status,omitempty" readOnly:"true"`
+	}
+	worklistListDoc struct {
+		APIVersion string        `json:"apiVersion"`
+		Kind       string        `json:"kind"`
+		Metadata   listMeta      `json:"metadata"`
+		Items      []worklistDoc `json:"items"`
+	}
+	blockDoc struct {
+		APIVersion string               `json:"apiVersion"`
+		Kind       string               `json:"kind"`
+		Metadata   objectMeta           `json:"metadata"`
+		Status     v1alpha1.BlockStatus `json:"status"`
+	}
+	blockListDoc struct {
+		APIVersion string     `json:"apiVersion"`
+		Kind       string     `json:"kind"`
+		Metadata   listMeta   `json:"metadata"`
+		Items      []blockDoc `json:"items"`
+	}
+)
 
 // objectMeta is what Teamtask uses of Kubernetes' object metadata.
 type objectMeta struct {

@@ -17,8 +17,9 @@ type Claim struct {
 type Grant struct {
 	Leases  []Lease
 	None    None
-	Message string    // the reason, in a sentence
-	Retry   time.Time // when asking again may help; zero: not known
+	Message string        // the reason, in a sentence
+	Retry   time.Time     // when asking again may help; zero: not known
+	Lease   time.Duration // how long a lease lasts
 
 	// Durable is set where the answer has to wait until the news so far is durable.
 	Durable bool
@@ -47,10 +48,12 @@ func (l *Ledger) Claim(now time.Time, c Claim) Grant {
 	w := l.worker(c.Worker, now)
 	if c.Request != "" && c.Request == w.request {
 		if g, ok := l.again(w); ok {
+			g.Lease = l.policy.Lease
 			return g
 		}
 	}
 	g := l.hold()
+	g.Lease = l.policy.Lease
 	if g.None != "" {
 		return g
 	}

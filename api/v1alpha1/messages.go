@@ -48,6 +48,9 @@ type ClaimResponse struct {
 	// RetryAfterSeconds is when asking again may help; 0: not known.
 	RetryAfterSeconds float64 `json:"retryAfterSeconds,omitempty" doc:"When asking again may help; 0 or absent: not known."`
 
+	// LeaseSeconds is how long a lease lasts from now on: renew after a third of it.
+	LeaseSeconds float64 `json:"leaseSeconds,omitempty" doc:"How long a lease lasts: renew after a third of it."`
+
 	// Worklist is the list the leases belong to, where the worker asked for any list.
 	Worklist string `json:"worklist,omitempty" doc:"The list the leases belong to."`
 }

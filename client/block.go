@@ -1,0 +1,122 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/worklist"
+)
+
+// ErrRelease, returned by a function of [Client.Work], gives back what it has not reported: nobody's fault.
+var ErrRelease = errors.New("release the rest of the block")
+
+// ErrLost is the cause of a block's context ending because the block is not the worker's any more.
+var ErrLost = errors.New("the block is not this worker's any more")
+
+// Block is a block in work: the items Index to Index+Size-1. Its methods may be called from several goroutines.
+type Block struct {
+	v1alpha1.Lease
+	Worklist string
+	Slot     int // 1 to WorkOptions.Parallel: which of the worker's hands has it
+
+	cancel context.CancelCauseFunc
+	lost   bool            // its reports would be refused; belongs to the worker's goroutine
+	final  v1alpha1.Report // set before the block is finished
+
+	mu      sync.Mutex
+	token   string          // the newest; Lease.Token is the first
+	told    worklist.Set    // reported, or in pending
+	pending v1alpha1.Report // not sent yet
+}
+
+// Done reports items of the block done, ahead of its end: they stay done should the worker be lost.
+func (b *Block) Done(index, size int64) {
+	b.Report(v1alpha1.Report{Done: []v1alpha1.Range{{Index: index, Size: size}}})
+}
+
+// Fail reports that an item failed.
+func (b *Block) Fail(index int64, reason string) {
+	b.Report(v1alpha1.Report{Failed: []v1alpha1.FailedItems{{Range: v1alpha1.Range{Index: index, Size: 1}, Reason: reason}}})
+}
+
+// Found reports a value found in an item.
+func (b *Block) Found(index int64, value string) {
+	b.Report(v1alpha1.Report{Found: []v1alpha1.Found{{Index: index, Value: value}}})
+}
+
+// Report adds to what is said of the block. It is sent with the next heartbeat, or at the block's end.
+func (b *Block) Report(r v1alpha1.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := &b.pending
+	for _, d := range r.Done {
+		b.told.Put(worklist.Range{Start: d.Index, End: d.Index + d.Size}, struct{}{})
+		if n := len(p.Done); n > 0 && p.Done[n-1].Index+p.Done[n-1].Size == d.Index {
+			p.Done[n-1].Size += d.Size
+		} else {
+			p.Done = append(p.Done, d)
+		}
+	}
+	for _, f := range r.Failed {
+		b.told.Put(worklist.Range{Start: f.Index, End: f.Index + f.Size}, struct{}{})
+	}
+	p.Failed = append(p.Failed, r.Failed...)
+	p.Found = append(p.Found, r.Found...)
+	p.Results = append(p.Results, r.Results...)
+	p.ElapsedSeconds += r.ElapsedSeconds
+}
+
+func (b *Block) current() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.token
+}
+
+// renewed takes in a new token. The block's final report may have been written meanwhile.
+func (b *Block) renewed(token string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.token = token
+}
+
+// news is what has not been sent, if there is something that can stand alone: found values wait for their items.
+func (b *Block) news() (v1alpha1.Report, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.pending.Done)+len(b.pending.Failed) == 0 {
+		return v1alpha1.Report{}, false
+	}
+	r := b.pending
+	r.Token = b.token
+	b.pending = v1alpha1.Report{}
+	return r, true
+}
+
+// last is the final report: the rest is done, failed or given back as err says.
+func (b *Block) last(err error, elapsed float64) v1alpha1.Report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.pending
+	b.pending = v1alpha1.Report{}
+	r.Token = b.token
+	if r.ElapsedSeconds == 0 {
+		r.ElapsedSeconds = elapsed
+	}
+	for gap := range b.told.Gaps(worklist.Range{Start: b.Index, End: b.Index + b.Size}) {
+		rest := v1alpha1.Range{Index: gap.Start, Size: gap.Size()}
+		switch {
+		case err == nil:
+			r.Done = append(r.Done, rest)
+		case errors.Is(err, ErrRelease):
+			r.Release = true
+		default:
+			r.Failed = append(r.Failed, v1alpha1.FailedItems{Range: rest, Reason: short(err.Error())})
+		}
+	}
+	return r
+}
+
+// short cuts a reason to what the server takes.
+func short(s string) string { return s[:min(len(s), 1000)] }

@@ -1,0 +1,168 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Client speaks to a List server. It is safe for concurrent use.
+type Client struct {
+	URL   string // of the server, such as http://localhost:7070
+	Token string
+	HTTP  *http.Client // default: one made for this client, without a time limit for calls
+
+	// Patience is how long a call is repeated while the server cannot be reached. Default 10s; below 0: not at all.
+	Patience time.Duration
+}
+
+// New is a client of the server at that URL.
+func New(url, token string) *Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 64
+	return &Client{URL: strings.TrimSuffix(url, "/"), Token: token, HTTP: &http.Client{Transport: t}}
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.HTTP.CloseIdleConnections() }
+
+// Problem is an error the server answered with: problem details (RFC 9457).
+type Problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Message  string `json:"message"`
+		Location string `json:"location"`
+		Value    any    `json:"value"`
+	} `json:"errors"`
+}
+
+func (p *Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.Detail)
+	if p.Detail == "" {
+		fmt.Fprintf(&b, "%d %s", p.Status, p.Title)
+	}
+	for _, e := range p.Errors {
+		if !strings.Contains(p.Detail, e.Message) {
+			fmt.Fprintf(&b, "; %s: %s", strings.TrimPrefix(e.Location, "body."), e.Message)
+		}
+	}
+	return b.String()
+}
+
+// IsNotFound tells whether the server has no such thing.
+func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
+
+// IsConflict tells whether the server refused because of how things are: a list of that name with another spec, a lease
+// that is gone.
+func IsConflict(err error) bool { return hasStatus(err, http.StatusConflict) }
+
+func hasStatus(err error, status int) bool {
+	var p *Problem
+	return errors.As(err, &p) && p.Status == status
+}
+
+// call does a request with a JSON body and reads a JSON answer, either of which may be nil.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	body, contentType := []byte(nil), "application/json"
+	switch v := in.(type) {
+	case nil:
+	case mergePatch:
+		body, contentType = v, "application/merge-patch+json"
+	default:
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return fmt.Errorf("%s %s: %w", method, path, err)
+		}
+	}
+	resp, err := c.repeat(ctx, method, path, body, contentType)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("%s %s: the answer is not what was expected: %w", method, path, err)
+	}
+	return nil
+}
+
+// repeat sends a request until it is answered for good or the client's patience is at its end.
+func (c *Client) repeat(ctx context.Context, method, path string, body []byte, contentType string) (*http.Response, error) {
+	patience := c.Patience
+	if patience == 0 {
+		patience = 10 * time.Second
+	}
+	until := time.Now().Add(patience)
+	pause := 50 * time.Millisecond
+	for {
+		resp, err := c.send(ctx, method, path, body, contentType)
+		if err == nil {
+			return resp, nil
+		}
+		var p *Problem
+		again := !errors.As(err, &p) || p.Status == http.StatusServiceUnavailable || p.Status == http.StatusBadGateway
+		if !again || ctx.Err() != nil || time.Now().Add(pause).After(until) {
+			return nil, err
+		}
+		t := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil, err
+		case <-t.C:
+		}
+		pause = min(2*pause, time.Second)
+	}
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body []byte, contentType string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	resp, err := c.HTTP.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // the URL is said below
+		}
+		return nil, fmt.Errorf("reach the server at %s: %w", c.URL, err)
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	p := &Problem{}
+	if json.Unmarshal(text, p) != nil || p.Status == 0 {
+		p = &Problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode), Detail: strings.TrimSpace(
+			"the server at " + c.URL + " answered " + strconv.Itoa(resp.StatusCode) + ": " + string(text))}
+	}
+	return nil, p
+}
+
+type mergePatch []byte

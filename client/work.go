@@ -1,0 +1,291 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"teamtask.dev/api/v1alpha1"
+)
+
+// WorkOptions of [Client.Work]. The zero value works.
+type WorkOptions struct {
+	Worker   string       // unique among those at work; default WorkerName()
+	Parallel int          // blocks worked on at the same time; default 1
+	Command  []string     // what is run, for lists that are bound to a command
+	Log      *slog.Logger // default slog.Default()
+
+	// Drain, once closed, stops taking blocks; Work returns when those in work are done.
+	Drain <-chan struct{}
+}
+
+const (
+	// longPoll is how long a worker without work waits at the server.
+	longPoll = 30 * time.Second
+	// farewell is how long the last reports may take once ctx has ended.
+	farewell = 10 * time.Second
+)
+
+// Work claims blocks of a list and calls do for each, until the list is over, drained, or ctx ends. Leases are renewed
+// meanwhile, and what blocks reported ahead of their end is sent along. It goes on through restarts of the server. The
+// error is nil when the list is over, whatever its outcome, and when it was drained. When ctx ends, so do the contexts of
+// the blocks in work; what they have not reported is given back.
+func (c *Client) Work(ctx context.Context, name string, do func(context.Context, *Block) error, o WorkOptions) error {
+	if o.Worker == "" {
+		o.Worker = WorkerName()
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	o.Parallel = max(1, o.Parallel)
+	w := &work{client: c, name: name, do: do, o: o, log: o.Log.With("worklist", name, "worker", o.Worker),
+		held: map[*Block]struct{}{}, finished: make(chan *Block), exchanged: make(chan exchanged), polled: make(chan polled)}
+	for slot := o.Parallel; slot > 0; slot-- {
+		w.free = append(w.free, slot)
+	}
+	return w.run(ctx)
+}
+
+// WorkerName makes a name that is unique.
+func WorkerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	return fmt.Sprintf("%.200s-%d-%s", host, os.Getpid(), rand.Text()[:5])
+}
+
+// work is a running worker. Its fields belong to run's goroutine; calls and blocks run in goroutines of their own, which
+// all end before run returns.
+type work struct {
+	client *Client
+	name   string
+	do     func(context.Context, *Block) error
+	o      WorkOptions
+	log    *slog.Logger
+
+	free    []int // slots
+	held    map[*Block]struct{}
+	reports []v1alpha1.Report // to be sent
+
+	renewal  time.Time     // when the leases are to be renewed next; zero while nothing is held
+	interval time.Duration // between renewals
+
+	calling, polling bool // an exchange, a waiting claim is under way
+	hungry           bool // the last claim got nothing: wait at the server
+	over             bool // no more blocks are to be had, or wanted
+	err              error
+
+	finished  chan *Block
+	exchanged chan exchanged
+	polled    chan polled
+}
+
+type exchanged struct {
+	renewed []*Block // in the order of the request's renew
+	reports []v1alpha1.Report
+	resp    *v1alpha1.ExchangeResponse
+	err     error
+}
+
+type polled struct {
+	resp *v1alpha1.ClaimResponse
+	err  error
+}
+
+func (w *work) run(ctx context.Context) error {
+	calls, stopCalls := context.WithCancel(context.WithoutCancel(ctx)) // they outlive ctx, to say farewell
+	defer stopCalls()
+	polls, stopPolls := context.WithCancel(ctx)
+	defer stopPolls()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	done, drain := ctx.Done(), w.o.Drain
+	for {
+		w.call(calls)
+		w.poll(polls)
+		if w.over && len(w.held) == 0 && len(w.reports) == 0 && !w.calling && !w.polling {
+			if w.err == nil {
+				w.err = ctx.Err()
+			}
+			return w.err
+		}
+		if !w.renewal.IsZero() {
+			timer.Reset(time.Until(w.renewal))
+		}
+		select {
+		case b := <-w.finished:
+			delete(w.held, b)
+			w.free = append(w.free, b.Slot)
+			if !b.lost {
+				w.reports = append(w.reports, b.final)
+			}
+		case x := <-w.exchanged:
+			w.calling = false
+			w.exchange(ctx, x)
+		case p := <-w.polled:
+			w.polling, w.hungry = false, false
+			if p.err == nil {
+				w.take(ctx, p.resp)
+			} else if polls.Err() == nil {
+				w.fail(p.err)
+			}
+		case <-timer.C:
+		case <-drain:
+			drain, w.over = nil, true
+			stopPolls()
+		case <-done:
+			done, w.over = nil, true
+			defer time.AfterFunc(farewell, stopCalls).Stop()
+		}
+		if w.over {
+			stopPolls()
+		}
+	}
+}
+
+// call starts an exchange when there is something to say or to ask, and none is under way.
+func (w *work) call(ctx context.Context) {
+	claim := !w.over && !w.polling && !w.hungry && len(w.free) > 0
+	renew := len(w.held) > 0 && !w.renewal.IsZero() && !time.Now().Before(w.renewal)
+	if w.calling || !claim && !renew && len(w.reports) == 0 {
+		return
+	}
+	req := &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: w.o.Worker, Command: w.o.Command}}
+	if claim {
+		req.Blocks, req.Request = len(w.free), rand.Text()
+	}
+	x := exchanged{}
+	if renew {
+		for b := range w.held {
+			if r, ok := b.news(); ok {
+				w.reports = append(w.reports, r)
+			}
+			req.Renew = append(req.Renew, b.current())
+			x.renewed = append(x.renewed, b)
+		}
+		w.renewal = time.Now().Add(w.interval)
+	}
+	req.Reports, w.reports = w.reports, nil
+	x.reports = req.Reports
+	w.calling = true
+	go func() {
+		x.err = w.persist(ctx, func() (err error) {
+			x.resp, err = w.client.Exchange(ctx, w.name, req)
+			return err
+		})
+		w.exchanged <- x
+	}()
+}
+
+// poll waits at the server for blocks when the last claim got none.
+func (w *work) poll(ctx context.Context) {
+	if w.over || w.polling || w.calling || !w.hungry || len(w.free) == 0 {
+		return
+	}
+	req := &v1alpha1.ClaimRequest{Worker: w.o.Worker, Command: w.o.Command, Blocks: len(w.free), Request: rand.Text(),
+		Wait: &metav1.Duration{Duration: longPoll}}
+	w.polling = true
+	go func() {
+		var p polled
+		p.err = w.persist(ctx, func() (err error) {
+			p.resp, err = w.client.Claim(ctx, w.name, req)
+			return err
+		})
+		w.polled <- p
+	}()
+}
+
+// persist repeats a call while the server cannot be reached: it may be restarting, and the blocks in work go on.
+func (w *work) persist(ctx context.Context, call func() error) error {
+	for {
+		err := call()
+		var p *Problem
+		if err == nil || ctx.Err() != nil || errors.As(err, &p) && p.Status != http.StatusServiceUnavailable && p.Status != http.StatusBadGateway {
+			return err
+		}
+		w.log.Warn("the server does not answer; trying on", "error", err)
+	}
+}
+
+// exchange takes in the answer to an exchange.
+func (w *work) exchange(ctx context.Context, x exchanged) {
+	if x.err != nil {
+		w.fail(x.err)
+		return
+	}
+	for i, b := range x.renewed {
+		if _, held := w.held[b]; !held || i >= len(x.resp.Renewed) {
+			continue
+		}
+		if r := x.resp.Renewed[i]; r.Status == v1alpha1.ReportAccepted {
+			b.renewed(r.Token)
+		} else {
+			w.log.Warn("a block is lost", "index", b.Index, "size", b.Size, "reason", r.Message)
+			b.lost = true
+			b.cancel(fmt.Errorf("%w: %s", ErrLost, r.Message))
+		}
+	}
+	for _, rc := range x.resp.Receipts {
+		if rc.Status != v1alpha1.ReportDuplicate {
+			w.log.Warn("a report was refused", "status", rc.Status, "reason", rc.Message)
+		}
+	}
+	w.take(ctx, &x.resp.ClaimResponse)
+}
+
+// take starts the blocks that were claimed.
+func (w *work) take(ctx context.Context, resp *v1alpha1.ClaimResponse) {
+	if resp.LeaseSeconds > 0 {
+		w.interval = time.Duration(resp.LeaseSeconds / 3 * float64(time.Second))
+	}
+	switch {
+	case len(resp.Leases) > 0:
+		w.hungry = false
+	case resp.None == v1alpha1.NoneOver:
+		w.over = true
+		for b := range w.held {
+			b.lost = true
+			b.cancel(fmt.Errorf("%w: %s", ErrLost, resp.Message))
+		}
+	case resp.None != "":
+		w.hungry = true
+	}
+	for _, lease := range resp.Leases {
+		blockCtx, cancel := context.WithCancelCause(ctx)
+		b := &Block{Lease: lease, token: lease.Token, Worklist: w.name, Slot: w.free[len(w.free)-1], cancel: cancel}
+		w.free = w.free[:len(w.free)-1]
+		w.held[b] = struct{}{}
+		if len(w.held) == 1 {
+			w.renewal = time.Now().Add(w.interval)
+		}
+		go func() {
+			defer cancel(nil)
+			begun := time.Now()
+			err := w.do(blockCtx, b)
+			if err != nil && blockCtx.Err() != nil {
+				err = ErrRelease // cut off, not failed
+			}
+			b.final = b.last(err, time.Since(begun).Seconds())
+			w.finished <- b
+		}()
+	}
+}
+
+// fail ends the work because of an answer that will not change: the list does not exist, the token is wrong ...
+func (w *work) fail(err error) {
+	w.over = true
+	if w.err == nil {
+		w.err = err
+	}
+	for b := range w.held {
+		b.cancel(err)
+	}
+}
