@@ -22,14 +22,20 @@ type Block struct {
 	Slot     int // 1 to WorkOptions.Parallel: which of the worker's hands has it
 
 	cancel context.CancelCauseFunc
-	lost   bool            // its reports would be refused; belongs to the worker's goroutine
-	final  v1alpha1.Report // set before the block is finished
+	lost   bool              // its reports would be refused; belongs to the worker's goroutine
+	final  []v1alpha1.Report // set before the block is finished
 
 	mu      sync.Mutex
-	token   string          // the newest; Lease.Token is the first
-	told    worklist.Set    // reported, or in pending
-	pending v1alpha1.Report // not sent yet
+	token   string            // the newest; Lease.Token is the first
+	told    worklist.Set      // what of the block has been reported, sent or not
+	pending v1alpha1.Report   // gathers
+	weight  int               // of pending, about as many bytes as it takes
+	full    []v1alpha1.Report // not sent yet either; each of a size that one call takes
+	nudge   chan<- struct{}   // tells the worker that there is a lot to send
 }
+
+// reportWeight is how large a report may grow, in bytes or so: a call takes 1 MiB.
+const reportWeight = 128 << 10
 
 // Done reports items of the block done, ahead of its end: they stay done should the worker be lost.
 func (b *Block) Done(index, size int64) {
@@ -66,6 +72,34 @@ func (b *Block) Report(r v1alpha1.Report) {
 	p.Found = append(p.Found, r.Found...)
 	p.Results = append(p.Results, r.Results...)
 	p.ElapsedSeconds += r.ElapsedSeconds
+	if b.weight += weigh(&r); b.weight > reportWeight && len(p.Done)+len(p.Failed) > 0 {
+		b.seal()
+		select {
+		case b.nudge <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// weigh is about how many bytes a report takes.
+func weigh(r *v1alpha1.Report) int {
+	n := 100 + 20*len(r.Done) + 60*len(r.Failed) + 60*len(r.Found) + 120*len(r.Results)
+	for _, f := range r.Failed {
+		n += len(f.Reason)
+	}
+	for _, f := range r.Found {
+		n += len(f.Value)
+	}
+	for _, x := range r.Results {
+		n += len(x.Reason) + 2*len(x.Output) // quoting may double it
+	}
+	return n
+}
+
+// seal makes what has gathered a report of its own.
+func (b *Block) seal() {
+	b.full = append(b.full, b.pending)
+	b.pending, b.weight = v1alpha1.Report{}, 0
 }
 
 func (b *Block) current() string {
@@ -74,33 +108,37 @@ func (b *Block) current() string {
 	return b.token
 }
 
-// renewed takes in a new token. The block's final report may have been written meanwhile.
+// renewed takes in a new token.
 func (b *Block) renewed(token string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.token = token
 }
 
-// news is what has not been sent, if there is something that can stand alone: found values wait for their items.
-func (b *Block) news() (v1alpha1.Report, bool) {
+// news are the reports to send while the block is in work. Found values wait for the items they were found in.
+func (b *Block) news() []v1alpha1.Report {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.pending.Done)+len(b.pending.Failed) == 0 {
-		return v1alpha1.Report{}, false
+	if len(b.pending.Done)+len(b.pending.Failed) > 0 {
+		b.seal()
 	}
-	r := b.pending
-	r.Token = b.token
-	b.pending = v1alpha1.Report{}
-	return r, true
+	return b.take()
 }
 
-// last is the final report: the rest is done, failed or given back as err says.
-func (b *Block) last(err error, elapsed float64) v1alpha1.Report {
+func (b *Block) take() []v1alpha1.Report {
+	out := b.full
+	b.full = nil
+	for i := range out {
+		out[i].Token = b.token
+	}
+	return out
+}
+
+// last are the final reports: the rest is done, failed or given back as err says.
+func (b *Block) last(err error, elapsed float64) []v1alpha1.Report {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r := b.pending
-	b.pending = v1alpha1.Report{}
-	r.Token = b.token
+	r := &b.pending
 	if r.ElapsedSeconds == 0 {
 		r.ElapsedSeconds = elapsed
 	}
@@ -115,7 +153,10 @@ func (b *Block) last(err error, elapsed float64) v1alpha1.Report {
 			r.Failed = append(r.Failed, v1alpha1.FailedItems{Range: rest, Reason: short(err.Error())})
 		}
 	}
-	return r
+	if len(r.Done)+len(r.Failed) > 0 || r.Release {
+		b.seal()
+	}
+	return b.take()
 }
 
 // short cuts a reason to what the server takes.

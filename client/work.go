@@ -22,6 +22,9 @@ type WorkOptions struct {
 	Command  []string     // what is run, for lists that are bound to a command
 	Log      *slog.Logger // default slog.Default()
 
+	// ReportEvery is how often what blocks report ahead of their end is sent. Default: with each heartbeat.
+	ReportEvery time.Duration
+
 	// Drain, once closed, stops taking blocks; Work returns when those in work are done.
 	Drain <-chan struct{}
 }
@@ -46,7 +49,7 @@ func (c *Client) Work(ctx context.Context, name string, do func(context.Context,
 	}
 	o.Parallel = max(1, o.Parallel)
 	w := &work{client: c, name: name, do: do, o: o, log: o.Log.With("worklist", name, "worker", o.Worker),
-		held: map[*Block]struct{}{}, finished: make(chan *Block), exchanged: make(chan exchanged), polled: make(chan polled)}
+		held: map[*Block]struct{}{}, nudge: make(chan struct{}, 1), finished: make(chan *Block), exchanged: make(chan exchanged), polled: make(chan polled)}
 	for slot := o.Parallel; slot > 0; slot-- {
 		w.free = append(w.free, slot)
 	}
@@ -83,6 +86,7 @@ type work struct {
 	over             bool // no more blocks are to be had, or wanted
 	err              error
 
+	nudge     chan struct{} // capacity 1: a block has a lot to report
 	finished  chan *Block
 	exchanged chan exchanged
 	polled    chan polled
@@ -90,7 +94,6 @@ type work struct {
 
 type exchanged struct {
 	renewed []*Block // in the order of the request's renew
-	reports []v1alpha1.Report
 	resp    *v1alpha1.ExchangeResponse
 	err     error
 }
@@ -125,7 +128,7 @@ func (w *work) run(ctx context.Context) error {
 			delete(w.held, b)
 			w.free = append(w.free, b.Slot)
 			if !b.lost {
-				w.reports = append(w.reports, b.final)
+				w.reports = append(w.reports, b.final...)
 			}
 		case x := <-w.exchanged:
 			w.calling = false
@@ -137,6 +140,8 @@ func (w *work) run(ctx context.Context) error {
 			} else if polls.Err() == nil {
 				w.fail(p.err)
 			}
+		case <-w.nudge:
+			w.gather()
 		case <-timer.C:
 		case <-drain:
 			drain, w.over = nil, true
@@ -164,17 +169,14 @@ func (w *work) call(ctx context.Context) {
 	}
 	x := exchanged{}
 	if renew {
+		w.gather()
 		for b := range w.held {
-			if r, ok := b.news(); ok {
-				w.reports = append(w.reports, r)
-			}
 			req.Renew = append(req.Renew, b.current())
 			x.renewed = append(x.renewed, b)
 		}
 		w.renewal = time.Now().Add(w.interval)
 	}
-	req.Reports, w.reports = w.reports, nil
-	x.reports = req.Reports
+	req.Reports = w.batch()
 	w.calling = true
 	go func() {
 		x.err = w.persist(ctx, func() (err error) {
@@ -183,6 +185,25 @@ func (w *work) call(ctx context.Context) {
 		})
 		w.exchanged <- x
 	}()
+}
+
+// gather takes what the blocks in work have to report.
+func (w *work) gather() {
+	for b := range w.held {
+		w.reports = append(w.reports, b.news()...)
+	}
+}
+
+// batch takes as many reports as one call takes.
+func (w *work) batch() []v1alpha1.Report {
+	n, weight := 0, 0
+	for n < len(w.reports) && (n == 0 || weight < 4*reportWeight) {
+		weight += weigh(&w.reports[n])
+		n++
+	}
+	out := w.reports[:n:n]
+	w.reports = w.reports[n:]
+	return out
 }
 
 // poll waits at the server for blocks when the last claim got none.
@@ -245,6 +266,9 @@ func (w *work) exchange(ctx context.Context, x exchanged) {
 func (w *work) take(ctx context.Context, resp *v1alpha1.ClaimResponse) {
 	if resp.LeaseSeconds > 0 {
 		w.interval = time.Duration(resp.LeaseSeconds / 3 * float64(time.Second))
+		if every := w.o.ReportEvery; every > 0 {
+			w.interval = min(w.interval, every)
+		}
 	}
 	switch {
 	case len(resp.Leases) > 0:
@@ -260,7 +284,7 @@ func (w *work) take(ctx context.Context, resp *v1alpha1.ClaimResponse) {
 	}
 	for _, lease := range resp.Leases {
 		blockCtx, cancel := context.WithCancelCause(ctx)
-		b := &Block{Lease: lease, token: lease.Token, Worklist: w.name, Slot: w.free[len(w.free)-1], cancel: cancel}
+		b := &Block{Lease: lease, token: lease.Token, nudge: w.nudge, Worklist: w.name, Slot: w.free[len(w.free)-1], cancel: cancel}
 		w.free = w.free[:len(w.free)-1]
 		w.held[b] = struct{}{}
 		if len(w.held) == 1 {

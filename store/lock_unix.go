@@ -14,6 +14,16 @@ import (
 // ErrInUse means that another process works in the data directory.
 var ErrInUse = errors.New("in use by another process")
 
+// Remove deletes the data of an embedded store, unless a process works in it.
+func Remove(dir string) error {
+	lock, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return os.RemoveAll(dir)
+}
+
 // lockDir makes sure that one process works in a directory. The lock goes with the process, however it ends.
 func lockDir(dir string) (*os.File, error) {
 	name := filepath.Join(dir, "lock")

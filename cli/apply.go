@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
+)
+
+func applyCommand(g *global) *cobra.Command {
+	var file, output string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Create worklists from a manifest, or change them to what it says",
+		Long:  "Create worklists from a manifest, or change them to what it says. The manifest is that of Kubernetes: YAML or JSON,\nseveral documents separated by ---.",
+		Example: `  teamtask apply -f primes.yaml
+  cat primes.yaml | teamtask apply -f -`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			lists, err := readManifests(file, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			for _, wl := range lists {
+				err := g.send(cmd, wl, dryRun, output, func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
+					out, err := c.Apply(ctx, wl)
+					return out, "configured", err
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&file, "filename", "f", "", "the manifest; - for standard input")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check and print")
+	cmd.Flags().StringVarP(&output, "output", "o", "name", "name, json or yaml")
+	cmd.MarkFlagRequired("filename")
+	return cmd
+}
+
+// readManifests reads and checks the worklists in a file; all of them, before anything is done with the first.
+func readManifests(file string, stdin io.Reader) (out []*v1alpha1.Worklist, err error) {
+	in := stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	docs := utilyaml.NewYAMLReader(bufio.NewReader(in))
+	for n := 1; ; n++ {
+		doc, err := docs.Read()
+		if errors.Is(err, io.EOF) && len(out) == 0 {
+			return nil, fmt.Errorf("%s: there is no worklist in it", file)
+		}
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if len(bytes.TrimSpace(doc)) == 0 {
+			continue
+		}
+		wl := &v1alpha1.Worklist{}
+		if err := yaml.UnmarshalStrict(doc, wl); err != nil {
+			return nil, fmt.Errorf("%s, document %d: %w", file, n, err)
+		}
+		if err := wl.Complete(); err != nil {
+			return nil, fmt.Errorf("%s, document %d: %w", file, n, err)
+		}
+		out = append(out, wl)
+	}
+}

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/client"
+)
+
+const defaultServer = "http://127.0.0.1:7070"
+
+// defaultDataDir is where `serve` keeps its data and its token unless told otherwise.
+func defaultDataDir() string { return filepath.Join(xdg.DataHome, "teamtask", "server") }
+
+func tokenFile(dataDir string) string { return filepath.Join(dataDir, "token") }
+
+// connect is a client of the server that flags, environment and defaults name.
+func (g *global) connect() (*client.Client, error) {
+	server := firstOf(g.server, os.Getenv("TEAMTASK_SERVER"), defaultServer)
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("--server " + server + ": must be a URL such as http://host:7070")
+	}
+	token := firstOf(g.token, os.Getenv("TEAMTASK_TOKEN"))
+	if token == "" {
+		b, err := os.ReadFile(tokenFile(defaultDataDir()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		token = strings.TrimSpace(string(b))
+	}
+	return client.New(server, token), nil
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// withClient is a command's function that gets a client.
+func (g *global) withClient(f func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := g.connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return f(cmd.Context(), c, cmd, args)
+	}
+}
+
+// completeLists completes names of worklists in the shell.
+func (g *global) completeLists(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	c, err := g.connect()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer c.Close()
+	c.Patience = -1
+	var names []string
+	for wl, err := range c.Worklists(cmd.Context()) {
+		if err != nil {
+			break
+		}
+		names = append(names, wl.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
+)
+
+func createCommand(g *global) *cobra.Command {
+	var source sourceFlags
+	var list listFlags
+	var dryRun bool
+	var output string
+	cmd := &cobra.Command{
+		Use:   "create NAME (--range ... | --lines FILE | --mask MASK | --size N | ...) [flags]",
+		Short: "Create a worklist",
+		Example: `  teamtask create primes --range 1..1000000000
+  teamtask create hosts --lines hosts.txt --attempts 5 --tolerate 5%
+  teamtask create pins --mask ?d?d?d?d --stop-at-first
+  teamtask create primes --range 1..1000 --dry-run -o yaml > primes.yaml`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			wl, err := newWorklist(cmd.Context(), args[0], &source, &list)
+			if err != nil {
+				return err
+			}
+			return g.send(cmd, wl, dryRun, output, func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
+				out, err := c.Create(ctx, wl)
+				return out, "created", err
+			})
+		},
+	}
+	source.register(cmd)
+	list.register(cmd)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check and print what would be created")
+	cmd.Flags().StringVarP(&output, "output", "o", "name", "name, json or yaml")
+	return cmd
+}
+
+func newWorklist(ctx context.Context, name string, source *sourceFlags, list *listFlags) (*v1alpha1.Worklist, error) {
+	wl, err := list.manifest(name)
+	if err != nil {
+		return nil, err
+	}
+	wl.Spec.Size = source.size
+	if wl.Spec.Source, err = source.spec(ctx); err != nil {
+		return nil, err
+	}
+	return wl, wl.Complete()
+}
+
+// send sends a worklist to the server, or with dryRun nowhere, and prints it.
+func (g *global) send(cmd *cobra.Command, wl *v1alpha1.Worklist, dryRun bool, output string,
+	do func(context.Context, *client.Client) (*v1alpha1.Worklist, string, error)) error {
+	verb := "checked (dry run)"
+	if !dryRun {
+		c, err := g.connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if wl, verb, err = do(cmd.Context(), c); err != nil {
+			return err
+		}
+	}
+	if output == "name" {
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "worklist/%s %s\n", wl.Name, verb)
+		return err
+	}
+	return printObject(cmd.OutOrStdout(), output, wl)
+}

@@ -1,0 +1,127 @@
+// Package cli is the teamtask command: one file for each subcommand, named after it.
+//
+// The commands follow kubectl where they do the same (get, describe, apply -f, -o json) and GNU parallel where they run
+// commands ({}, --joblog, exit codes). What they print on standard output is their result; everything else goes to
+// standard error.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/version"
+)
+
+// exit ends the command with a code and nothing more to say.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// Main runs the command and returns its exit code: 0, 1 for an error, or what the subcommand says.
+func Main(args []string) int {
+	// The first interrupt ends the context, so that everything is given back in order; the second one ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	root := Root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var code exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return 130
+	}
+	fmt.Fprintln(root.ErrOrStderr(), "Error:", err)
+	return 1
+}
+
+// Root is the teamtask command.
+func Root() *cobra.Command {
+	g := &global{}
+	root := &cobra.Command{
+		Use:   "teamtask",
+		Short: "Share out long lists of items among workers",
+		Long: `Teamtask shares out long lists of items among workers, so that every item is done,
+none is counted twice, and losing a worker costs only what it had in hand.
+
+On one machine, without a server:
+  teamtask run --range 1..1000 -- echo {}
+
+On several machines:
+  teamtask serve --listen :7070                              on one
+  teamtask create primes --range 1..1000000000               anywhere
+  teamtask work primes -- ./check-primes {start} {end}       on as many as you like`,
+		Version:       version.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetVersionTemplate("teamtask {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
+	})
+	f := root.PersistentFlags()
+	f.StringVarP(&g.server, "server", "s", "", "URL of the List server (default $TEAMTASK_SERVER, or http://127.0.0.1:7070)")
+	f.StringVar(&g.token, "token", "", "the server's token (default $TEAMTASK_TOKEN, or that of the server on this machine)")
+	f.StringVar(&g.logFormat, "log-format", "text", "text or json")
+	f.BoolVarP(&g.verbose, "verbose", "v", false, "log more")
+
+	root.AddGroup(&cobra.Group{ID: "work", Title: "Getting work done:"}, &cobra.Group{ID: "look", Title: "Looking at it:"},
+		&cobra.Group{ID: "change", Title: "Changing it:"}, &cobra.Group{ID: "other", Title: "Other:"})
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("work", runCommand(g), serveCommand(g), createCommand(g), applyCommand(g), workCommand(g))
+	add("look", getCommand(g), describeCommand(g), explainCommand(g), watchCommand(g), waitCommand(g), resultsCommand(g),
+		locateCommand(g), certificateCommand(g))
+	add("change", pauseCommand(g), resumeCommand(g), cancelCommand(g), retryCommand(g), deleteCommand(g))
+	add("other", versionCommand())
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
+	return root
+}
+
+// global is what the flags of every command say.
+type global struct {
+	server, token string
+	logFormat     string
+	verbose       bool
+}
+
+// log is the log on standard error: warnings and errors for commands that people run, everything for servers.
+func (g *global) log(w io.Writer, level slog.Level) (*slog.Logger, error) {
+	if g.verbose {
+		level = slog.LevelDebug
+	}
+	o := &slog.HandlerOptions{Level: level}
+	switch g.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, o)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: must be text or json", g.logFormat)
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "teamtask", version.Version) },
+	}
+}

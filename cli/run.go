@@ -1,0 +1,325 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
+	"teamtask.dev/items"
+	"teamtask.dev/server"
+	"teamtask.dev/store"
+	"teamtask.dev/worker"
+)
+
+type runOptions struct {
+	source sourceFlags
+	list   listFlags
+	work   workFlags
+	state  string
+	fresh  bool
+	again  bool
+	dryRun bool
+}
+
+func runCommand(g *global) *cobra.Command {
+	o := &runOptions{}
+	cmd := &cobra.Command{
+		Use:   "run (--range ... | --lines FILE | ...) [flags] -- COMMAND [ARG...]",
+		Short: "Run a command for every item on this machine, and go on where it stopped",
+		Long: `Run a command for every item on this machine. No server is needed.
+
+It can be stopped at any time, with Ctrl-C or otherwise: the same command, started again in the
+same directory, goes on where it stopped and repeats nothing. If the items or the command have
+changed meanwhile it says so and does nothing.
+
+The exit code is that of GNU parallel: 0 if all items are done, 1-100 if so many failed, 101 if
+more than 100 failed.
+` + replacementHelp,
+		Example: `  teamtask run --lines hosts.txt -- ping -c1 {}
+  teamtask run --range 1..10000000 --pipe -- ./check-primes
+  teamtask run --range 1..100 -j8 --retries 2 --joblog log -- ./convert {}`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, g, args) },
+	}
+	o.source.register(cmd)
+	o.list.register(cmd)
+	o.work.register(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.state, "state", "", "directory for the run's state (default: one for this directory and source, in $XDG_STATE_HOME/teamtask)")
+	f.BoolVar(&o.fresh, "fresh", false, "forget an earlier run over the same source and begin anew")
+	f.BoolVar(&o.again, "retry-failed", false, "also try again what failed in an earlier run")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the commands of the first items and do nothing")
+	return cmd
+}
+
+// runName is the name of the one list in a run's state.
+const runName = "run"
+
+func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error {
+	ctx := cmd.Context()
+	log, err := g.log(cmd.ErrOrStderr(), slog.LevelWarn)
+	if err != nil {
+		return err
+	}
+	if _, err := worker.Parse(command, o.work.pipe); err != nil {
+		return err
+	}
+	wl, err := newWorklist(ctx, runName, &o.source, &o.list)
+	if err != nil {
+		return err
+	}
+	wl.Spec.Command = command
+	if o.work.pipe {
+		wl.Spec.Command = append([]string{"--pipe"}, command...)
+	}
+	if o.work.find {
+		wl.Spec.StopAtFirstSuccess = true
+	}
+	var source items.Source
+	if wl.Spec.Source != nil {
+		if source, err = wl.Spec.Source.Build(func(s items.LinesSpec) (*items.Lines, error) { return openLines(ctx, s) }); err != nil {
+			return err
+		}
+	}
+	if o.dryRun {
+		return o.preview(cmd, source, wl.Spec.Size, command)
+	}
+	if o.state == "" {
+		if o.state, err = stateDir(wl); err != nil {
+			return err
+		}
+	}
+	if o.fresh {
+		if err := removeState(o.state); err != nil {
+			return err
+		}
+	}
+	st, err := store.Open(ctx, store.Options{Dir: o.state, Log: log})
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("this run is going on already: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	srv, err := server.New(ctx, server.Options{Store: st, Log: log, Exclusive: true})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen on this machine: %w", err)
+	}
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() { served <- serveHTTP(serving, srv, listener, slog.New(slog.DiscardHandler)) }()
+	c := client.New(urlOf(listener.Addr(), false), srv.Token())
+	err = o.finish(ctx, cmd, c, wl, source, command, log)
+	c.Close()
+	stopServing()
+	return errors.Join(err, <-served)
+}
+
+// begin finds the list of an earlier run over the same source, or makes one.
+func (o *runOptions) begin(ctx context.Context, c *client.Client, wl *v1alpha1.Worklist) (*v1alpha1.Worklist, error) {
+	old, err := c.Get(ctx, runName)
+	if client.IsNotFound(err) {
+		return c.Create(ctx, wl)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if what := changed(old, wl); what != "" {
+		if !old.Status.Phase.Over() {
+			return nil, fmt.Errorf(`an earlier run over the same source is not finished (%s of %s items are done), and %s.
+Choose one:
+  - go on with it: run it as it was, that is
+      %s
+  - forget it and begin anew: --fresh
+  - keep it, and run this one beside it: --state DIR`,
+				count(old.Status.Done), count(old.Status.Size), what, worker.Line(old.Spec.Command))
+		}
+		if err := c.Delete(ctx, runName); err != nil {
+			return nil, err
+		}
+		return c.Create(ctx, wl)
+	}
+	if o.again && old.Status.Failed > 0 {
+		if _, err := c.Retry(ctx, runName); err != nil {
+			return nil, err
+		}
+	}
+	return c.Apply(ctx, wl) // limits and the like may be others now
+}
+
+// changed says how a run differs from an earlier one in what may not differ; "" if it does not.
+func changed(old, wl *v1alpha1.Worklist) string {
+	switch {
+	case fingerprint(old) != fingerprint(wl) && wl.Spec.Source != nil && wl.Spec.Source.Lines != nil:
+		return "the file " + wl.Spec.Source.Lines.Path + " has changed since"
+	case fingerprint(old) != fingerprint(wl):
+		return "its items were others"
+	case !slices.Equal(old.Spec.Command, wl.Spec.Command):
+		return "its command was another"
+	}
+	return ""
+}
+
+func fingerprint(wl *v1alpha1.Worklist) string {
+	if wl.Spec.Source == nil {
+		return fmt.Sprint(wl.Spec.Size)
+	}
+	return wl.Spec.Source.Fingerprint()
+}
+
+// finish runs the list to its end and says how it ended.
+func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.Client, wl *v1alpha1.Worklist, source items.Source,
+	command []string, log *slog.Logger) error {
+	list, err := o.begin(ctx, c, wl)
+	if err != nil {
+		return err
+	}
+	stderr := cmd.ErrOrStderr()
+	before := list.Status
+	if !before.Phase.Over() {
+		if before.Done > 0 {
+			fmt.Fprintf(stderr, "Going on where it stopped: %s of %s items are done.\n", count(before.Done), count(before.Size))
+		}
+		watching, stopWatching := context.WithCancel(ctx)
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			follow(watching, c, runName, stderr)
+		}()
+		o.work.every = time.Second // nobody else pays for it, and a crash costs as much
+		err = o.work.do(ctx, nil, c, cmd, list, source, command, log)
+		stopWatching()
+		<-watched
+	}
+	last, getErr := c.Get(context.WithoutCancel(ctx), runName)
+	if getErr != nil {
+		return errors.Join(err, getErr)
+	}
+	if err == nil || ctx.Err() != nil {
+		summarize(stderr, before, last.Status)
+	}
+	if err != nil {
+		return err
+	}
+	return outcome(last.Status)
+}
+
+// summarize says how a run ended.
+func summarize(w io.Writer, before, s v1alpha1.WorklistStatus) {
+	if before.Phase.Over() {
+		fmt.Fprintf(w, "There is nothing left to do: %s.\n", s.Reason)
+		if s.Failed > 0 {
+			fmt.Fprintln(w, "Try the failed ones again with --retry-failed, or everything with --fresh.")
+		} else {
+			fmt.Fprintln(w, "Run it again with --fresh.")
+		}
+		return
+	}
+	if !s.Phase.Over() {
+		fmt.Fprintf(w, "Stopped: %s of %s items are done. The same command goes on from here.\n", count(s.Done), count(s.Size))
+		return
+	}
+	fmt.Fprintf(w, "%s: %s\n", s.Phase, s.Reason)
+	for _, f := range s.Found {
+		fmt.Fprintf(w, "Found: %s\n", f.Value)
+	}
+	for i, f := range s.FailedRanges {
+		if i == 10 {
+			fmt.Fprintln(w, "  ...")
+			break
+		}
+		fmt.Fprintf(w, "  failed: items %d to %d: %s\n", f.Index, f.Index+f.Size-1, f.Reason)
+	}
+}
+
+// outcome is the exit code, as GNU parallel's.
+func outcome(s v1alpha1.WorklistStatus) error {
+	switch {
+	case s.Failed > 100:
+		return exit(101)
+	case s.Failed > 0:
+		return exit(s.Failed)
+	case s.Phase != v1alpha1.PhaseComplete:
+		return exit(101)
+	}
+	return nil
+}
+
+// preview prints the commands of the first items.
+func (o *runOptions) preview(cmd *cobra.Command, source items.Source, size int64, command []string) error {
+	const most = 10
+	t, err := worker.Parse(command, o.work.pipe)
+	if err != nil {
+		return err
+	}
+	r := &worker.Runner{Template: t, Source: source}
+	block := size
+	if n := o.list.spec.Blocks.Size; n > 0 {
+		block = min(n, size)
+	}
+	lines, more, err := r.Preview(v1alpha1.Lease{Size: block}, most)
+	if err != nil {
+		return err
+	}
+	for _, line := range lines {
+		fmt.Fprintln(cmd.OutOrStdout(), line)
+	}
+	if more || block < size {
+		fmt.Fprintf(cmd.OutOrStdout(), "... for %s items in all\n", count(size))
+	}
+	return nil
+}
+
+// stateDir is where the state of a run is kept: one place for each source in each directory, whatever the source holds
+// and the command is, so that a change of either is noticed.
+func stateDir(wl *v1alpha1.Worklist) (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	var source items.Spec
+	if wl.Spec.Source != nil {
+		source = *wl.Spec.Source
+	}
+	if source.Lines != nil {
+		source.Lines = &items.LinesSpec{Path: source.Lines.Path}
+	}
+	sum := sha256.Sum256([]byte(wd + "\x00" + source.Fingerprint()))
+	return filepath.Join(xdg.StateHome, "teamtask", "run-"+hex.EncodeToString(sum[:8])), nil
+}
+
+// removeState forgets a run, unless it is going on or the directory holds something else.
+func removeState(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != "etcd" && e.Name() != "lock" {
+			return fmt.Errorf("--state %s: is not the state of a run: it holds %s", dir, e.Name())
+		}
+	}
+	return store.Remove(dir)
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/server"
+	"teamtask.dev/store"
+)
+
+type serveOptions struct {
+	listen      string
+	dataDir     string
+	endpoints   []string
+	prefix      string
+	url         string
+	leaseTTL    time.Duration
+	certificate string
+	key         string
+}
+
+func serveCommand(g *global) *cobra.Command {
+	o := &serveOptions{}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a List server",
+		Long: `Run a List server: it keeps worklists and hands out their blocks.
+
+Without further flags it is one process with its data in one directory (an etcd is embedded in
+it) and answers this machine only. Its token is made on the first start and kept in the file
+"token" of the data directory; commands on this machine find it there. On other machines set
+TEAMTASK_SERVER and TEAMTASK_TOKEN.
+
+With --etcd-endpoints it keeps nothing itself: several servers on one etcd share the lists, any
+of them answers for every list, and when one is lost the others take its lists over.`,
+		Example: `  teamtask serve
+  teamtask serve --listen :7070 --tls-cert cert.pem --tls-key key.pem
+  teamtask serve --etcd-endpoints http://etcd-1:2379,http://etcd-2:2379 --url http://host-1:7070`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), g, o, cmd) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:7070", "address to listen on; :7070 for all of the machine's addresses")
+	f.StringVar(&o.dataDir, "data-dir", defaultDataDir(), "directory for the data and the token")
+	f.StringSliceVar(&o.endpoints, "etcd-endpoints", nil, "keep the data in this etcd cluster instead")
+	f.StringVar(&o.prefix, "etcd-prefix", store.DefaultPrefix, "keep it under this prefix")
+	f.StringVar(&o.url, "url", "", "where other servers on the same etcd reach this one (default from --listen)")
+	f.DurationVar(&o.leaseTTL, "takeover-after", 5*time.Second, "how long after this server is lost others take its lists over")
+	f.StringVar(&o.certificate, "tls-cert", "", "certificate file (PEM) for https")
+	f.StringVar(&o.key, "tls-key", "", "key file (PEM) for https")
+	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
+	return cmd
+}
+
+func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) error {
+	log, err := g.log(cmd.ErrOrStderr(), slog.LevelInfo)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	defer listener.Close()
+	if o.certificate != "" {
+		pair, err := tls.LoadX509KeyPair(o.certificate, o.key)
+		if err != nil {
+			return fmt.Errorf("--tls-cert, --tls-key: %w", err)
+		}
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	if o.url == "" {
+		o.url = urlOf(listener.Addr(), o.certificate != "")
+	}
+	st, err := store.Open(ctx, store.Options{Dir: o.dataDir, Endpoints: o.endpoints, Prefix: o.prefix, URL: o.url,
+		LeaseTTL: o.leaseTTL, Config: clientv3.Config{Username: os.Getenv("ETCDCTL_USER")}, Log: log})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	srv, err := server.New(ctx, server.Options{Store: st, Log: log, Token: firstOf(g.token, os.Getenv("TEAMTASK_TOKEN"))})
+	if err != nil {
+		return err
+	}
+	file := tokenFile(o.dataDir)
+	if err := writePrivate(file, srv.Token()+"\n"); err != nil {
+		return fmt.Errorf("write the token: %w", err)
+	}
+	log.Info("serving", "url", o.url, "token", file, "data", firstOf(strings.Join(o.endpoints, ","), o.dataDir))
+	return serveHTTP(ctx, srv, listener, log)
+}
+
+// serveHTTP answers on the listener until ctx ends, then closes the server in order.
+func serveHTTP(ctx context.Context, srv *server.Server, listener net.Listener, log *slog.Logger) error {
+	web := &http.Server{Handler: srv.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		log.Info("stopping")
+	case <-srv.Lost():
+		err = errors.New("the session in etcd was lost; start the server again")
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err = errors.Join(err, srv.Close(end)) // refuses the calls that wait, so that the next step need not
+	if web.Shutdown(end) != nil {
+		web.Close()
+	}
+	return err
+}
+
+func urlOf(addr net.Addr, https bool) string {
+	scheme := "http"
+	if https {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return scheme + "://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// writePrivate writes a file that only its owner can read, whole or not at all.
+func writePrivate(name, content string) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".token-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.WriteString(content); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
+	"teamtask.dev/items"
+	"teamtask.dev/worker"
+)
+
+// workFlags say how a command is run for items.
+type workFlags struct {
+	jobs    int
+	pipe    bool
+	timeout time.Duration
+	retries int
+	find    bool
+	joblog  string
+	name    string
+	every   time.Duration // reports of what is done; 0: with each heartbeat
+}
+
+func (w *workFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SetInterspersed(false) // what follows the name is the command's own
+	f.IntVarP(&w.jobs, "jobs", "j", 0, "commands to run at the same time (default: one for each processor)")
+	f.BoolVar(&w.pipe, "pipe", false, "run the command once for each block, with its items on standard input, a line each")
+	f.DurationVar(&w.timeout, "timeout", 0, "end a command that takes longer; its item has failed")
+	f.IntVar(&w.retries, "retries", 0, "run a command that failed again, so often, before its item has failed")
+	f.BoolVar(&w.find, "find", false, "as with grep, exit code 0 means found, 1 not found, and more that the command failed")
+	f.StringVar(&w.joblog, "joblog", "", "append a line for each command to this file, as GNU parallel does")
+	f.StringVar(&w.name, "name", "", "the worker's name (default from host and process)")
+}
+
+const replacementHelp = `
+Replacement strings in the command are those of GNU parallel:
+  {}                 the item
+  {.} {/} {//} {/.}  without extension, base name, directory, base name without extension
+  {1} {2} ...        fields of the item
+  {#} {%}            the item's index (from 0), the slot (from 1)
+  {start} {end}      the first and the last item of the block
+  {index} {size}     the block's first index and its number of items
+A command with none of them has the item appended. One with only the last four runs once for
+each block. The command also gets TEAMTASK_ITEM, TEAMTASK_INDEX, TEAMTASK_SIZE, ... in its
+environment.`
+
+func workCommand(g *global) *cobra.Command {
+	w := &workFlags{}
+	cmd := &cobra.Command{
+		Use:   "work NAME [flags] -- COMMAND [ARG...]",
+		Short: "Work on a worklist: run a command for its items",
+		Long: `Work on a worklist: claim its blocks and run a command for each item, until the list is over.
+
+On SIGTERM, or the first Ctrl-C, the worker finishes the commands that run, gives the rest back
+and ends; on the second Ctrl-C it ends the commands, too.
+` + replacementHelp,
+		Example: `  teamtask work hosts -- ping -c1 {}
+  teamtask work primes -j4 -- ./check-primes {start} {end}
+  teamtask work primes --pipe -- ./check-primes`,
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: g.completeLists,
+		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+			return w.work(ctx, g, c, cmd, args)
+		}),
+	}
+	w.register(cmd)
+	cmd.Flags().SetInterspersed(true)
+	return cmd
+}
+
+func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *cobra.Command, args []string) error {
+	log, err := g.log(cmd.ErrOrStderr(), slog.LevelWarn)
+	if err != nil {
+		return err
+	}
+	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr())
+	defer stop()
+	name, command := args[0], args[1:]
+	wl, err := c.Get(ctx, name)
+	if err != nil {
+		return err
+	}
+	var source items.Source
+	if wl.Spec.Source != nil {
+		open := func(s items.LinesSpec) (*items.Lines, error) { return openLines(ctx, s) }
+		if source, err = wl.Spec.Source.Build(open); err != nil {
+			return fmt.Errorf("worklist %s: %w", name, err)
+		}
+	}
+	err = w.do(ctx, drain, c, cmd, wl, source, command, log)
+	if errors.Is(err, context.Canceled) {
+		return exit(130)
+	}
+	return err
+}
+
+// do runs the command for a list's items until the list is over, drained, or ctx ends.
+func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, c *client.Client, cmd *cobra.Command, wl *v1alpha1.Worklist,
+	source items.Source, command []string, log *slog.Logger) error {
+	t, err := worker.Parse(command, w.pipe)
+	if err != nil {
+		return err
+	}
+	if w.name == "" {
+		w.name = client.WorkerName()
+	}
+	jobs := w.jobs
+	if jobs <= 0 {
+		jobs = runtime.NumCPU()
+	}
+	r := &worker.Runner{Template: t, Source: source, Worklist: wl.Name, Worker: w.name, Timeout: w.timeout, Retries: w.retries,
+		Find: w.find, Rows: wl.Spec.Results.Keep == v1alpha1.KeepItems, Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr()}
+	if q := wl.Spec.Results.Output; q != nil {
+		r.Output = int(q.Value())
+	}
+	if err := r.Check(); err != nil {
+		return err
+	}
+	if w.joblog != "" {
+		if r.Joblog, err = worker.OpenJoblog(w.joblog); err != nil {
+			return err
+		}
+		defer r.Joblog.Close()
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	err = c.Work(ctx, wl.Name, func(ctx context.Context, b *client.Block) error {
+		if err := r.Run(ctx, b.Lease, b.Slot, drain, b.Report); err != nil {
+			if ctx.Err() == nil {
+				fail(err) // the worker's own fault: it must not fail the items, or it would fail the whole list
+			}
+			return client.ErrRelease
+		}
+		return client.ErrRelease // what the runner did not report: nothing, unless it was drained
+	}, client.WorkOptions{Worker: w.name, Parallel: jobs, Command: command, Log: log, Drain: drain, ReportEvery: w.every})
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// drainOnSignal gives a context and a drain for a worker: the first signal drains it, the second ends the context.
+func drainOnSignal(w io.Writer) (ctx context.Context, drain <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	draining := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			fmt.Fprintln(w, "Finishing the commands that run; once more to end them, too.")
+			close(draining)
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, draining, func() {
+		signal.Stop(signals)
+		cancel()
+	}
+}

@@ -1,0 +1,315 @@
+package worker
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/items"
+)
+
+// Runner runs a command for the items of blocks. Its fields must not change once it runs; Run may be called by several
+// goroutines.
+type Runner struct {
+	Template *Template
+	Source   items.Source // what the items are; nil: the integers from 0 on
+	Worklist string       // for the command's environment
+	Worker   string
+
+	Timeout time.Duration // of a command; 0: none
+	Retries int           // how often a command that failed is run again before its failure is reported
+	Find    bool          // grep's convention: 0 found, 1 looked and not found, more is a failure
+	Rows    bool          // report a row of results for each command, not only for failures
+	Output  int           // bytes of a command's output that are reported, its end; 0: none
+
+	Stdout, Stderr io.Writer // get each command's output whole, when it has ended; nil: nowhere
+	Joblog         *Joblog   // nil: none
+
+	writing sync.Mutex
+}
+
+// Bounds of found values.
+const (
+	maxFound      = 100
+	maxFoundBytes = 4096
+)
+
+// Check tells whether the command can be found.
+func (r *Runner) Check() error {
+	name, ok := r.Template.program()
+	if !ok {
+		return nil // it depends on the item
+	}
+	if _, err := exec.LookPath(name); err != nil {
+		return fmt.Errorf("the command cannot be run: %w", err)
+	}
+	return nil
+}
+
+// Run goes through a block and hands reports to sink, in order, from this goroutine. It stops between commands once drain
+// is closed. When ctx ends, the command that runs is ended, and not reported. What was not reported is for the caller to
+// give back. The error is ctx's, or says why the command cannot be run at all, which is no item's fault.
+func (r *Runner) Run(ctx context.Context, lease v1alpha1.Lease, slot int, drain <-chan struct{}, sink func(v1alpha1.Report)) error {
+	b, err := r.begin(lease, slot, sink)
+	if err != nil {
+		return err
+	}
+	b.env = b.environment()
+	if r.Template.Mode != PerItem {
+		return b.whole(ctx)
+	}
+	i := lease.Index
+	for text, err := range r.items(lease.Index, lease.Index+lease.Size) {
+		if err != nil {
+			return err
+		}
+		select {
+		case <-drain:
+			return nil
+		default:
+		}
+		if err := b.item(ctx, i, string(text)); err != nil {
+			return err
+		}
+		i++
+	}
+	return nil
+}
+
+func (r *Runner) begin(lease v1alpha1.Lease, slot int, sink func(v1alpha1.Report)) (*block, error) {
+	b := &block{runner: r, lease: lease, sink: sink, values: values{slot: slot, first: lease.Index, n: lease.Size, index: lease.Index}}
+	var err error
+	if b.values.start, err = r.item(lease.Index); err != nil {
+		return nil, err
+	}
+	b.values.end, err = r.item(lease.Index + lease.Size - 1)
+	return b, err
+}
+
+func (r *Runner) item(i int64) (string, error) {
+	if r.Source == nil {
+		return fmt.Sprint(i), nil
+	}
+	return items.At(r.Source, i)
+}
+
+// items yields items start to end-1.
+func (r *Runner) items(start, end int64) func(func([]byte, error) bool) {
+	if r.Source != nil {
+		return items.Range(r.Source, start, end)
+	}
+	return func(yield func([]byte, error) bool) {
+		var b []byte
+		for i := start; i < end; i++ {
+			b = fmt.Append(b[:0], i)
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// block is a block in work.
+type block struct {
+	runner *Runner
+	lease  v1alpha1.Lease
+	sink   func(v1alpha1.Report)
+	values values
+	env    []string // of the block; an item adds its own
+}
+
+func (b *block) environment() []string {
+	env := append(os.Environ(),
+		"TEAMTASK_WORKLIST="+b.runner.Worklist,
+		"TEAMTASK_WORKER="+b.runner.Worker,
+		fmt.Sprintf("TEAMTASK_INDEX=%d", b.lease.Index),
+		fmt.Sprintf("TEAMTASK_SIZE=%d", b.lease.Size),
+		"TEAMTASK_START="+b.values.start,
+		"TEAMTASK_END="+b.values.end,
+		fmt.Sprintf("TEAMTASK_ATTEMPT=%d", b.lease.Attempt),
+		fmt.Sprintf("TEAMTASK_SLOT=%d", b.values.slot))
+	return env[:len(env):len(env)]
+}
+
+// item runs the command for one item.
+func (b *block) item(ctx context.Context, i int64, text string) error {
+	v, err := b.itemValues(i, text)
+	if err != nil {
+		return err
+	}
+	args := b.runner.Template.expand(&v)
+	env := append(b.env, "TEAMTASK_ITEM="+text, fmt.Sprintf("TEAMTASK_ITEM_INDEX=%d", i))
+	return b.run(ctx, i, 1, args, env, nil, text)
+}
+
+// itemValues are what the replacement strings stand for in one item.
+func (b *block) itemValues(i int64, text string) (v values, err error) {
+	v = b.values
+	v.item, v.index = text, i
+	if b.runner.Template.fields {
+		v.fields = []string{text}
+		if b.runner.Source != nil {
+			v.fields, err = items.Fields(b.runner.Source, i)
+		}
+	}
+	return v, err
+}
+
+// whole runs the command for the block.
+func (b *block) whole(ctx context.Context) error {
+	var stdin func(io.Writer) error
+	if b.runner.Template.Mode == Pipe {
+		stdin = b.feed
+	}
+	return b.run(ctx, b.lease.Index, b.lease.Size, b.runner.Template.expand(&b.values), b.env, stdin, "")
+}
+
+// feed writes the block's items, a line each.
+func (b *block) feed(w io.Writer) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	for text, err := range b.runner.items(b.lease.Index, b.lease.Index+b.lease.Size) {
+		if err != nil {
+			return err
+		}
+		out.Write(text)
+		if err := out.WriteByte('\n'); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// run runs a command, again if it fails and may be, and reports what became of its items.
+func (b *block) run(ctx context.Context, index, size int64, args, env []string, stdin func(io.Writer) error, item string) error {
+	r := b.runner
+	var e ended
+	var text string
+	var found []string
+	begun := time.Now()
+	for attempt := 0; ; attempt++ {
+		var out, errs output
+		var err error
+		if e, err = r.once(ctx, args, env, stdin, &out, &errs); err != nil {
+			out.close()
+			errs.close()
+			return err
+		}
+		switch {
+		case r.Find && e.ok() && r.Template.Mode == PerItem:
+			found = []string{item[:min(len(item), maxFoundBytes)]}
+		case r.Find && e.ok():
+			found = foundLines(&out)
+		case r.Find && e.exit == 1:
+			e.reason = "" // looked, and not found
+		}
+		if text = out.tail(r.Output); !e.ok() && errs.size() > 0 {
+			text = errs.tail(r.Output)
+		}
+		if err := r.Joblog.add(index, e, out.size(), args); err != nil {
+			return fmt.Errorf("write the joblog: %w", err)
+		}
+		if err := r.print(&out, &errs); err != nil {
+			return fmt.Errorf("write the command's output: %w", err)
+		}
+		if e.ok() || attempt >= r.Retries {
+			break
+		}
+		if err := pause(ctx, retryPause*time.Duration(attempt+1)); err != nil {
+			return err
+		}
+	}
+	rng := v1alpha1.Range{Index: index, Size: size}
+	rep := v1alpha1.Report{Token: b.lease.Token, ElapsedSeconds: time.Since(begun).Seconds()}
+	if r.Rows || !e.ok() {
+		rep.Results = []v1alpha1.ItemResult{{Index: index, Size: size, OK: e.ok(), Exit: e.exit, Signal: signalName(e.signal),
+			Reason: e.reason, Seconds: e.seconds, Output: text}}
+	}
+	if e.ok() {
+		rep.Done = []v1alpha1.Range{rng}
+	} else {
+		rep.Failed = []v1alpha1.FailedItems{{Range: rng, Reason: e.reason}}
+	}
+	for _, f := range found {
+		rep.Found = append(rep.Found, v1alpha1.Found{Index: index, Value: f})
+	}
+	b.sink(rep)
+	return nil
+}
+
+// retryPause is how long a command rests before it is run again; longer after each further failure.
+const retryPause = 100 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// once runs a command once, feeding it from stdin where that is not nil.
+func (r *Runner) once(ctx context.Context, args, env []string, stdin func(io.Writer) error, out, errs *output) (ended, error) {
+	if stdin == nil {
+		return process(ctx, args, env, nil, out, errs, r.Timeout)
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return ended{}, fmt.Errorf("make a pipe: %w", err)
+	}
+	fed := make(chan error, 1)
+	go func() {
+		err := stdin(writer)
+		writer.Close()
+		fed <- err
+	}()
+	e, err := process(ctx, args, env, reader, out, errs, r.Timeout)
+	reader.Close() // so that the feeding ends, if the command did not read it all
+	if feedErr := <-fed; err == nil && feedErr != nil && !errors.Is(feedErr, syscall.EPIPE) {
+		err = fmt.Errorf("give the items to the command: %w", feedErr)
+	}
+	return e, err
+}
+
+// print writes the output of a command, unmixed with that of others.
+func (r *Runner) print(out, errs *output) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return errors.Join(out.flush(orDiscard(r.Stdout)), errs.flush(orDiscard(r.Stderr)))
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}
+
+// foundLines are the lines a command printed: the values it found.
+func foundLines(out *output) (found []string) {
+	for line := range bytes.Lines(out.buf.Bytes()) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && len(found) < maxFound {
+			found = append(found, string(line[:min(len(line), maxFoundBytes)]))
+		}
+	}
+	return found
+}
+
+func signalName(s syscall.Signal) string {
+	if s == 0 {
+		return ""
+	}
+	return s.String()
+}
