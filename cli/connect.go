@@ -22,20 +22,33 @@ func defaultDataDir() string { return filepath.Join(xdg.DataHome, "teamtask", "s
 
 func tokenFile(dataDir string) string { return filepath.Join(dataDir, "token") }
 
+func urlFile(dataDir string) string { return filepath.Join(dataDir, "url") }
+
+// written is what the server on this machine wrote into a file; "" if there is none.
+func written(file string) (string, error) {
+	b, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
 // connect is a client of the server that flags, environment and defaults name.
 func (g *global) connect() (*client.Client, error) {
-	server := firstOf(g.server, os.Getenv("TEAMTASK_SERVER"), defaultServer)
+	here, err := written(urlFile(defaultDataDir()))
+	if err != nil {
+		return nil, err
+	}
+	server := firstOf(g.server, os.Getenv("TEAMTASK_SERVER"), here, defaultServer)
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("--server " + server + ": must be a URL such as http://host:7070")
 	}
 	token := firstOf(g.token, os.Getenv("TEAMTASK_TOKEN"))
 	if token == "" {
-		b, err := os.ReadFile(tokenFile(defaultDataDir()))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if token, err = written(tokenFile(defaultDataDir())); err != nil {
 			return nil, err
 		}
-		token = strings.TrimSpace(string(b))
 	}
 	return client.New(server, token), nil
 }

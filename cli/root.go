@@ -74,7 +74,7 @@ On several machines:
 		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
 	})
 	f := root.PersistentFlags()
-	f.StringVarP(&g.server, "server", "s", "", "URL of the List server (default $TEAMTASK_SERVER, or http://127.0.0.1:7070)")
+	f.StringVarP(&g.server, "server", "s", "", "URL of the List server (default $TEAMTASK_SERVER, or the server on this machine)")
 	f.StringVar(&g.token, "token", "", "the server's token (default $TEAMTASK_TOKEN, or that of the server on this machine)")
 	f.StringVar(&g.logFormat, "log-format", "text", "text or json")
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "log more")

@@ -82,10 +82,7 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	if err != nil {
 		return err
 	}
-	wl.Spec.Command = command
-	if o.work.pipe {
-		wl.Spec.Command = append([]string{"--pipe"}, command...)
-	}
+	wl.Spec.Command = o.work.identity(command)
 	if o.work.find {
 		wl.Spec.StopAtFirstSuccess = true
 	}
@@ -215,7 +212,7 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 		return errors.Join(err, getErr)
 	}
 	if err == nil || ctx.Err() != nil {
-		summarize(stderr, before, last.Status)
+		summarize(stderr, before, last.Status, source)
 	}
 	if err != nil {
 		return err
@@ -224,7 +221,7 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 }
 
 // summarize says how a run ended.
-func summarize(w io.Writer, before, s v1alpha1.WorklistStatus) {
+func summarize(w io.Writer, before, s v1alpha1.WorklistStatus, source items.Source) {
 	if before.Phase.Over() {
 		fmt.Fprintf(w, "There is nothing left to do: %s.\n", s.Reason)
 		if s.Failed > 0 {
@@ -247,8 +244,24 @@ func summarize(w io.Writer, before, s v1alpha1.WorklistStatus) {
 			fmt.Fprintln(w, "  ...")
 			break
 		}
-		fmt.Fprintf(w, "  failed: items %d to %d: %s\n", f.Index, f.Index+f.Size-1, f.Reason)
+		fmt.Fprintf(w, "  failed: %s: %s\n", itemNames(source, f.Range), f.Reason)
 	}
+}
+
+// itemNames names the items of a range.
+func itemNames(source items.Source, r v1alpha1.Range) string {
+	name := func(i int64) string {
+		if source != nil {
+			if text, err := items.At(source, i); err == nil {
+				return text
+			}
+		}
+		return fmt.Sprintf("item %d", i)
+	}
+	if r.Size == 1 {
+		return name(r.Index)
+	}
+	return fmt.Sprintf("%s to %s (%s items)", name(r.Index), name(r.Index+r.Size-1), count(r.Size))
 }
 
 // outcome is the exit code, as GNU parallel's.

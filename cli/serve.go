@@ -98,6 +98,9 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 	if err := writePrivate(file, srv.Token()+"\n"); err != nil {
 		return fmt.Errorf("write the token: %w", err)
 	}
+	if err := writePrivate(urlFile(o.dataDir), o.url+"\n"); err != nil {
+		return fmt.Errorf("write the URL: %w", err)
+	}
 	log.Info("serving", "url", o.url, "token", file, "data", firstOf(strings.Join(o.endpoints, ","), o.dataDir))
 	return serveHTTP(ctx, srv, listener, log)
 }

@@ -105,6 +105,14 @@ func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *co
 	return err
 }
 
+// identity is what a list is bound to: the command, and how it gets its items.
+func (w *workFlags) identity(command []string) []string {
+	if w.pipe {
+		return append([]string{"--pipe", "--"}, command...)
+	}
+	return command
+}
+
 // do runs the command for a list's items until the list is over, drained, or ctx ends.
 func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, c *client.Client, cmd *cobra.Command, wl *v1alpha1.Worklist,
 	source items.Source, command []string, log *slog.Logger) error {
@@ -143,7 +151,7 @@ func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, c *client.Cli
 			return client.ErrRelease
 		}
 		return client.ErrRelease // what the runner did not report: nothing, unless it was drained
-	}, client.WorkOptions{Worker: w.name, Parallel: jobs, Command: command, Log: log, Drain: drain, ReportEvery: w.every})
+	}, client.WorkOptions{Worker: w.name, Parallel: jobs, Command: w.identity(command), Log: log, Drain: drain, ReportEvery: w.every})
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}

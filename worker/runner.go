@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -214,6 +215,7 @@ func (b *block) run(ctx context.Context, index, size int64, args, env []string, 
 		if text = out.tail(r.Output); !e.ok() && errs.size() > 0 {
 			text = errs.tail(r.Output)
 		}
+		text = strings.TrimRight(text, "\n") // as $(...) does
 		if err := r.Joblog.add(index, e, out.size(), args); err != nil {
 			return fmt.Errorf("write the joblog: %w", err)
 		}

@@ -1,0 +1,27 @@
+# Everything a contributor needs works on a fresh clone: Go and a C compiler (for the race detector) are all it takes.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BIN     := bin
+LDFLAGS := -s -w -X teamtask.dev/version.Version=$(VERSION)
+
+.PHONY: help build demo test lint clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the teamtask command into bin/
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+
+demo: build ## Count the primes below 20 million with four workers, killing one
+	go build -trimpath -o $(BIN)/primes ./examples/primes
+	./examples/primes/demo.sh $(BIN)
+
+lint: ## Check formatting and the code's soundness
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+
+test: lint ## Run all tests, with the race detector
+	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -qy gcc libc6-dev; }
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+clean: ## Remove what was built
+	rm -rf $(BIN)
