@@ -39,6 +39,8 @@ type keeper struct {
 	watch   broadcast
 	gone    bool
 
+	untrimmed int64 // bytes of rows committed since the rows were last trimmed; belongs to the goroutine
+
 	dirty chan struct{} // capacity 1: there is something to commit, or the timer has to be set anew
 	stop  context.CancelFunc
 	ended chan struct{} // closed when the goroutine has ended
@@ -160,6 +162,9 @@ func (k *keeper) commit(ctx context.Context) error {
 		err = k.tenure.Commit(ctx, &delta, rows)
 	}
 	if err == nil {
+		err = k.trim(ctx, rows)
+	}
+	if err == nil {
 		k.mu.Lock()
 		k.ledger.Confirm()
 		k.mu.Unlock()
@@ -170,6 +175,28 @@ func (k *keeper) commit(ctx context.Context) error {
 	b.err = err
 	close(b.done)
 	return err
+}
+
+// trim drops old rows now and then, so that they take no more than the list's limit and an eighth.
+func (k *keeper) trim(ctx context.Context, rows []store.Rows) error {
+	for _, r := range rows {
+		k.untrimmed += int64(len(r.Data)) // more than they take in the store: compressed
+	}
+	limit := int64(64 << 20)
+	if q := k.results().Limit; q != nil {
+		limit = q.Value()
+	}
+	if k.untrimmed < limit/8 {
+		return nil
+	}
+	k.untrimmed = 0
+	return k.tenure.TrimResults(ctx, limit)
+}
+
+func (k *keeper) results() v1alpha1.ResultsPolicy {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.spec.Results
 }
 
 // giveUp refuses all calls from now on, those that wait included.

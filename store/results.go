@@ -65,32 +65,29 @@ func (s *Store) Results(ctx context.Context, l *List, kept bool) iter.Seq2[[]byt
 	}
 }
 
-// TrimResults drops the oldest rows that need not be kept until they take at most limit bytes in the store. It returns
-// how many bytes they take now.
-func (t *Tenure) TrimResults(ctx context.Context, limit int64) (int64, error) {
+// TrimResults drops the oldest rows that need not be kept until the rest takes at most limit bytes in the store.
+func (t *Tenure) TrimResults(ctx context.Context, limit int64) error {
 	prefix := t.store.rowPrefix(t.uid, false)
-	from, end := clientv3.GetPrefixRangeEnd(prefix), prefix
+	newest := clientv3.GetPrefixRangeEnd(prefix)
 	var sum int64
-	last := ""
 	// From the newest to the oldest: what lies behind the limit goes.
 	for {
 		const page = 256
-		resp, err := t.store.client.Get(ctx, end, clientv3.WithRange(from), clientv3.WithLimit(page),
+		resp, err := t.store.client.Get(ctx, prefix, clientv3.WithRange(newest), clientv3.WithLimit(page),
 			clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
 		if err != nil {
-			return 0, fmt.Errorf("trim the results of list %s: %w", t.name, err)
+			return fmt.Errorf("trim the results of list %s: %w", t.name, err)
 		}
 		for _, kv := range resp.Kvs {
 			if sum+int64(len(kv.Value)) > limit {
 				ops := []clientv3.Op{clientv3.OpDelete(prefix, clientv3.WithRange(string(kv.Key)+"\x00"))}
-				return sum, t.write(ctx, ops)
+				return t.write(ctx, ops)
 			}
 			sum += int64(len(kv.Value))
-			last = string(kv.Key)
+			newest = string(kv.Key)
 		}
 		if len(resp.Kvs) < page {
-			return sum, nil
+			return nil
 		}
-		from = last
 	}
 }
