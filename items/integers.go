@@ -78,20 +78,15 @@ func (r integers) Append(dst []byte, i int64) ([]byte, error) {
 	}
 	var digits [20]byte
 	text := strconv.AppendInt(digits[:0], v, 10)
-	if v < 0 {
+	width := r.width
+	if v < 0 { // the sign comes before the zeros, and counts
 		dst, text = append(dst, '-'), text[1:]
+		width--
 	}
-	for range r.width - len(text) - b2i(v < 0) {
+	for range width - len(text) {
 		dst = append(dst, '0')
 	}
 	return append(dst, text...), nil
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (r integers) Index(item string) (int64, bool) {

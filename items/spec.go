@@ -11,34 +11,49 @@ import (
 
 // Spec describes a source: exactly one of its fields is set. It stands in manifests under source.
 type Spec struct {
-	// Range are integers, START..END or START..END..STEP, both ends included as in bash.
-	Range string `json:"range,omitempty" doc:"Integers START..END or START..END..STEP, both ends included as in bash."`
-	// Values are items written out.
-	Values []string `json:"values,omitempty" doc:"Items written out."`
-	// Lines are the lines of a file.
-	Lines *LinesSpec `json:"lines,omitempty" doc:"The lines of a file."`
+	Range        string            `json:"range,omitempty" doc:"Integers START..END or START..END..STEP, both ends included as in bash."`
+	Values       []string          `json:"values,omitempty" doc:"Items written out."`
+	Lines        *LinesSpec        `json:"lines,omitempty" doc:"The lines of a file."`
+	Mask         *MaskSpec         `json:"mask,omitempty" doc:"Candidates by a hashcat-style mask."`
+	Strings      *StringsSpec      `json:"strings,omitempty" doc:"All strings of a length over an alphabet."`
+	Arrangements *ArrangementsSpec `json:"arrangements,omitempty" doc:"All strings that use each letter of an alphabet at most once."`
+	Hosts        string            `json:"hosts,omitempty" doc:"Host names, such as node[001-100],gpu[1-4]."`
+	Product      []Spec            `json:"product,omitempty" doc:"All combinations of items of other sources, the last turning fastest."`
+	Zip          []Spec            `json:"zip,omitempty" doc:"The first items of other sources, the second ones, and so on."`
+	Concat       []Spec            `json:"concat,omitempty" doc:"The items of one source after those of the other."`
+	Slice        *SliceSpec        `json:"slice,omitempty" doc:"Items start to end-1 of another source."`
 }
 
 // OpenLines opens the file of a LinesSpec, indexed.
 type OpenLines func(LinesSpec) (*Lines, error)
 
+// maxDepth bounds how deep sources nest.
+const maxDepth = 32
+
 // Build makes the source. Files are opened with open; where that is nil a source with files is refused. The error names
 // the field.
-func (s Spec) Build(open OpenLines) (Source, error) { return s.build("source", open) }
+func (s Spec) Build(open OpenLines) (Source, error) { return s.build("source", open, 0) }
 
-func (s Spec) build(path string, open OpenLines) (Source, error) {
-	src, field, err := s.make(path, open)
-	if err != nil {
-		return nil, fmt.Errorf("%s.%s: %w", path, field, err)
-	}
-	return src, nil
-}
-
-func (s Spec) make(path string, open OpenLines) (Source, string, error) {
+func (s Spec) build(path string, open OpenLines, depth int) (Source, error) {
 	field, err := s.field()
-	if err != nil {
-		return nil, field, err
+	if err == nil && depth > maxDepth {
+		err = fmt.Errorf("is nested deeper than %d", maxDepth)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	path += "." + field
+	parts := func(specs []Spec) (out []Source, err error) {
+		for i, x := range specs {
+			src, err := x.build(fmt.Sprintf("%s[%d]", path, i), open, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, src)
+		}
+		return out, nil
+	}
+	var of []Source
 	var src Source
 	switch field {
 	case "range":
@@ -46,42 +61,96 @@ func (s Spec) make(path string, open OpenLines) (Source, string, error) {
 	case "values":
 		src = values(s.Values)
 	case "lines":
-		src, err = s.buildLines(open)
+		src, err = s.Lines.build(open)
+	case "mask":
+		src, err = s.Mask.build()
+	case "strings":
+		src, err = s.Strings.build()
+	case "arrangements":
+		src, err = s.Arrangements.build()
+	case "hosts":
+		src, err = parseHosts(s.Hosts)
+	case "product":
+		if of, err = parts(s.Product); err != nil {
+			return nil, err // it names its own path
+		}
+		src, err = newProduct(of, " ")
+	case "zip":
+		if of, err = parts(s.Zip); err != nil {
+			return nil, err
+		}
+		src, err = newZip(of)
+	case "concat":
+		if of, err = parts(s.Concat); err != nil {
+			return nil, err
+		}
+		src, err = newConcat(of)
+	case "slice":
+		inner, innerErr := s.Slice.Of.build(path+".of", open, depth+1)
+		if innerErr != nil {
+			return nil, innerErr
+		}
+		src, err = s.Slice.build(inner)
 	}
-	return src, field, err
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return src, nil
+}
+
+func (s SliceSpec) build(of Source) (Source, error) {
+	end := s.End
+	if end == 0 {
+		end = of.Len()
+	}
+	if s.Start < 0 || s.Start >= end || end > of.Len() {
+		return nil, fmt.Errorf("[%d,%d) is empty, or not within the %d items there are", s.Start, end, of.Len())
+	}
+	return slice{of, s.Start, end}, nil
+}
+
+func (s LinesSpec) build(open OpenLines) (Source, error) {
+	if open == nil {
+		return nil, fmt.Errorf("the file %s is not at hand here", s.Path)
+	}
+	l, err := open(s)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.check(s)
 }
 
 // field is the name of the one field that is set.
 func (s Spec) field() (string, error) {
-	var set []string
-	for name, is := range map[string]bool{"range": s.Range != "", "values": len(s.Values) > 0, "lines": s.Lines != nil} {
-		if is {
-			set = append(set, name)
+	var names, set []string
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"range", s.Range != ""}, {"values", len(s.Values) > 0}, {"lines", s.Lines != nil}, {"mask", s.Mask != nil},
+		{"strings", s.Strings != nil}, {"arrangements", s.Arrangements != nil}, {"hosts", s.Hosts != ""},
+		{"product", len(s.Product) > 0}, {"zip", len(s.Zip) > 0}, {"concat", len(s.Concat) > 0}, {"slice", s.Slice != nil}} {
+		names = append(names, f.name)
+		if f.set {
+			set = append(set, f.name)
 		}
 	}
 	switch len(set) {
 	case 0:
-		return "", errors.New("is empty: give one of range, values, lines")
+		return "", errors.New("is empty; give one of " + strings.Join(names, ", "))
 	case 1:
 		return set[0], nil
 	}
-	return "", fmt.Errorf("has more than one kind (%s): give one", strings.Join(set, ", "))
-}
-
-func (s Spec) buildLines(open OpenLines) (Source, error) {
-	if open == nil {
-		return nil, fmt.Errorf("the file %s is not at hand here", s.Lines.Path)
-	}
-	l, err := open(*s.Lines)
-	if err != nil {
-		return nil, err
-	}
-	return l, l.check(*s.Lines)
+	return "", errors.New("has more than one kind (" + strings.Join(set, ", ") + "); give one, or combine them with product, zip or concat")
 }
 
 // Len is the number of items, without opening a file. The error names the field.
 func (s Spec) Len() (int64, error) {
-	src, err := s.Build(func(l LinesSpec) (*Lines, error) { return &Lines{count: l.Count, size: l.Bytes, sum: l.SHA256}, nil })
+	src, err := s.Build(func(l LinesSpec) (*Lines, error) {
+		if l.Count < 0 || l.Count > MaxLen {
+			return nil, fmt.Errorf("count: is %d; must be 0 to %d", l.Count, int64(MaxLen))
+		}
+		return &Lines{count: l.Count, size: l.Bytes, sum: l.SHA256}, nil
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -106,13 +175,38 @@ func (s Spec) Fingerprint() string {
 
 // String is a short form for people.
 func (s Spec) String() string {
+	join := func(specs []Spec, sep string) string {
+		texts := make([]string, len(specs))
+		for i, x := range specs {
+			texts[i] = x.String()
+		}
+		return strings.Join(texts, sep)
+	}
 	switch {
 	case s.Range != "":
 		return s.Range
+	case len(s.Values) == 1:
+		return s.Values[0]
 	case len(s.Values) > 0:
 		return fmt.Sprintf("%d values", len(s.Values))
 	case s.Lines != nil:
 		return "lines of " + s.Lines.Path
+	case s.Mask != nil:
+		return s.Mask.String()
+	case s.Strings != nil:
+		return fmt.Sprintf("%d of %s", s.Strings.Length, s.Strings.Alphabet)
+	case s.Arrangements != nil:
+		return "arrangements of " + s.Arrangements.Alphabet
+	case s.Hosts != "":
+		return s.Hosts
+	case len(s.Product) > 0:
+		return join(s.Product, " × ")
+	case len(s.Zip) > 0:
+		return join(s.Zip, " + ")
+	case len(s.Concat) > 0:
+		return join(s.Concat, ", ")
+	case s.Slice != nil:
+		return fmt.Sprintf("%s[%d:%d]", s.Slice.Of, s.Slice.Start, s.Slice.End)
 	}
 	return ""
 }

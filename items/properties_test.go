@@ -1,0 +1,211 @@
+package items
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// drawSpec makes a spec of a few items, and the items themselves in the simplest way.
+func drawSpec(t *rapid.T, depth int) (Spec, []string) {
+	kinds := 4
+	if depth < 3 {
+		kinds = 8
+	}
+	switch rapid.IntRange(0, kinds-1).Draw(t, "kind") {
+	case 0:
+		n := rapid.IntRange(1, 4).Draw(t, "n")
+		var v []string
+		for i := range n {
+			v = append(v, string(rune('a'+i)))
+		}
+		return Spec{Values: v}, v
+	case 1:
+		return Spec{Range: "1..3"}, []string{"1", "2", "3"}
+	case 2:
+		return Spec{Mask: &MaskSpec{Mask: "?1x", Custom: []string{"pq"}}}, []string{"px", "qx"}
+	case 3:
+		return Spec{Hosts: "n[08-10]"}, []string{"n08", "n09", "n10"}
+	case 4:
+		a, x := drawSpec(t, depth+1)
+		b, y := drawSpec(t, depth+1)
+		var out []string
+		for _, i := range x {
+			for _, j := range y {
+				out = append(out, i+" "+j)
+			}
+		}
+		return Spec{Product: []Spec{a, b}}, out
+	case 5:
+		a, x := drawSpec(t, depth+1)
+		b, y := drawSpec(t, depth+1)
+		return Spec{Concat: []Spec{a, b}}, slices.Concat(x, y)
+	case 6:
+		a, x := drawSpec(t, depth+1)
+		start := rapid.IntRange(0, len(x)-1).Draw(t, "start")
+		end := rapid.IntRange(start+1, len(x)).Draw(t, "end")
+		return Spec{Slice: &SliceSpec{Of: a, Start: int64(start), End: int64(end)}}, x[start:end]
+	default:
+		a, x := drawSpec(t, depth+1)
+		var out []string
+		for _, i := range x {
+			out = append(out, i+" "+i)
+		}
+		return Spec{Zip: []Spec{a, a}}, out
+	}
+}
+
+// Sources made of sources are what they say, whole and in blocks; a JSON round trip changes nothing.
+func TestAlgebraAgainstModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spec, want := drawSpec(t, 0)
+		b, err := json.Marshal(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Spec
+		if err := json.Unmarshal(b, &again); err != nil || again.Fingerprint() != spec.Fingerprint() {
+			t.Fatalf("%s reads as %+v, %v", b, again, err)
+		}
+		src, err := again.Build(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if src.Len() != int64(len(want)) {
+			t.Fatalf("%s: %d items, want %d", b, src.Len(), len(want))
+		}
+		start := rapid.Int64Range(0, src.Len()).Draw(t, "start")
+		end := rapid.Int64Range(start, src.Len()).Draw(t, "end")
+		var block []string
+		for text, err := range Range(src, start, end) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			block = append(block, string(text))
+		}
+		if !slices.Equal(block, want[start:end]) {
+			t.Fatalf("%s [%d,%d): %q, want %q", b, start, end, block, want[start:end])
+		}
+		for i, item := range want {
+			if at, err := At(src, int64(i)); err != nil || at != item {
+				t.Fatalf("at(%d) = %q, %v; want %q", i, at, err, item)
+			}
+			if fields, err := Fields(src, int64(i)); err != nil || strings.Join(fields, " ") != item {
+				t.Fatalf("fields(%d) = %q, %v; want %q", i, fields, err, item)
+			}
+			// An item that stands in several places is found at one of them.
+			if at, ok, err := Index(src, item); err == nil && ok && want[at] != item {
+				t.Fatalf("index(%q) = %d, which is %q", item, at, want[at])
+			}
+		}
+	})
+}
+
+// Generators are their own inverse, and in the order of an odometer.
+func TestIndexIsInverse(t *testing.T) {
+	for _, s := range []Spec{
+		{Range: "-1000000000000..1000000000000..7"}, {Range: "000..999"}, {Mask: &MaskSpec{Mask: "?u?l?d?s?h"}},
+		{Strings: &StringsSpec{Alphabet: "abcdefghij", Length: 12}}, {Arrangements: &ArrangementsSpec{Alphabet: "0123456789abcdef", Length: 12}},
+		{Hosts: "a[001-500]b[1-20]"},
+	} {
+		src := build(t, s)
+		t.Run(s.String(), rapid.MakeCheck(func(t *rapid.T) {
+			i := rapid.Int64Range(0, src.Len()-1).Draw(t, "i")
+			item, err := At(src, i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back, ok, err := Index(src, item); err != nil || !ok || back != i {
+				t.Fatalf("at(%d) = %q, index = %d, %v, %v", i, item, back, ok, err)
+			}
+		}))
+	}
+}
+
+// The lines of a file are what strings.Split says, whatever the distance between the offsets that are known.
+func TestLinesAgainstSplit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lines := rapid.SliceOf(rapid.StringMatching(`[a-c]{0,5}`)).Draw(t, "lines")
+		if rapid.IntRange(0, 9).Draw(t, "long") == 0 {
+			lines = append(lines, strings.Repeat("long", 100_000))
+		}
+		end := rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "end")
+		text := strings.Join(lines, end)
+		if len(lines) > 0 && (rapid.Bool().Draw(t, "newline") || lines[len(lines)-1] == "") {
+			text += end
+		}
+		most := rapid.SampledFrom([]int{2, 4, 64, maxMarks}).Draw(t, "most")
+		l, err := indexLines(context.Background(), bytes.NewReader([]byte(text)), int64(len(text)), most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Len() != int64(len(lines)) || len(l.marks) > most {
+			t.Fatalf("%q: %d lines, want %d; %d marks", text, l.Len(), len(lines), len(l.marks))
+		}
+		start := rapid.IntRange(0, len(lines)).Draw(t, "start")
+		stop := rapid.IntRange(start, len(lines)).Draw(t, "stop")
+		i := start
+		for got, err := range Range(l, int64(start), int64(stop)) {
+			if err != nil || string(got) != lines[i] {
+				t.Fatalf("line %d is %.20q, %v; want %.20q", i, got, err, lines[i])
+			}
+			i++
+		}
+		if i != stop {
+			t.Fatalf("lines %d to %d: stopped at %d", start, stop, i)
+		}
+	})
+}
+
+func TestAFileThatChanged(t *testing.T) {
+	index := func(text string) *Lines {
+		l, err := IndexLines(t.Context(), strings.NewReader(text), int64(len(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	was := index("a\nb\n").Spec("hosts.txt")
+	for text, want := range map[string]string{"a\nb\n": "", "a\nb\nc\n": "the file has changed: it has 6 bytes, not 4", "a\nc\n": "its content is not what it was"} {
+		_, err := Spec{Lines: &was}.Build(func(LinesSpec) (*Lines, error) { return index(text), nil })
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func FuzzSpec(f *testing.F) {
+	for _, s := range []string{"1..10", "{10..1..3}", "-05..5", "1..5..-9223372036854775808", "-9223372036854775808..9223372036854775807",
+		"?l?d", "??", "?1", "a?", "node[001-100]", "a[1-2]b[3,5-9],c", "a[", "]", "[1]", ",", "a[-]", "[00-9007199254740991]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 256 {
+			t.Skip("long ones only take longer")
+		}
+		for _, spec := range []Spec{{Range: s}, {Hosts: s}, {Mask: &MaskSpec{Mask: s, Custom: []string{s}}}} {
+			src, err := spec.Build(nil)
+			if err != nil {
+				continue
+			}
+			if src.Len() < 1 || src.Len() > MaxLen {
+				t.Fatalf("%v has %d items", spec, src.Len())
+			}
+			for _, i := range []int64{0, src.Len() / 2, src.Len() - 1} {
+				item, err := At(src, i)
+				if err != nil {
+					t.Fatalf("%v at(%d): %v", spec, i, err)
+				}
+				if _, ok, err := Index(src, item); err != nil || !ok {
+					t.Fatalf("%v: %q is not found, %v", spec, item, err)
+				}
+			}
+		}
+		ParseArgs(strings.Fields(s))
+	})
+}

@@ -1,0 +1,217 @@
+package items
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// all are the items of a source, read as a block.
+func all(t testing.TB, s Source) []string {
+	t.Helper()
+	var out []string
+	for text, err := range Range(s, 0, s.Len()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(text))
+	}
+	return out
+}
+
+func build(t testing.TB, s Spec) Source {
+	t.Helper()
+	src, err := s.Build(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+// The first table of the original: all strings of three letters, letters used as often as you like.
+func TestStringsWithReuse(t *testing.T) {
+	want := strings.Fields(`
+		aaa aab aac aba abb abc aca acb acc
+		baa bab bac bba bbb bbc bca bcb bcc
+		caa cab cac cba cbb cbc cca ccb ccc`)
+	src := build(t, Spec{Strings: &StringsSpec{Alphabet: "abc", Length: 3}})
+	if got := all(t, src); !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// The second table of the original: all arrangements of three letters, each used once.
+func TestArrangementsWithoutReuse(t *testing.T) {
+	want := []string{"abc", "acb", "bac", "bca", "cab", "cba"}
+	src := build(t, Spec{Arrangements: &ArrangementsSpec{Alphabet: "abc"}})
+	if got := all(t, src); !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestSources(t *testing.T) {
+	for _, c := range []struct {
+		spec Spec
+		want string // items, separated by |
+	}{
+		{Spec{Range: "1..5"}, "1|2|3|4|5"},
+		{Spec{Range: "{1..5}"}, "1|2|3|4|5"},
+		{Spec{Range: "1..10..3"}, "1|4|7|10"},
+		{Spec{Range: "1..9..3"}, "1|4|7"},
+		{Spec{Range: "5..1"}, "5|4|3|2|1"},
+		{Spec{Range: "5..1..2"}, "5|3|1"},
+		{Spec{Range: "5..1..-2"}, "5|3|1"},
+		{Spec{Range: "1..5..-2"}, "1|3|5"},
+		{Spec{Range: "-2..2"}, "-2|-1|0|1|2"},
+		{Spec{Range: "08..11"}, "08|09|10|11"},
+		{Spec{Range: "-01..1"}, "-01|000|001"},
+		{Spec{Range: "7..7"}, "7"},
+		{Spec{Values: []string{"a b", "c"}}, "a b|c"},
+		{Spec{Mask: &MaskSpec{Mask: "a?d"}}, "a0|a1|a2|a3|a4|a5|a6|a7|a8|a9"},
+		{Spec{Mask: &MaskSpec{Mask: "?1?2", Custom: []string{"xy", "?1z"}}}, "xx|xy|xz|yx|yy|yz"},
+		{Spec{Mask: &MaskSpec{Mask: "??é"}}, "?é"},
+		{Spec{Strings: &StringsSpec{Alphabet: "äö", Length: 2}}, "ää|äö|öä|öö"},
+		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abcd", Length: 2}}, "ab|ac|ad|ba|bc|bd|ca|cb|cd|da|db|dc"},
+		{Spec{Hosts: "node[08-10]"}, "node08|node09|node10"},
+		{Spec{Hosts: "a[1-2]b[7,9],login"}, "a1b7|a1b9|a2b7|a2b9|login"},
+		{Spec{Product: []Spec{{Values: []string{"a", "b"}}, {Range: "1..2"}}}, "a 1|a 2|b 1|b 2"},
+		{Spec{Zip: []Spec{{Values: []string{"a", "b"}}, {Range: "1..2"}}}, "a 1|b 2"},
+		{Spec{Concat: []Spec{{Values: []string{"a", "b"}}, {Range: "1..2"}}}, "a|b|1|2"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..9"}, Start: 2, End: 5}}, "3|4|5"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..4"}, Start: 2}}, "3|4"},
+	} {
+		t.Run(c.spec.String(), func(t *testing.T) {
+			src := build(t, c.spec)
+			want := strings.Split(c.want, "|")
+			if got := all(t, src); !slices.Equal(got, want) {
+				t.Errorf("got %q", got)
+			}
+			for i, item := range want {
+				if at, err := At(src, int64(i)); err != nil || at != item {
+					t.Errorf("at(%d) = %q, %v", i, at, err)
+				}
+				if _, ok := src.(Indexer); !ok {
+					continue
+				}
+				if back, ok, err := Index(src, item); !ok || err != nil || back != int64(i) {
+					t.Errorf("index(%q) = %d, %v, %v; want %d", item, back, ok, err, i)
+				}
+			}
+			if _, err := At(src, src.Len()); err == nil {
+				t.Error("there is an item behind the last")
+			}
+		})
+	}
+}
+
+func TestNoSuchItem(t *testing.T) {
+	for _, c := range []struct {
+		spec Spec
+		item string
+	}{
+		{Spec{Range: "1..10..3"}, "2"}, {Spec{Range: "1..10"}, "11"}, {Spec{Range: "1..10"}, "01"}, {Spec{Range: "1..10"}, "x"},
+		{Spec{Mask: &MaskSpec{Mask: "?d?d"}}, "1"}, {Spec{Mask: &MaskSpec{Mask: "?d?d"}}, "123"}, {Spec{Mask: &MaskSpec{Mask: "?d"}}, "a"},
+		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abc"}}, "aab"},
+		{Spec{Hosts: "node[01-10]"}, "node1"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..9"}, Start: 2, End: 5}}, "1"},
+	} {
+		if i, ok, err := Index(build(t, c.spec), c.item); ok || err != nil {
+			t.Errorf("%v: %q is item %d, %v", c.spec, c.item, i, err)
+		}
+	}
+}
+
+func TestFields(t *testing.T) {
+	src := build(t, Spec{Product: []Spec{{Values: []string{"a b", "c"}}, {Hosts: "n[1-2]"}}})
+	got, err := Fields(src, 1)
+	if want := []string{"a b", "n2"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// Bad input is refused with the field, what is wrong, and where it is a size, the size.
+func TestRefused(t *testing.T) {
+	for _, c := range []struct {
+		spec Spec
+		want string
+	}{
+		{Spec{}, "source: is empty; give one of range, values, lines"},
+		{Spec{Range: "1..2", Hosts: "a"}, "source: has more than one kind (range, hosts)"},
+		{Spec{Range: "1"}, "source.range: range \"1\": must be START..END"},
+		{Spec{Range: "1..x"}, `"x" is not an integer`},
+		{Spec{Range: "1..5..0"}, "the step is 0"},
+		{Spec{Range: "{1..5"}, "the brace is not closed"},
+		{Spec{Range: "0..9007199254740991"}, "9,007,199,254,740,992 items are too many: a list has at most 9,007,199,254,740,991 (2^53-1)"},
+		{Spec{Range: "-9223372036854775808..9223372036854775807"}, "18,446,744,073,709,551,616 items are too many"},
+		{Spec{Mask: &MaskSpec{Mask: "?a?a?a?a?a?a?a?a?a?a"}}, "59,873,693,923,837,890,625 items are too many"},
+		{Spec{Mask: &MaskSpec{Mask: "?x"}}, "?x: is no set"},
+		{Spec{Mask: &MaskSpec{Mask: "?1"}}, "there is no custom set 1"},
+		{Spec{Mask: &MaskSpec{Mask: "a?"}}, "ends in a single ?"},
+		{Spec{Strings: &StringsSpec{Alphabet: "aa", Length: 1}}, `"a" stands in it twice`},
+		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 0}}, "source.strings: length: is 0"},
+		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 1 << 40}}, "2 letters to the power of 1099511627776"},
+		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abcdefghijklmnopqrstuvwxyz"}}, "403,291,461,126,605,635,584,000,000 items are too many"},
+		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abc", Length: 4}}, "must be 1 to 3"},
+		{Spec{Hosts: "node[1-"}, "a bracket is not closed"},
+		{Spec{Hosts: "node[3-1]"}, `"3-1" is not a number or a range`},
+		{Spec{Zip: []Spec{{Range: "1..2"}, {Range: "1..3"}}}, "part 0 has 2 items and part 1 has 3"},
+		{Spec{Product: []Spec{{Range: "1..2"}, {Range: "x"}}}, "source.product[1].range: "},
+		{Spec{Product: []Spec{{Range: "1..4294967296"}, {Range: "1..4294967296"}}}, "18,446,744,073,709,551,616 items are too many"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..2"}, Start: 1, End: 3}}, "not within the 2 items there are"},
+		{Spec{Lines: &LinesSpec{Path: "hosts.txt"}}, "the file hosts.txt is not at hand here"},
+	} {
+		_, err := c.spec.Build(nil)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v\nwant %s", c.spec, err, c.want)
+		}
+	}
+}
+
+func TestParseArgs(t *testing.T) {
+	a, b := Spec{Values: []string{"a", "b"}}, Spec{Values: []string{"1", "2"}}
+	f := Spec{Lines: &LinesSpec{Path: "f"}}
+	for _, c := range []struct {
+		args    string
+		command string
+		want    Spec
+	}{
+		{"echo {}", "echo {}", Spec{}},
+		{"echo ::: a b", "echo", a},
+		{"echo {1} ::: a b ::: 1 2", "echo {1}", Spec{Product: []Spec{a, b}}},
+		{"echo ::: a b :::+ 1 2", "echo", Spec{Zip: []Spec{a, b}}},
+		{"echo :::: f", "echo", f},
+		{"echo ::: a b ::::+ f", "echo", Spec{Zip: []Spec{a, f}}},
+		{"echo :::: f f", "echo", Spec{Concat: []Spec{f, f}}},
+	} {
+		command, spec, err := ParseArgs(strings.Fields(c.args))
+		if err != nil || strings.Join(command, " ") != c.command || fmt.Sprint(spec.Fingerprint()) != c.want.Fingerprint() {
+			t.Errorf("%s: %v, %+v, %v", c.args, command, spec, err)
+		}
+	}
+	for _, args := range []string{"echo :::", "echo ::: ::: a", "echo :::+ a"} {
+		if _, spec, err := ParseArgs(strings.Fields(args)); err == nil {
+			t.Errorf("%s: %+v", args, spec)
+		}
+	}
+}
+
+func TestPieces(t *testing.T) {
+	if got := (Spec{Range: "1..3"}).Fingerprint(); got != (Spec{Range: "1..3"}).Fingerprint() || got == (Spec{Range: "1..4"}).Fingerprint() {
+		t.Error("fingerprints do not tell sources apart")
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, s := range []Spec{{Range: "1..1000000000"}, {Range: "0000000001..1000000000"}, {Mask: &MaskSpec{Mask: "?l?l?l?d?d"}},
+		{Hosts: "node[001-999]-[1-9]"}, {Product: []Spec{{Range: "1..1000"}, {Range: "1..1000"}}}} {
+		b.Run(s.String(), func(b *testing.B) {
+			src := build(b, s)
+			b.ReportAllocs()
+			var buf []byte
+			for i := range b.N {
+				buf, _ = src.Append(buf[:0], int64(i)%src.Len())
+			}
+		})
+	}
+}

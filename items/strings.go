@@ -1,0 +1,40 @@
+package items
+
+import (
+	"fmt"
+	"math/big"
+)
+
+// StringsSpec is all strings of a length over an alphabet, letters used as often as you like, in the alphabet's order: aaa,
+// aab, ..., ccc. The index is the string read as a number whose digits are the letters.
+type StringsSpec struct {
+	Alphabet string `json:"alphabet"`
+	Length   int    `json:"length"`
+}
+
+func (s StringsSpec) build() (Source, error) {
+	set, err := letters(s.Alphabet)
+	if err != nil {
+		return nil, err
+	}
+	if s.Length < 1 {
+		return nil, fmt.Errorf("length: is %d; must be at least 1", s.Length)
+	}
+	// Before anything of that length is made.
+	if len(set) > 1 && s.Length > 53 || s.Length > 1<<16 {
+		n := new(big.Int).Exp(big.NewInt(int64(len(set))), big.NewInt(int64(min(s.Length, 1<<16))), nil)
+		if _, err := checkLen(n); err != nil {
+			return nil, fmt.Errorf("%d letters to the power of %d: %w", len(set), s.Length, err)
+		}
+		return nil, fmt.Errorf("length: is %d; must be at most %d", s.Length, 1<<16)
+	}
+	sets := make([][]rune, s.Length)
+	for i := range sets {
+		sets[i] = set
+	}
+	o, err := newOdometer(sets)
+	if err != nil {
+		return nil, fmt.Errorf("%d letters to the power of %d: %w", len(set), s.Length, err)
+	}
+	return o, nil
+}
