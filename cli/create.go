@@ -8,6 +8,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
+	"teamtask.dev/items"
 )
 
 func createCommand(g *global) *cobra.Command {
@@ -21,10 +22,18 @@ func createCommand(g *global) *cobra.Command {
 		Example: `  teamtask create primes --range 1..1000000000
   teamtask create hosts --lines hosts.txt --attempts 5 --tolerate 5%
   teamtask create pins --mask ?d?d?d?d --stop-at-first
+  teamtask create pairs ::: a b ::: 1 2
   teamtask create primes --range 1..1000 --dry-run -o yaml > primes.yaml`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			wl, err := newWorklist(cmd.Context(), args[0], &source, &list)
+			rest, given, err := items.ParseArgs(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) != 1 {
+				return fmt.Errorf("create takes one name, not %q", rest)
+			}
+			wl, err := newWorklist(cmd.Context(), rest[0], &source, &list, given)
 			if err != nil {
 				return err
 			}
@@ -41,13 +50,13 @@ func createCommand(g *global) *cobra.Command {
 	return cmd
 }
 
-func newWorklist(ctx context.Context, name string, source *sourceFlags, list *listFlags) (*v1alpha1.Worklist, error) {
+func newWorklist(ctx context.Context, name string, source *sourceFlags, list *listFlags, given items.Spec) (*v1alpha1.Worklist, error) {
 	wl, err := list.manifest(name)
 	if err != nil {
 		return nil, err
 	}
 	wl.Spec.Size = source.size
-	if wl.Spec.Source, err = source.spec(ctx); err != nil {
+	if wl.Spec.Source, err = source.spec(ctx, given); err != nil {
 		return nil, err
 	}
 	return wl, wl.Complete()

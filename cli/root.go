@@ -91,7 +91,7 @@ On several machines:
 	add("look", getCommand(g), describeCommand(g), explainCommand(g), watchCommand(g), waitCommand(g), resultsCommand(g),
 		locateCommand(g), certificateCommand(g))
 	add("change", pauseCommand(g), resumeCommand(g), cancelCommand(g), retryCommand(g), deleteCommand(g))
-	add("other", versionCommand())
+	add("other", benchCommand(g), versionCommand())
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	return root

@@ -51,6 +51,7 @@ more than 100 failed.
 ` + replacementHelp,
 		Example: `  teamtask run --lines hosts.txt -- ping -c1 {}
   teamtask run --range 1..10000000 --pipe -- ./check-primes
+  teamtask run -- echo {1} {2} ::: a b ::: 1 2
   teamtask run --range 1..100 -j8 --retries 2 --joblog log -- ./convert {}`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, g, args) },
@@ -75,10 +76,14 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	if err != nil {
 		return err
 	}
+	command, given, err := items.ParseArgs(command)
+	if err != nil {
+		return err
+	}
 	if _, err := worker.Parse(command, o.work.pipe); err != nil {
 		return err
 	}
-	wl, err := newWorklist(ctx, runName, &o.source, &o.list)
+	wl, err := newWorklist(ctx, runName, &o.source, &o.list, given)
 	if err != nil {
 		return err
 	}
@@ -310,13 +315,11 @@ func stateDir(wl *v1alpha1.Worklist) (string, error) {
 		return "", err
 	}
 	var source items.Spec
+	size := wl.Spec.Size
 	if wl.Spec.Source != nil {
-		source = *wl.Spec.Source
+		source, size = *wl.Spec.Source, 0 // that of a file may change
 	}
-	if source.Lines != nil {
-		source.Lines = &items.LinesSpec{Path: source.Lines.Path}
-	}
-	sum := sha256.Sum256([]byte(wd + "\x00" + source.Fingerprint()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s %d", wd, withoutContent(source).Fingerprint(), size))
 	return filepath.Join(xdg.StateHome, "teamtask", "run-"+hex.EncodeToString(sum[:8])), nil
 }
 

@@ -29,6 +29,7 @@ type serveOptions struct {
 	leaseTTL    time.Duration
 	certificate string
 	key         string
+	noSync      bool
 }
 
 func serveCommand(g *global) *cobra.Command {
@@ -60,6 +61,8 @@ of them answers for every list, and when one is lost the others take its lists o
 	f.DurationVar(&o.leaseTTL, "takeover-after", 5*time.Second, "how long after this server is lost others take its lists over")
 	f.StringVar(&o.certificate, "tls-cert", "", "certificate file (PEM) for https")
 	f.StringVar(&o.key, "tls-key", "", "key file (PEM) for https")
+	f.BoolVar(&o.noSync, "no-sync", false, "do not wait for the disk: a crash of the machine loses what was acknowledged; for measurements")
+	f.MarkHidden("no-sync")
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	return cmd
 }
@@ -85,7 +88,7 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 		o.url = urlOf(listener.Addr(), o.certificate != "")
 	}
 	st, err := store.Open(ctx, store.Options{Dir: o.dataDir, Endpoints: o.endpoints, Prefix: o.prefix, URL: o.url,
-		LeaseTTL: o.leaseTTL, Config: clientv3.Config{Username: os.Getenv("ETCDCTL_USER")}, Log: log})
+		LeaseTTL: o.leaseTTL, NoSync: o.noSync, Config: clientv3.Config{Username: os.Getenv("ETCDCTL_USER")}, Log: log})
 	if err != nil {
 		return err
 	}

@@ -13,40 +13,116 @@ import (
 
 // sourceFlags say what the items of a list are.
 type sourceFlags struct {
-	size  int64
-	rng   string
-	lines string
+	size     int64
+	lines    string
+	rng      string
+	hosts    string
+	mask     string
+	custom   [4]string
+	alphabet string
+	length   int
+	once     bool
+	from, to int64
 }
 
 func (s *sourceFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.rng, "range", "", "integers START..END or START..END..STEP, both ends included")
 	f.StringVar(&s.lines, "lines", "", "the lines of a file")
+	f.StringVar(&s.hosts, "hosts", "", "host names, such as node[001-100],gpu[1-4]")
+	f.StringVar(&s.mask, "mask", "", "candidates by a hashcat-style mask, such as ?u?l?l?d?d")
+	for i := range s.custom {
+		f.StringVarP(&s.custom[i], fmt.Sprintf("custom-charset%d", i+1), fmt.Sprint(i+1), "", fmt.Sprintf("the set ?%d of --mask", i+1))
+	}
+	f.StringVar(&s.alphabet, "alphabet", "", "all strings of --length over this alphabet")
+	f.IntVar(&s.length, "length", 0, "length of the strings over --alphabet")
+	f.BoolVar(&s.once, "without-reuse", false, "use each letter of --alphabet at most once")
 	f.Int64Var(&s.size, "size", 0, "number of items, where they are just 0 to size-1")
+	f.Int64Var(&s.from, "from", 0, "of all these only the items from this index on")
+	f.Int64Var(&s.to, "to", 0, "of all these only the items before this index")
 }
 
-// spec is the source that the flags describe; nil where they describe none. The lines of a file are indexed.
-func (s *sourceFlags) spec(ctx context.Context) (*items.Spec, error) {
-	out := items.Spec{Range: s.rng}
-	if s.lines != "" {
-		l, err := openLines(ctx, items.LinesSpec{Path: s.lines})
-		if err != nil {
-			return nil, err
+// spec is the source that the flags, or what follows ::: in the arguments, describe; nil where there is none. The lines of
+// files are indexed.
+func (s *sourceFlags) spec(ctx context.Context, args items.Spec) (*items.Spec, error) {
+	out := args
+	set := func(is bool, f func()) {
+		if is {
+			f()
 		}
-		path, err := filepath.Abs(s.lines)
-		if err != nil {
-			return nil, fmt.Errorf("--lines: %w", err)
-		}
-		spec := l.Spec(path)
-		out.Lines = &spec
 	}
-	if out.Fingerprint() == (items.Spec{}).Fingerprint() {
+	set(s.rng != "", func() { out.Range = s.rng })
+	set(s.hosts != "", func() { out.Hosts = s.hosts })
+	set(s.lines != "", func() { out.Lines = &items.LinesSpec{Path: s.lines} })
+	set(s.mask != "", func() { out.Mask = &items.MaskSpec{Mask: s.mask, Custom: s.customSets()} })
+	set(s.alphabet != "" && !s.once, func() { out.Strings = &items.StringsSpec{Alphabet: s.alphabet, Length: s.length} })
+	set(s.alphabet != "" && s.once, func() { out.Arrangements = &items.ArrangementsSpec{Alphabet: s.alphabet, Length: s.length} })
+	if out.Empty() {
 		return nil, nil
+	}
+	if s.from != 0 || s.to != 0 {
+		out = items.Spec{Slice: &items.SliceSpec{Of: out, Start: s.from, End: s.to}}
+	}
+	if err := describeLines(ctx, &out); err != nil {
+		return nil, err
 	}
 	if err := out.Validate(); err != nil {
 		return nil, err
 	}
 	return &out, nil
+}
+
+func (s *sourceFlags) customSets() []string {
+	n := len(s.custom)
+	for n > 0 && s.custom[n-1] == "" {
+		n--
+	}
+	return s.custom[:n]
+}
+
+// describeLines fills in what is to be known of the files in a source, and makes their paths absolute.
+func describeLines(ctx context.Context, s *items.Spec) error {
+	if s.Lines != nil {
+		path, err := filepath.Abs(s.Lines.Path)
+		if err != nil {
+			return err
+		}
+		l, err := openLines(ctx, *s.Lines)
+		if err != nil {
+			return err
+		}
+		spec := l.Spec(path)
+		s.Lines = &spec
+	}
+	for _, parts := range [][]items.Spec{s.Product, s.Zip, s.Concat} {
+		for i := range parts {
+			if err := describeLines(ctx, &parts[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if s.Slice != nil {
+		return describeLines(ctx, &s.Slice.Of)
+	}
+	return nil
+}
+
+// withoutContent is the source with only the names of its files: what stays when a file changes.
+func withoutContent(s items.Spec) items.Spec {
+	if s.Lines != nil {
+		s.Lines = &items.LinesSpec{Path: s.Lines.Path}
+	}
+	strip := func(parts []items.Spec) (out []items.Spec) {
+		for _, p := range parts {
+			out = append(out, withoutContent(p))
+		}
+		return out
+	}
+	s.Product, s.Zip, s.Concat = strip(s.Product), strip(s.Zip), strip(s.Concat)
+	if s.Slice != nil {
+		s.Slice = &items.SliceSpec{Of: withoutContent(s.Slice.Of), Start: s.Slice.Start, End: s.Slice.End}
+	}
+	return s
 }
 
 // openLines opens and indexes a file. The file stays open as long as the process.

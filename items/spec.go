@@ -163,6 +163,12 @@ func (s Spec) Validate() error {
 	return err
 }
 
+// Empty tells whether the spec describes nothing.
+func (s Spec) Empty() bool {
+	return s.Range == "" && len(s.Values) == 0 && s.Lines == nil && s.Mask == nil && s.Strings == nil && s.Arrangements == nil &&
+		s.Hosts == "" && len(s.Product) == 0 && len(s.Zip) == 0 && len(s.Concat) == 0 && s.Slice == nil
+}
+
 // Fingerprint changes with anything that changes the items.
 func (s Spec) Fingerprint() string {
 	b, err := json.Marshal(s)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"teamtask.dev/api/v1alpha1"
@@ -39,7 +40,8 @@ type keeper struct {
 	watch   broadcast
 	gone    bool
 
-	untrimmed int64 // bytes of rows committed since the rows were last trimmed; belongs to the goroutine
+	recordBytes atomic.Int64 // how much the record takes in the store
+	untrimmed   int64        // bytes of rows committed since the rows were last trimmed; belongs to the goroutine
 
 	dirty chan struct{} // capacity 1: there is something to commit, or the timer has to be set anew
 	stop  context.CancelFunc
@@ -161,6 +163,7 @@ func (k *keeper) commit(ctx context.Context) error {
 	case news || len(rows) > 0:
 		err = k.tenure.Commit(ctx, &delta, rows)
 	}
+	k.recordBytes.Store(int64(k.tenure.RecordBytes()))
 	if err == nil {
 		err = k.trim(ctx, rows)
 	}

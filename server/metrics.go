@@ -30,6 +30,7 @@ var (
 	itemsDesc   = prometheus.NewDesc("teamtask_worklist_items", "Items of a worklist by state.", []string{"worklist", "state"}, nil)
 	blocksDesc  = prometheus.NewDesc("teamtask_worklist_blocks_out", "Blocks that workers hold.", []string{"worklist"}, nil)
 	workersDesc = prometheus.NewDesc("teamtask_worklist_workers", "Workers that hold blocks.", []string{"worklist"}, nil)
+	recordDesc  = prometheus.NewDesc("teamtask_worklist_record_bytes", "What the record takes in the store.", []string{"worklist"}, nil)
 	rateDesc    = prometheus.NewDesc("teamtask_worklist_items_per_second", "Items done per second, lately.", []string{"worklist"}, nil)
 )
 
@@ -38,6 +39,7 @@ func (l ledgers) Describe(ch chan<- *prometheus.Desc) {
 	ch <- blocksDesc
 	ch <- workersDesc
 	ch <- rateDesc
+	ch <- recordDesc
 }
 
 func (l ledgers) Collect(ch chan<- prometheus.Metric) {
@@ -57,6 +59,7 @@ func (l ledgers) Collect(ch chan<- prometheus.Metric) {
 		gauge(blocksDesc, float64(st.Blocks))
 		gauge(workersDesc, float64(st.Workers))
 		gauge(rateDesc, st.Speed)
+		gauge(recordDesc, float64(k.recordBytes.Load()))
 	}
 }
 

@@ -38,7 +38,7 @@ type embedded struct {
 	done sync.WaitGroup
 }
 
-func startEmbedded(ctx context.Context, dir string, log *slog.Logger) (*embedded, error) {
+func startEmbedded(ctx context.Context, dir string, noSync bool, log *slog.Logger) (*embedded, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
@@ -60,6 +60,7 @@ func startEmbedded(ctx context.Context, dir string, log *slog.Logger) (*embedded
 	cfg.MaxSnapFiles, cfg.MaxWalFiles = 2, 2
 	cfg.QuotaBackendBytes = quotaBytes
 	cfg.MaxRequestBytes = maxRequest
+	cfg.UnsafeNoFsync = noSync
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapLogger(log.With("component", "etcd")))
 	etcd, err := embed.StartEtcd(cfg)
 	if err != nil {

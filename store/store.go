@@ -25,6 +25,7 @@ var (
 
 // Options says where the records are. With neither Dir nor Endpoints, Open fails.
 type Options struct {
+	NoSync    bool            // the embedded etcd does not wait for the disk: for measurements only
 	Dir       string          // of the embedded etcd
 	Endpoints []string        // of the user's own cluster; Dir is not used then
 	Config    clientv3.Config // further settings for the user's own cluster: TLS, user, password
@@ -78,7 +79,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 			return nil, fmt.Errorf("reach etcd at %v: %w", o.Endpoints, err)
 		}
 	case o.Dir != "":
-		if s.embedded, err = startEmbedded(ctx, o.Dir, o.Log); err != nil {
+		if s.embedded, err = startEmbedded(ctx, o.Dir, o.NoSync, o.Log); err != nil {
 			return nil, err
 		}
 		s.client = s.embedded.client

@@ -121,6 +121,9 @@ type Rows struct {
 	Data []byte // JSON lines
 }
 
+// RecordBytes is how much the record takes in the store: the checkpoint and the deltas since.
+func (t *Tenure) RecordBytes() int { return t.checkpoint + t.deltaBytes }
+
 // FoldDue tells whether the next commit should bring the whole record.
 func (t *Tenure) FoldDue() bool {
 	return t.deltas >= foldAfter || t.deltaBytes > foldBytes+t.checkpoint
