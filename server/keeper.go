@@ -165,7 +165,7 @@ func (k *keeper) commit(ctx context.Context) error {
 	}
 	k.recordBytes.Store(int64(k.tenure.RecordBytes()))
 	if err == nil {
-		err = k.trim(ctx, rows)
+		err = k.trim(ctx)
 	}
 	if err == nil {
 		k.mu.Lock()
@@ -180,19 +180,12 @@ func (k *keeper) commit(ctx context.Context) error {
 	return err
 }
 
-// trim drops old rows now and then, so that they take no more than the list's limit and an eighth.
-func (k *keeper) trim(ctx context.Context, rows []store.Rows) error {
-	for _, r := range rows {
-		k.untrimmed += int64(len(r.Data)) // more than they take in the store: compressed
-	}
+// trim drops old rows where there are more than the list may have.
+func (k *keeper) trim(ctx context.Context) error {
 	limit := int64(64 << 20)
 	if q := k.results().Limit; q != nil {
 		limit = q.Value()
 	}
-	if k.untrimmed < limit/8 {
-		return nil
-	}
-	k.untrimmed = 0
 	return k.tenure.TrimResults(ctx, limit)
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -14,14 +17,27 @@ var (
 	unpacker, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
 )
 
+// batchOfRows is a batch of rows as it is stored. Its size is part of its key, so that all sizes can be had without reading
+// the rows.
+type batchOfRows struct {
+	key  string
+	size int64 // bytes, compressed
+}
+
 // rowOps put rows under the commit's number, so that they are read in the order in which they were committed.
-func (t *Tenure) rowOps(seq int64, rows []Rows) (ops []clientv3.Op) {
+func (t *Tenure) rowOps(seq int64, rows []Rows) (ops []clientv3.Op, batches []batchOfRows) {
 	for _, r := range rows {
-		if len(r.Data) > 0 {
-			ops = append(ops, clientv3.OpPut(t.store.rowKey(t.uid, r.Kept, seq), string(packer.EncodeAll(r.Data, nil))))
+		if len(r.Data) == 0 {
+			continue
+		}
+		packed := packer.EncodeAll(r.Data, nil)
+		key := fmt.Sprintf("%s%016x-%x", t.store.rowPrefix(t.uid, r.Kept), seq, len(packed))
+		ops = append(ops, clientv3.OpPut(key, string(packed)))
+		if !r.Kept {
+			batches = append(batches, batchOfRows{key, int64(len(packed))})
 		}
 	}
-	return ops
+	return ops, batches
 }
 
 func (s *Store) rowPrefix(uid string, kept bool) string {
@@ -29,10 +45,6 @@ func (s *Store) rowPrefix(uid string, kept bool) string {
 		return s.key("results/" + uid + "/kept/")
 	}
 	return s.key("results/" + uid + "/done/")
-}
-
-func (s *Store) rowKey(uid string, kept bool, seq int64) string {
-	return fmt.Sprintf("%s%016x", s.rowPrefix(uid, kept), seq)
 }
 
 // Results yields a list's rows, batch by batch in the order of their commits, JSON lines each; those that are kept, or
@@ -65,29 +77,46 @@ func (s *Store) Results(ctx context.Context, l *List, kept bool) iter.Seq2[[]byt
 	}
 }
 
-// TrimResults drops the oldest rows that need not be kept until the rest takes at most limit bytes in the store.
-func (t *Tenure) TrimResults(ctx context.Context, limit int64) error {
+// loadRows learns which batches of rows there are that may be dropped.
+func (t *Tenure) loadRows(ctx context.Context) error {
 	prefix := t.store.rowPrefix(t.uid, false)
-	newest := clientv3.GetPrefixRangeEnd(prefix)
-	var sum int64
-	// From the newest to the oldest: what lies behind the limit goes.
-	for {
-		const page = 256
-		resp, err := t.store.client.Get(ctx, prefix, clientv3.WithRange(newest), clientv3.WithLimit(page),
-			clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
-		if err != nil {
-			return fmt.Errorf("trim the results of list %s: %w", t.name, err)
-		}
-		for _, kv := range resp.Kvs {
-			if sum+int64(len(kv.Value)) > limit {
-				ops := []clientv3.Op{clientv3.OpDelete(prefix, clientv3.WithRange(string(kv.Key)+"\x00"))}
-				return t.write(ctx, ops)
-			}
-			sum += int64(len(kv.Value))
-			newest = string(kv.Key)
-		}
-		if len(resp.Kvs) < page {
-			return nil
-		}
+	resp, err := t.store.client.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil {
+		return fmt.Errorf("load the results of list %s: %w", t.name, err)
 	}
+	for _, kv := range resp.Kvs {
+		_, hex, _ := strings.Cut(string(kv.Key[len(prefix):]), "-")
+		size, err := strconv.ParseInt(hex, 16, 64)
+		if err != nil {
+			return fmt.Errorf("load the results of list %s: the key %s has no size", t.name, kv.Key)
+		}
+		t.took(batchOfRows{string(kv.Key), size})
+	}
+	return nil
+}
+
+func (t *Tenure) took(batches ...batchOfRows) {
+	for _, b := range batches {
+		t.rows = append(t.rows, b)
+		t.rowBytes += b.size
+	}
+}
+
+// TrimResults drops the oldest rows that need not be kept, if there are more than limit bytes of them and an eighth, until
+// there are at most limit.
+func (t *Tenure) TrimResults(ctx context.Context, limit int64) error {
+	if t.rowBytes <= limit+limit/8 {
+		return nil
+	}
+	n, left := 0, t.rowBytes
+	for ; n < len(t.rows) && left > limit; n++ {
+		left -= t.rows[n].size
+	}
+	last := t.rows[n-1].key + "\x00"
+	ops := []clientv3.Op{clientv3.OpDelete(t.store.rowPrefix(t.uid, false), clientv3.WithRange(last))}
+	if err := t.write(ctx, ops); err != nil {
+		return err
+	}
+	t.rows, t.rowBytes = slices.Delete(t.rows, 0, n), left
+	return nil
 }

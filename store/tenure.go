@@ -32,6 +32,9 @@ type Tenure struct {
 	deltas     int   // since the checkpoint
 	deltaBytes int
 	checkpoint int // bytes
+
+	rows     []batchOfRows // that may be dropped, oldest first
+	rowBytes int64         // of all of them
 }
 
 // header is the value of the checkpoint key.
@@ -49,7 +52,7 @@ func (t *Tenure) Load(ctx context.Context) (rec worklist.Record, err error) {
 		return rec, fmt.Errorf("load list %s: %w", t.name, err)
 	}
 	t.seq, t.generation = h.Seq, h.Generation
-	return rec, nil
+	return rec, t.loadRows(ctx)
 }
 
 // Record reads a list's record as it is in the store now, for a reader who does not own the list. A list that was never
@@ -137,9 +140,11 @@ func (t *Tenure) Commit(ctx context.Context, d *worklist.Delta, rows []Rows) err
 	}
 	seq := t.seq + 1
 	ops := []clientv3.Op{clientv3.OpPut(deltaKey(t.base(), seq), string(value))}
-	if err := t.write(ctx, append(ops, t.rowOps(seq, rows)...)); err != nil {
+	more, batches := t.rowOps(seq, rows)
+	if err := t.write(ctx, append(ops, more...)); err != nil {
 		return err
 	}
+	t.took(batches...)
 	t.seq = seq
 	t.deltas++
 	t.deltaBytes += len(value)
@@ -171,9 +176,11 @@ func (t *Tenure) Fold(ctx context.Context, record []byte, rows []Rows) error {
 		clientv3.OpDelete(t.base()+"deltas/", clientv3.WithPrefix()),
 		clientv3.OpDelete(t.base()+"chunks/", clientv3.WithRange(chunkKey(t.base(), gen, 0))),
 	}
-	if err := t.write(ctx, append(ops, t.rowOps(seq, rows)...)); err != nil {
+	more, batches := t.rowOps(seq, rows)
+	if err := t.write(ctx, append(ops, more...)); err != nil {
 		return err
 	}
+	t.took(batches...)
 	t.seq, t.generation = seq, gen
 	t.deltas, t.deltaBytes, t.checkpoint = 0, 0, len(record)
 	return nil
