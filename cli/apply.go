@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"teamtask.dev/api/v1alpha1"
@@ -78,7 +79,7 @@ func readManifests(file string, stdin io.Reader) (out []*v1alpha1.Worklist, err 
 			continue
 		}
 		wl := &v1alpha1.Worklist{}
-		if err := yaml.UnmarshalStrict(doc, wl); err != nil {
+		if err := decodeManifest(doc, wl); err != nil {
 			return nil, fmt.Errorf("%s, document %d: %w", file, n, err)
 		}
 		if err := wl.Complete(); err != nil {
@@ -86,4 +87,17 @@ func readManifests(file string, stdin io.Reader) (out []*v1alpha1.Worklist, err 
 		}
 		out = append(out, wl)
 	}
+}
+
+// decodeManifest reads YAML or JSON, and refuses fields that are unknown or stand twice, by their path.
+func decodeManifest(doc []byte, wl *v1alpha1.Worklist) error {
+	raw, err := yaml.YAMLToJSONStrict(doc)
+	if err != nil {
+		return err
+	}
+	problems, err := kjson.UnmarshalStrict(raw, wl)
+	if err != nil {
+		return err
+	}
+	return errors.Join(problems...)
 }

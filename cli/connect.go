@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
@@ -50,7 +51,9 @@ func (g *global) connect() (*client.Client, error) {
 			return nil, err
 		}
 	}
-	return client.New(server, token), nil
+	c := client.New(server, token)
+	c.Patience = 3 * time.Second // somebody waits
+	return c, nil
 }
 
 func firstOf(values ...string) string {

@@ -43,6 +43,7 @@ type keeper struct {
 	recordBytes atomic.Int64 // how much the record takes in the store
 	untrimmed   int64        // bytes of rows committed since the rows were last trimmed; belongs to the goroutine
 
+	onEnd func()        // called when it is durable that the list has ended
 	dirty chan struct{} // capacity 1: there is something to commit, or the timer has to be set anew
 	stop  context.CancelFunc
 	ended chan struct{} // closed when the goroutine has ended
@@ -58,7 +59,7 @@ type batch struct {
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
 
 // takeOver loads a list's record and starts its keeper.
-func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secret []byte, holders bool, log *slog.Logger) (*keeper, error) {
+func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secret []byte, holders bool, onEnd func(), log *slog.Logger) (*keeper, error) {
 	rec, err := t.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secre
 		rec.Size = wl.Spec.Size
 	}
 	k := &keeper{name: wl.Name, uid: string(wl.UID), created: wl.CreationTimestamp.Time, tenure: t, secret: secret,
-		log: log.With("worklist", wl.Name), ledger: worklist.Restore(rec, policyOf(wl), time.Now(), holders), spec: wl.Spec, policy: policyOf(wl),
+		log: log.With("worklist", wl.Name), ledger: worklist.Restore(rec, policyOf(wl), time.Now(), holders), spec: wl.Spec, policy: policyOf(wl), onEnd: onEnd,
 		batch: newBatch(), dirty: make(chan struct{}, 1), ended: make(chan struct{})}
 	k.sealers.New = func() any { return worklist.NewSealer(secret, k.uid) }
 
@@ -147,10 +148,11 @@ func (k *keeper) commit(ctx context.Context) error {
 	b := k.batch
 	k.batch = newBatch()
 	news := k.ledger.News()
+	over := k.ledger.Outcome().Phase != ""
 	rows := b.rows.take()
 	var record []byte
 	var err error
-	if news && (k.tenure.FoldDue() || k.ledger.Outcome().Phase != "") {
+	if news && (k.tenure.FoldDue() || over) {
 		record, err = json.Marshal(k.ledger.Record())
 	}
 	delta := k.ledger.Flush()
@@ -173,6 +175,9 @@ func (k *keeper) commit(ctx context.Context) error {
 		k.mu.Unlock()
 		if news {
 			k.watch.send()
+		}
+		if news && over {
+			k.onEnd()
 		}
 	}
 	b.err = err
