@@ -1,0 +1,57 @@
+package test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Imports point downwards: doors to engines to cores. A core knows the standard library and other cores.
+func TestImports(t *testing.T) {
+	const module = "teamtask.dev/"
+	layer := map[string]int{"worklist": 0, "items": 0, "version": 0, "api/v1alpha1": 1, "store": 2, "worker": 2, "server": 3, "client": 3,
+		"load": 4, "cli": 5, "cmd/teamtask": 6}
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(fields[0], module)
+		if strings.HasPrefix(name, "examples/") || name == "test" {
+			continue
+		}
+		own, ok := layer[name]
+		if !ok {
+			t.Errorf("%s: which layer is it in?", name)
+		}
+		for _, imported := range fields[1:] {
+			inner, ours := strings.CutPrefix(imported, module)
+			switch {
+			case ours && layer[inner] > own:
+				t.Errorf("%s imports %s, which is above it", name, inner)
+			case !ours && own == 0 && strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):
+				t.Errorf("%s is a core and imports %s", name, imported)
+			}
+		}
+	}
+}
+
+// Cores are pure: they have no clock, no files, no network, no log. Time comes in as an argument.
+func TestCoresArePure(t *testing.T) {
+	for _, core := range []string{"worklist", "items"} {
+		out, err := exec.Command("go", "list", "-f", `{{join .Imports " "}}`, "teamtask.dev/"+core).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, forbidden := range []string{"os", "net", "net/http", "log", "log/slog", "sync", "math/rand", "math/rand/v2", "crypto/rand"} {
+			if strings.Contains(" "+strings.TrimSpace(string(out))+" ", " "+forbidden+" ") {
+				t.Errorf("%s imports %s", core, forbidden)
+			}
+		}
+	}
+	out, err := exec.Command("grep", "-rnE", `time\.(Now|Since|Until|Sleep|After|NewTimer|Tick)\(`, "--include=*.go", "../worklist", "../items").CombinedOutput()
+	if err == nil {
+		t.Errorf("a core looks at the clock:\n%s", out)
+	}
+}
