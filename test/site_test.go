@@ -53,12 +53,7 @@ type site struct {
 
 func newSite(t *testing.T, args ...string) *site {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := freeAddr(t)
 	s := &site{t: t, dir: t.TempDir(), addr: addr, args: args, log: &syncBuffer{}}
 	s.start()
 	token, err := os.ReadFile(filepath.Join(s.dir, "token"))
@@ -75,6 +70,17 @@ func newSite(t *testing.T, args ...string) *site {
 		}
 	})
 	return s
+}
+
+// freeAddr is an address that nobody listens on just now.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // start starts the server and waits until it answers.

@@ -1,0 +1,129 @@
+package test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"teamtask.dev/api/v1alpha1"
+)
+
+// startEtcd runs an etcd of its own, built from the module that Teamtask embeds, and returns its endpoint.
+func startEtcd(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", "go.etcd.io/etcd/server/v3").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(cache, "teamtask-test", "etcd-"+string(version[:len(version)-1]))
+	if _, err := os.Stat(bin); err != nil {
+		if out, err := exec.Command("go", "build", "-o", bin, "go.etcd.io/etcd/server/v3").CombinedOutput(); err != nil {
+			t.Fatalf("build etcd: %v\n%s", err, out)
+		}
+	}
+	client, peer := "http://"+freeAddr(t), "http://"+freeAddr(t)
+	log := &syncBuffer{}
+	cmd := exec.Command(bin, "--data-dir", t.TempDir(), "--listen-client-urls", client, "--advertise-client-urls", client,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer, "--log-level", "error")
+	cmd.Stderr = log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Log("etcd:", log.String())
+		}
+	})
+	eventually(t, "etcd listens", func() bool {
+		c, err := net.Dial("tcp", client[len("http://"):])
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return client
+}
+
+// Two servers share an etcd. Each answers for every list; when the owner of a list is killed the other takes it over, and
+// nothing is lost or counted twice.
+func TestTheOwnerIsKilled(t *testing.T) {
+	etcd := startEtcd(t)
+	a := newSite(t, "--etcd-endpoints", etcd, "--takeover-after", "2s")
+	b := newSite(t, "--etcd-endpoints", etcd, "--takeover-after", "2s")
+	a.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Blocks: v1alpha1.BlockPolicy{Size: 10}})
+
+	// Work through both; whoever owns the list, the other one passes the calls on.
+	ctx, stop := context.WithCancel(t.Context())
+	var ack acknowledged
+	var workers sync.WaitGroup
+	errs := make(chan error, 8)
+	for i := range 4 {
+		workers.Go(func() {
+			if err := hammer(ctx, b.Client, "long", fmt.Sprintf("b%d", i), &ack); err != nil {
+				errs <- err
+			}
+		})
+	}
+	progress := func(what string) {
+		t.Helper()
+		ack.mu.Lock()
+		before := ack.items.Sum()
+		ack.mu.Unlock()
+		eventually(t, what, func() bool {
+			ack.mu.Lock()
+			defer ack.mu.Unlock()
+			return ack.items.Sum() > before+100 || len(errs) > 0
+		})
+	}
+	for round := range 4 {
+		progress("the workers get on")
+		wl, err := b.Get(t.Context(), "long")
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner, other := a, b
+		if wl.Status.Owner == "" { // the one that was asked does not own it
+			wl, err = a.Get(t.Context(), "long")
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if wl.Status.Owner == b.URL {
+			owner, other = b, a
+		}
+		if owner == b {
+			// The workers are at b: let it go and come back, so that they find the list with a.
+			b.kill()
+			b.start()
+		} else {
+			owner.kill()
+			progress(fmt.Sprintf("round %d: the other goes on", round))
+			owner.start()
+		}
+		other.covered(t, &ack)
+	}
+	stop()
+	workers.Wait()
+	close(errs)
+	for err := range errs {
+		t.Error(err)
+	}
+	b.covered(t, &ack)
+	if len(ack.twice) > 0 {
+		t.Errorf("counted twice: %v", ack.twice)
+	}
+	b.rowsOnce(t, "long")
+}
