@@ -113,7 +113,7 @@ func (s *Server) registerBlocks(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "exchange-blocks", Method: http.MethodPost, Path: base + "/exchange", Tags: tags,
 		Summary: "Turn in finished blocks, renew others and take the next, in one round trip", MaxBodyBytes: maxExchange, SkipValidateBody: true,
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {
-			Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, exchangeType)}}}},
+			Schema: api.OpenAPI().Components.Schemas.Schema(exchangeType, true, "")}}}},
 		func(ctx context.Context, in *exchangeBody) (*struct{ Body *v1alpha1.ExchangeResponse }, error) {
 			var req v1alpha1.ExchangeRequest
 			if err := decodeStrict(in.RawBody, &req); err != nil {

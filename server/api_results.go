@@ -30,7 +30,7 @@ func (s *Server) registerResults(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "get-results", Method: http.MethodGet, Path: "/v1/worklists/{name}/results", Tags: tags,
 		Summary: "Stream the rows of results as JSON lines", Description: "First failures and found values, then what was done; each in the order in which it was counted.",
 		Responses: map[string]*huma.Response{"200": {Description: "One Result a line.", Content: map[string]*huma.MediaType{
-			"application/jsonl": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, resultType)}}}}},
+			"application/jsonl": {Schema: api.OpenAPI().Components.Schemas.Schema(resultType, true, "")}}}}},
 		s.streamResults)
 	huma.Register(api, huma.Operation{OperationID: "locate-item", Method: http.MethodGet, Path: "/v1/worklists/{name}/place", Tags: tags,
 		Summary: "Where is item X, and who did it?"}, s.locate)
