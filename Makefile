@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 BIN     := bin
 LDFLAGS := -s -w -X teamtask.dev/version.Version=$(VERSION)
 
-.PHONY: help build demo test lint clean
+.PHONY: help build demo test bench lint clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ lint: ## Check formatting and the code's soundness
 test: lint ## Run all tests, with the race detector
 	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -qy gcc libc6-dev; }
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+bench: build ## Print the figures Teamtask is to reach, measured on this machine
+	./bench/figures.sh $(BIN)
 
 clean: ## Remove what was built
 	rm -rf $(BIN)
