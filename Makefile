@@ -1,7 +1,7 @@
 # Everything a contributor needs works on a fresh clone: Go and a C compiler (for the race detector) are all it takes.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BIN     := bin
-LDFLAGS := -s -w -X teamtask.dev/version.Version=$(VERSION)
+LDFLAGS := -s -w -X teamtask.dev/version.stamped=$(VERSION)
 
 .PHONY: help build demo test bench lint clean
 

@@ -40,6 +40,8 @@ type keeper struct {
 	watch   broadcast
 	gone    bool
 
+	crowd       int          // calls that waited for the last commit,
+	committed   time.Time    // when it began; both belong to the goroutine
 	recordBytes atomic.Int64 // how much the record takes in the store
 	untrimmed   int64        // bytes of rows committed since the rows were last trimmed; belongs to the goroutine
 
@@ -51,9 +53,10 @@ type keeper struct {
 
 // batch is what the next commit makes durable, beside the ledger's news.
 type batch struct {
-	rows rowBuffer
-	done chan struct{} // closed after the commit
-	err  error         // set before done is closed
+	rows    rowBuffer
+	waiting int           // calls that wait for the commit
+	done    chan struct{} // closed after the commit
+	err     error         // set before done is closed
 }
 
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
@@ -120,6 +123,7 @@ func (k *keeper) run(ctx context.Context) {
 			k.giveUp(err)
 			return
 		case <-k.dirty:
+			k.gather(ctx)
 		case <-timer.C:
 		}
 		now := time.Now()
@@ -142,11 +146,28 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
+// gather lets a commit wait until a little after the last one began, if many waited for that: they will soon be back, and
+// then share this one. A caller who is alone never waits.
+func (k *keeper) gather(ctx context.Context) {
+	const many, rhythm = 4, 2 * time.Millisecond
+	pause := rhythm - time.Since(k.committed)
+	if k.crowd < many || pause <= 0 {
+		return
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
 // commit makes durable what has gathered, and answers those who wait for it.
 func (k *keeper) commit(ctx context.Context) error {
 	k.mu.Lock()
 	b := k.batch
 	k.batch = newBatch()
+	k.crowd, k.committed = b.waiting, time.Now()
 	news := k.ledger.News()
 	over := k.ledger.Outcome().Phase != ""
 	rows := b.rows.take()
@@ -247,6 +268,9 @@ func (k *keeper) change(ctx context.Context, f func(now time.Time, b *batch) (du
 	now := time.Now()
 	b := k.batch
 	wait := f(now, b)
+	if wait {
+		b.waiting++
+	}
 	k.serveWaiting(now)
 	k.mu.Unlock()
 	k.touch()

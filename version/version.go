@@ -3,11 +3,16 @@ package version
 
 import "runtime/debug"
 
-// Version is set by the build with -ldflags "-X teamtask.dev/version.Version=v1.2.3"; otherwise it is what Go knows of the
-// module: its version, or the commit it was built from.
+// stamped is set by the build, with -ldflags "-X teamtask.dev/version.stamped=v1.2.3".
+var stamped string
+
+// Version is what the build was stamped with; otherwise what Go knows of the module, or "devel".
 var Version = fromBuild()
 
 func fromBuild() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
