@@ -2,7 +2,6 @@ package worker
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,6 +64,14 @@ func (r *Runner) Run(ctx context.Context, lease v1alpha1.Lease, slot int, drain 
 		return err
 	}
 	b.env = b.environment()
+	if b.out, err = newOutput(); err != nil {
+		return err
+	}
+	defer b.out.file.Close()
+	if b.errs, err = newOutput(); err != nil {
+		return err
+	}
+	defer b.errs.file.Close()
 	if r.Template.Mode != PerItem {
 		return b.whole(ctx)
 	}
@@ -126,6 +133,8 @@ type block struct {
 	sink   func(v1alpha1.Report)
 	values values
 	env    []string // of the block; an item adds its own
+
+	out, errs *output
 }
 
 func (b *block) environment() []string {
@@ -197,29 +206,21 @@ func (b *block) run(ctx context.Context, index, size int64, args, env []string, 
 	var found []string
 	begun := time.Now()
 	for attempt := 0; ; attempt++ {
-		var out, errs output
 		var err error
-		if e, err = r.once(ctx, args, env, stdin, &out, &errs); err != nil {
-			out.close()
-			errs.close()
+		if e, err = r.once(ctx, args, env, stdin, b.out.file, b.errs.file); err != nil {
 			return err
 		}
-		switch {
-		case r.Find && e.ok() && r.Template.Mode == PerItem:
-			found = []string{item[:min(len(item), maxFoundBytes)]}
-		case r.Find && e.ok():
-			found = foundLines(&out)
-		case r.Find && e.exit == 1:
-			e.reason = "" // looked, and not found
+		if found, text, err = b.judge(&e, item); err != nil {
+			return fmt.Errorf("read the command's output: %w", err)
 		}
-		if text = out.tail(r.Output); !e.ok() && errs.size() > 0 {
-			text = errs.tail(r.Output)
+		received, err := b.out.size()
+		if err == nil {
+			err = r.Joblog.add(index, e, received, args)
 		}
-		text = strings.TrimRight(text, "\n") // as $(...) does
-		if err := r.Joblog.add(index, e, out.size(), args); err != nil {
+		if err != nil {
 			return fmt.Errorf("write the joblog: %w", err)
 		}
-		if err := r.print(&out, &errs); err != nil {
+		if err := r.print(b.out, b.errs); err != nil {
 			return fmt.Errorf("write the command's output: %w", err)
 		}
 		if e.ok() || attempt >= r.Retries {
@@ -247,6 +248,30 @@ func (b *block) run(ctx context.Context, index, size int64, args, env []string, 
 	return nil
 }
 
+// judge says what a command that has ended means: what it found, if that is what it was for, and what of its output is
+// reported.
+func (b *block) judge(e *ended, item string) (found []string, text string, err error) {
+	r := b.runner
+	if r.Output > 0 {
+		text, err = b.out.tail(r.Output)
+		if n, sizeErr := b.errs.size(); err == nil && !e.ok() && n > 0 {
+			text, err = b.errs.tail(r.Output)
+			err = errors.Join(err, sizeErr)
+		}
+		text = strings.TrimRight(text, "\n") // as $(...) does
+	}
+	switch {
+	case err != nil || !r.Find:
+	case e.ok() && r.Template.Mode == PerItem:
+		found = []string{item[:min(len(item), maxFoundBytes)]}
+	case e.ok():
+		found, err = b.out.lines(maxFound, maxFoundBytes)
+	case e.exit == 1:
+		e.reason = "" // looked, and not found
+	}
+	return found, text, err
+}
+
 // retryPause is how long a command rests before it is run again; longer after each further failure.
 const retryPause = 100 * time.Millisecond
 
@@ -262,7 +287,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // once runs a command once, feeding it from stdin where that is not nil.
-func (r *Runner) once(ctx context.Context, args, env []string, stdin func(io.Writer) error, out, errs *output) (ended, error) {
+func (r *Runner) once(ctx context.Context, args, env []string, stdin func(io.Writer) error, out, errs *os.File) (ended, error) {
 	if stdin == nil {
 		return process(ctx, args, env, nil, out, errs, r.Timeout)
 	}
@@ -296,17 +321,6 @@ func orDiscard(w io.Writer) io.Writer {
 		return io.Discard
 	}
 	return w
-}
-
-// foundLines are the lines a command printed: the values it found.
-func foundLines(out *output) (found []string) {
-	for line := range bytes.Lines(out.buf.Bytes()) {
-		line = bytes.TrimSpace(line)
-		if len(line) > 0 && len(found) < maxFound {
-			found = append(found, string(line[:min(len(line), maxFoundBytes)]))
-		}
-	}
-	return found
 }
 
 func signalName(s syscall.Signal) string {

@@ -317,8 +317,9 @@ func TestJoblog(t *testing.T) {
 
 func BenchmarkRunner(b *testing.B) {
 	r := newRunner(b, false, "/bin/true")
-	for range b.N {
-		run(b, r, 0, 1)
+	r.Source = nil // as many items as it takes
+	if err := r.Run(b.Context(), v1alpha1.Lease{Size: int64(b.N)}, 1, nil, func(v1alpha1.Report) {}); err != nil {
+		b.Fatal(err)
 	}
 }
 
