@@ -20,7 +20,7 @@ lint: ## Check formatting and the code's soundness
 	go vet ./...
 
 test: lint ## Run all tests, with the race detector
-	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -qy gcc libc6-dev; }
+	@command -v gcc >/dev/null && command -v ip >/dev/null || { apt-get update -q && apt-get install -qy gcc libc6-dev iproute2; }
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 bench: build ## Print the figures Teamtask is to reach, measured on this machine

@@ -53,7 +53,12 @@ type site struct {
 
 func newSite(t *testing.T, args ...string) *site {
 	t.Helper()
-	addr := freeAddr(t)
+	return newSiteAt(t, freeAddr(t), args...)
+}
+
+// newSiteAt is newSite with the address to listen on.
+func newSiteAt(t *testing.T, addr string, args ...string) *site {
+	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), addr: addr, args: args, log: &syncBuffer{}}
 	s.start()
 	token, err := os.ReadFile(filepath.Join(s.dir, "token"))
