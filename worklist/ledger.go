@@ -157,6 +157,7 @@ func (l *Ledger) Close() {
 	if l.cursor < l.rec.Next {
 		l.rec.Next = l.cursor
 		l.news.Next = l.cursor
+		l.safe = l.cursor // a claim that comes all the same has to reserve anew
 	}
 }
 

@@ -229,6 +229,7 @@ func TestLedgerAgainstModel(t *testing.T) {
 			"crash": func(t *rapid.T) {
 				e.crash(rapid.Bool().Draw(t, "reached"), true)
 			},
+			"close": func(t *rapid.T) { e.ledger.Close() }, // and calls may come in before it is flushed
 			"stop": func(t *rapid.T) {
 				e.commit()
 				e.ledger.Close()

@@ -495,3 +495,21 @@ func BenchmarkSealAndOpen(b *testing.B) {
 		}
 	}
 }
+
+// After Close, what was reserved ahead is not to be relied on any more, also while that is on its way to the store.
+func TestAClaimAfterCloseReservesAnew(t *testing.T) {
+	s := tell(t, 1000, fixed(10))
+	for range 3 { // so that more is reserved than handed out
+		s.claim("a", 1)
+		s.Flush()
+		s.Confirm()
+	}
+	if s.Record().Next <= 30 {
+		t.Fatalf("next is %d", s.Record().Next)
+	}
+	s.Close()
+	s.Flush()
+	if g := s.claim("a", 1); !g.Durable {
+		t.Error("a block is given out that the record, once closed, does not know of")
+	}
+}
