@@ -92,5 +92,5 @@ func share(part, whole int64) string {
 	if part < whole && p > 99.9 {
 		p = 99.9
 	}
-	return fmt.Sprintf("%.4g%%", p)
+	return fmt.Sprintf("%.3g%%", p)
 }

@@ -74,6 +74,7 @@ func (l *Ledger) Claim(now time.Time, c Claim) Grant {
 		if l.started.IsZero() {
 			l.started = now
 		}
+		l.speed.start(now)
 		if c.Request != "" {
 			w.request, w.granted = c.Request, w.granted[:0]
 			for _, x := range g.Leases {

@@ -49,22 +49,35 @@ func (b *bucket) opens(now time.Time, rate float64) time.Time {
 
 func (b *bucket) take(n int64) { b.level -= float64(n) }
 
-// meter measures items per second as a moving average that forgets with a time constant of tau.
+// meter measures items per second as a moving average that forgets with a time constant of tau. While it is younger than
+// that it is the plain average.
 type meter struct {
-	rate float64
-	at   time.Time
+	rate  float64
+	at    time.Time
+	since time.Time
 }
 
 const tau = 15 * time.Second
 
+// start begins to measure, unless it has begun.
+func (m *meter) start(now time.Time) {
+	if m.since.IsZero() {
+		m.since, m.at = now, now
+	}
+}
+
 func (m *meter) add(now time.Time, n int64) {
-	m.rate = m.read(now) + float64(n)/tau.Seconds()
+	m.start(now)
+	m.rate = m.rate*m.fade(now.Sub(m.at)) + float64(n)/tau.Seconds()
 	m.at = now
 }
 
 func (m *meter) read(now time.Time) float64 {
-	if m.at.IsZero() {
+	age := now.Sub(m.since)
+	if m.since.IsZero() || age <= 0 {
 		return 0
 	}
-	return m.rate * math.Exp(-now.Sub(m.at).Seconds()/tau.Seconds())
+	return m.rate * m.fade(now.Sub(m.at)) / (1 - m.fade(age)) // the weights of a young average do not add up to 1
 }
+
+func (*meter) fade(d time.Duration) float64 { return math.Exp(-d.Seconds() / tau.Seconds()) }

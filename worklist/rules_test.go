@@ -513,3 +513,25 @@ func TestAClaimAfterCloseReservesAnew(t *testing.T) {
 		t.Error("a block is given out that the record, once closed, does not know of")
 	}
 }
+
+// The speed is right from the beginning, and follows.
+func TestSpeed(t *testing.T) {
+	s := tell(t, 1<<40, fixed(10))
+	run := func(seconds int) float64 {
+		for range seconds {
+			tok := s.claim("a", 1).Leases[0].Token()
+			s.pass(time.Second)
+			s.done(tok)
+		}
+		return s.Status(s.now).Speed
+	}
+	for _, seconds := range []int{1, 2, 10, 100} {
+		if got := run(seconds); got < 9.5 || got > 11 {
+			t.Errorf("after %d s more: %g items/s, want 10", seconds, got)
+		}
+	}
+	s.pass(10 * time.Minute)
+	if got := s.Status(s.now).Speed; got > 0.01 {
+		t.Errorf("after 10 idle minutes: %g items/s", got)
+	}
+}
