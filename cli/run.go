@@ -208,7 +208,7 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 			follow(watching, c, runName, stderr)
 		}()
 		o.work.every = time.Second // nobody else pays for it, and a crash costs as much
-		err = o.work.do(ctx, nil, c, cmd, list, source, command, log)
+		err = o.do(ctx, c, cmd, list, source, command, log)
 		stopWatching()
 		<-watched
 	}
@@ -223,6 +223,20 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 		return err
 	}
 	return outcome(last.Status)
+}
+
+// do runs the command for the items that are left.
+func (o *runOptions) do(ctx context.Context, c *client.Client, cmd *cobra.Command, list *v1alpha1.Worklist, source items.Source,
+	command []string, log *slog.Logger) error {
+	rs := o.work.newRunners(c, cmd)
+	if err := rs.openJoblog(); err != nil {
+		return err
+	}
+	defer rs.joblog.Close()
+	if _, err := rs.add(list, source, command); err != nil {
+		return err
+	}
+	return o.work.do(ctx, nil, rs, runName, command, log)
 }
 
 // summarize says how a run ended.

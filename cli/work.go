@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
@@ -29,6 +31,7 @@ type workFlags struct {
 	find    bool
 	joblog  string
 	name    string
+	all     bool
 	every   time.Duration // reports of what is done; 0: with each heartbeat
 }
 
@@ -59,16 +62,18 @@ environment.`
 func workCommand(g *global) *cobra.Command {
 	w := &workFlags{}
 	cmd := &cobra.Command{
-		Use:   "work NAME [flags] -- COMMAND [ARG...]",
+		Use:   "work (NAME | --all) [flags] -- COMMAND [ARG...]",
 		Short: "Work on a worklist: run a command for its items",
 		Long: `Work on a worklist: claim its blocks and run a command for each item, until the list is over.
+With --all work on all lists of the server, by their priority and weight, until it is stopped.
 
 On SIGTERM, or the first Ctrl-C, the worker finishes the commands that run, gives the rest back
 and ends; on the second Ctrl-C it ends the commands, too.
 ` + replacementHelp,
 		Example: `  teamtask work hosts -- ping -c1 {}
   teamtask work primes -j4 -- ./check-primes {start} {end}
-  teamtask work primes --pipe -- ./check-primes`,
+  teamtask work primes --pipe -- ./check-primes
+  teamtask work --all -- ./do {}     # the list is in $TEAMTASK_WORKLIST`,
 		Args: cobra.MinimumNArgs(1), ValidArgsFunction: g.completeLists,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			return w.work(ctx, g, c, cmd, args)
@@ -76,6 +81,7 @@ and ends; on the second Ctrl-C it ends the commands, too.
 	}
 	w.register(cmd)
 	cmd.Flags().SetInterspersed(true)
+	cmd.Flags().BoolVar(&w.all, "all", false, "work on all lists of the server")
 	return cmd
 }
 
@@ -86,23 +92,93 @@ func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *co
 	}
 	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr())
 	defer stop()
-	name, command := args[0], args[1:]
-	wl, err := c.Get(ctx, name)
-	if err != nil {
+	name, command := "", args
+	if !w.all {
+		name, command = args[0], args[1:]
+	}
+	rs := w.newRunners(c, cmd)
+	if err := rs.openJoblog(); err != nil {
 		return err
+	}
+	defer rs.joblog.Close()
+	if !w.all {
+		if _, err := rs.of(ctx, name, command); err != nil {
+			return err
+		}
+	}
+	err = w.do(ctx, drain, rs, name, command, log)
+	if errors.Is(err, context.Canceled) {
+		return exit(130)
+	}
+	return err
+}
+
+// runners are what runs the command for the items of each list.
+type runners struct {
+	flags  *workFlags
+	client *client.Client
+	cmd    *cobra.Command
+	joblog *worker.Joblog
+
+	mu     sync.Mutex
+	byList map[string]*worker.Runner
+	uid    map[string]types.UID
+}
+
+func (w *workFlags) newRunners(c *client.Client, cmd *cobra.Command) *runners {
+	if w.name == "" {
+		w.name = client.WorkerName()
+	}
+	return &runners{flags: w, client: c, cmd: cmd, byList: map[string]*worker.Runner{}, uid: map[string]types.UID{}}
+}
+
+func (rs *runners) openJoblog() (err error) {
+	if rs.flags.joblog != "" {
+		rs.joblog, err = worker.OpenJoblog(rs.flags.joblog)
+	}
+	return err
+}
+
+// of is the runner for a list, made when it is first asked for.
+func (rs *runners) of(ctx context.Context, name string, command []string) (*worker.Runner, error) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	known := rs.byList[name]
+	if known != nil && !rs.flags.all {
+		return known, nil
+	}
+	wl, err := rs.client.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil && rs.uid[name] == wl.UID { // a worker for all lists outlives them: a name may come to mean another one
+		return known, nil
 	}
 	var source items.Source
 	if wl.Spec.Source != nil {
 		open := func(s items.LinesSpec) (*items.Lines, error) { return openLines(ctx, s) }
 		if source, err = wl.Spec.Source.Build(open); err != nil {
-			return fmt.Errorf("worklist %s: %w", name, err)
+			return nil, fmt.Errorf("worklist %s: %w", name, err)
 		}
 	}
-	err = w.do(ctx, drain, c, cmd, wl, source, command, log)
-	if errors.Is(err, context.Canceled) {
-		return exit(130)
+	return rs.add(wl, source, command)
+}
+
+// add makes the runner of a list. The caller holds the lock, or nobody else knows of rs yet.
+func (rs *runners) add(wl *v1alpha1.Worklist, source items.Source, command []string) (*worker.Runner, error) {
+	w := rs.flags
+	t, err := worker.Parse(command, w.pipe)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	r := &worker.Runner{Template: t, Source: source, Worklist: wl.Name, Worker: w.name, Timeout: w.timeout, Retries: w.retries,
+		Find: w.find, Rows: wl.Spec.Results.Keep == v1alpha1.KeepItems, Stdout: rs.cmd.OutOrStdout(), Stderr: rs.cmd.ErrOrStderr(),
+		Joblog: rs.joblog}
+	if q := wl.Spec.Results.Output; q != nil {
+		r.Output = int(q.Value())
+	}
+	rs.byList[wl.Name], rs.uid[wl.Name] = r, wl.UID
+	return r, r.Check()
 }
 
 // identity is what a list is bound to: the command, and how it gets its items.
@@ -113,44 +189,23 @@ func (w *workFlags) identity(command []string) []string {
 	return command
 }
 
-// do runs the command for a list's items until the list is over, drained, or ctx ends.
-func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, c *client.Client, cmd *cobra.Command, wl *v1alpha1.Worklist,
-	source items.Source, command []string, log *slog.Logger) error {
-	t, err := worker.Parse(command, w.pipe)
-	if err != nil {
-		return err
-	}
-	if w.name == "" {
-		w.name = client.WorkerName()
-	}
+// do runs the command for the items of a list, or with "" of all lists, until the list is over, drained, or ctx ends.
+func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, rs *runners, list string, command []string, log *slog.Logger) error {
 	jobs := w.jobs
 	if jobs <= 0 {
 		jobs = runtime.NumCPU()
 	}
-	r := &worker.Runner{Template: t, Source: source, Worklist: wl.Name, Worker: w.name, Timeout: w.timeout, Retries: w.retries,
-		Find: w.find, Rows: wl.Spec.Results.Keep == v1alpha1.KeepItems, Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr()}
-	if q := wl.Spec.Results.Output; q != nil {
-		r.Output = int(q.Value())
-	}
-	if err := r.Check(); err != nil {
-		return err
-	}
-	if w.joblog != "" {
-		if r.Joblog, err = worker.OpenJoblog(w.joblog); err != nil {
-			return err
-		}
-		defer r.Joblog.Close()
-	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	err = c.Work(ctx, wl.Name, func(ctx context.Context, b *client.Block) error {
-		if err := r.Run(ctx, b.Lease, b.Slot, drain, b.Report); err != nil {
-			if ctx.Err() == nil {
-				fail(err) // the worker's own fault: it must not fail the items, or it would fail the whole list
-			}
-			return client.ErrRelease
+	err := rs.client.Work(ctx, list, func(ctx context.Context, b *client.Block) error {
+		r, err := rs.of(ctx, b.Worklist, command)
+		if err == nil {
+			err = r.Run(ctx, b.Lease, b.Slot, drain, b.Report)
 		}
-		return client.ErrRelease // what the runner did not report: nothing, unless it was drained
+		if err != nil && ctx.Err() == nil {
+			fail(err) // the worker's own fault: it must not fail the items, or it would fail the whole list
+		}
+		return client.ErrRelease // what the runner did not report: nothing, unless it was stopped
 	}, client.WorkOptions{Worker: w.name, Parallel: jobs, Command: w.identity(command), Log: log, Drain: drain, ReportEvery: w.every})
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause

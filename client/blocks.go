@@ -13,6 +13,12 @@ func (c *Client) Claim(ctx context.Context, name string, req *v1alpha1.ClaimRequ
 	return out, c.call(ctx, http.MethodPost, path(name, "blocks", "claim"), req, out)
 }
 
+// ClaimAny takes blocks of whichever list comes first, by priority and weight. The answer names the list.
+func (c *Client) ClaimAny(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alpha1.ClaimResponse, error) {
+	out := &v1alpha1.ClaimResponse{}
+	return out, c.call(ctx, http.MethodPost, "/v1/claim", req, out)
+}
+
 // Exchange turns in reports, renews leases and takes the next blocks, in one round trip.
 func (c *Client) Exchange(ctx context.Context, name string, req *v1alpha1.ExchangeRequest) (*v1alpha1.ExchangeResponse, error) {
 	out := &v1alpha1.ExchangeResponse{}

@@ -48,12 +48,17 @@ func (c *Client) Work(ctx context.Context, name string, do func(context.Context,
 		o.Log = slog.Default()
 	}
 	o.Parallel = max(1, o.Parallel)
-	w := &work{client: c, name: name, do: do, o: o, log: o.Log.With("worklist", name, "worker", o.Worker),
+	w := &work{client: c, name: name, reports: map[string][]v1alpha1.Report{}, due: map[string]bool{}, do: do, o: o, log: o.Log.With("worklist", name, "worker", o.Worker),
 		held: map[*Block]struct{}{}, nudge: make(chan struct{}, 1), finished: make(chan *Block), exchanged: make(chan exchanged), polled: make(chan polled)}
 	for slot := o.Parallel; slot > 0; slot-- {
 		w.free = append(w.free, slot)
 	}
 	return w.run(ctx)
+}
+
+// WorkAll is Work on all lists of the server, by their priority and weight. It goes on until it is drained or ctx ends.
+func (c *Client) WorkAll(ctx context.Context, do func(context.Context, *Block) error, o WorkOptions) error {
+	return c.Work(ctx, "", do, o)
 }
 
 // WorkerName makes a name that is unique.
@@ -69,17 +74,18 @@ func WorkerName() string {
 // all end before run returns.
 type work struct {
 	client *Client
-	name   string
+	name   string // of the list; "": of any list
 	do     func(context.Context, *Block) error
 	o      WorkOptions
 	log    *slog.Logger
 
 	free    []int // slots
 	held    map[*Block]struct{}
-	reports []v1alpha1.Report // to be sent
+	reports map[string][]v1alpha1.Report // to be sent, by list
 
-	renewal  time.Time     // when the leases are to be renewed next; zero while nothing is held
-	interval time.Duration // between renewals
+	renewal  time.Time       // when the leases are to be renewed next; zero while nothing is held
+	interval time.Duration   // between renewals
+	due      map[string]bool // lists whose leases are to be renewed now
 
 	calling, polling bool // an exchange, a waiting claim is under way
 	hungry           bool // the last claim got nothing: wait at the server
@@ -93,6 +99,7 @@ type work struct {
 }
 
 type exchanged struct {
+	list    string
 	renewed []*Block // in the order of the request's renew
 	resp    *v1alpha1.ExchangeResponse
 	err     error
@@ -128,7 +135,7 @@ func (w *work) run(ctx context.Context) error {
 			delete(w.held, b)
 			w.free = append(w.free, b.Slot)
 			if !b.lost {
-				w.reports = append(w.reports, b.final...)
+				w.tell(b.Worklist, b.final)
 			}
 		case x := <-w.exchanged:
 			w.calling = false
@@ -158,57 +165,91 @@ func (w *work) run(ctx context.Context) error {
 
 // call starts an exchange when there is something to say or to ask, and none is under way.
 func (w *work) call(ctx context.Context) {
-	claim := !w.over && !w.polling && !w.hungry && len(w.free) > 0
-	renew := len(w.held) > 0 && !w.renewal.IsZero() && !time.Now().Before(w.renewal)
-	if w.calling || !claim && !renew && len(w.reports) == 0 {
+	if w.calling {
 		return
+	}
+	if len(w.held) > 0 && !w.renewal.IsZero() && !time.Now().Before(w.renewal) {
+		w.gather()
+		for b := range w.held {
+			w.due[b.Worklist] = true
+		}
+		w.renewal = time.Now().Add(w.interval)
+	}
+	claim := w.name != "" && !w.over && !w.polling && !w.hungry && len(w.free) > 0
+	list, ok := w.next()
+	if !ok && !claim {
+		return
+	}
+	if !ok {
+		list = w.name
 	}
 	req := &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: w.o.Worker, Command: w.o.Command}}
 	if claim {
 		req.Blocks, req.Request = len(w.free), rand.Text()
 	}
-	x := exchanged{}
-	if renew {
-		w.gather()
+	x := exchanged{list: list}
+	if w.due[list] {
+		delete(w.due, list)
 		for b := range w.held {
-			req.Renew = append(req.Renew, b.current())
-			x.renewed = append(x.renewed, b)
+			if b.Worklist == list {
+				req.Renew = append(req.Renew, b.current())
+				x.renewed = append(x.renewed, b)
+			}
 		}
-		w.renewal = time.Now().Add(w.interval)
 	}
-	req.Reports = w.batch()
+	req.Reports = w.batch(list)
 	w.calling = true
 	go func() {
 		x.err = w.persist(ctx, func() (err error) {
-			x.resp, err = w.client.Exchange(ctx, w.name, req)
+			x.resp, err = w.client.Exchange(ctx, list, req)
 			return err
 		})
 		w.exchanged <- x
 	}()
 }
 
-// gather takes what the blocks in work have to report.
-func (w *work) gather() {
-	for b := range w.held {
-		w.reports = append(w.reports, b.news()...)
+// next is a list that there is something to say about.
+func (w *work) next() (string, bool) {
+	for list := range w.due {
+		return list, true
+	}
+	for list := range w.reports {
+		return list, true
+	}
+	return "", false
+}
+
+// tell has reports sent.
+func (w *work) tell(list string, reports []v1alpha1.Report) {
+	if len(reports) > 0 {
+		w.reports[list] = append(w.reports[list], reports...)
 	}
 }
 
-// batch takes as many reports as one call takes.
-func (w *work) batch() []v1alpha1.Report {
+// gather takes what the blocks in work have to report.
+func (w *work) gather() {
+	for b := range w.held {
+		w.tell(b.Worklist, b.news())
+	}
+}
+
+// batch takes as many reports of a list as one call takes.
+func (w *work) batch(list string) []v1alpha1.Report {
+	all := w.reports[list]
 	n, weight := 0, 0
-	for n < len(w.reports) && (n == 0 || weight < 4*reportWeight) {
-		weight += weigh(&w.reports[n])
+	for n < len(all) && (n == 0 || weight < 4*reportWeight) {
+		weight += weigh(&all[n])
 		n++
 	}
-	out := w.reports[:n:n]
-	w.reports = w.reports[n:]
-	return out
+	if w.reports[list] = all[n:]; n == len(all) {
+		delete(w.reports, list)
+	}
+	return all[:n:n]
 }
 
 // poll waits at the server for blocks when the last claim got none.
 func (w *work) poll(ctx context.Context) {
-	if w.over || w.polling || w.calling || !w.hungry || len(w.free) == 0 {
+	if w.over || w.polling || w.calling || !w.hungry && w.name != "" || len(w.free) == 0 {
 		return
 	}
 	req := &v1alpha1.ClaimRequest{Worker: w.o.Worker, Command: w.o.Command, Blocks: len(w.free), Request: rand.Text(),
@@ -217,7 +258,11 @@ func (w *work) poll(ctx context.Context) {
 	go func() {
 		var p polled
 		p.err = w.persist(ctx, func() (err error) {
-			p.resp, err = w.client.Claim(ctx, w.name, req)
+			if w.name == "" {
+				p.resp, err = w.client.ClaimAny(ctx, req)
+			} else {
+				p.resp, err = w.client.Claim(ctx, w.name, req)
+			}
 			return err
 		})
 		w.polled <- p
@@ -239,7 +284,7 @@ func (w *work) persist(ctx context.Context, call func() error) error {
 // exchange takes in the answer to an exchange.
 func (w *work) exchange(ctx context.Context, x exchanged) {
 	if x.err != nil {
-		w.fail(x.err)
+		w.refused(x.list, x.err)
 		return
 	}
 	for i, b := range x.renewed {
@@ -262,6 +307,23 @@ func (w *work) exchange(ctx context.Context, x exchanged) {
 	w.take(ctx, &x.resp.ClaimResponse)
 }
 
+// refused takes in that an exchange had an answer that will not change. A worker that serves all lists goes on with the
+// others: a list may be deleted while it has blocks of it.
+func (w *work) refused(list string, err error) {
+	if w.name != "" {
+		w.fail(err)
+		return
+	}
+	w.log.Warn("a list is given up", "list", list, "error", err)
+	delete(w.reports, list)
+	for b := range w.held {
+		if b.Worklist == list {
+			b.lost = true
+			b.cancel(err)
+		}
+	}
+}
+
 // take starts the blocks that were claimed.
 func (w *work) take(ctx context.Context, resp *v1alpha1.ClaimResponse) {
 	if resp.LeaseSeconds > 0 {
@@ -282,9 +344,13 @@ func (w *work) take(ctx context.Context, resp *v1alpha1.ClaimResponse) {
 	case resp.None != "":
 		w.hungry = true
 	}
+	list := w.name
+	if list == "" {
+		list = resp.Worklist
+	}
 	for _, lease := range resp.Leases {
 		blockCtx, cancel := context.WithCancelCause(ctx)
-		b := &Block{Lease: lease, token: lease.Token, nudge: w.nudge, Worklist: w.name, Slot: w.free[len(w.free)-1], cancel: cancel}
+		b := &Block{Lease: lease, token: lease.Token, nudge: w.nudge, Worklist: list, Slot: w.free[len(w.free)-1], cancel: cancel}
 		w.free = w.free[:len(w.free)-1]
 		w.held[b] = struct{}{}
 		if len(w.held) == 1 {

@@ -36,6 +36,7 @@ func (s *Server) routes() http.Handler {
 	api := humago.New(mux, config)
 	s.registerWorklists(api)
 	s.registerBlocks(api)
+	s.registerAny(api)
 	s.registerResults(api)
 	s.registerEvents(api)
 

@@ -1,0 +1,26 @@
+package worklist
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Candidate is a list that a worker may be given a block of, when it serves several.
+type Candidate struct {
+	Name     string
+	Priority int // the highest goes first
+	Weight   int // share among lists of one priority; at least 1
+	Out      int // blocks of it that are out
+}
+
+// Order sorts lists for a worker that serves several: by priority, and among equals so that the blocks that are out are
+// shared in proportion to the weights: first the list that has least for its weight.
+func Order(lists []Candidate) {
+	slices.SortFunc(lists, func(a, b Candidate) int {
+		return cmp.Or(
+			cmp.Compare(b.Priority, a.Priority),
+			cmp.Compare(a.Out*max(1, b.Weight), b.Out*max(1, a.Weight)),
+			strings.Compare(a.Name, b.Name))
+	})
+}
