@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/server"
@@ -25,6 +26,8 @@ type serveOptions struct {
 	dataDir     string
 	endpoints   []string
 	prefix      string
+	etcdTLS     transport.TLSInfo
+	etcdUser    string
 	url         string
 	leaseTTL    time.Duration
 	certificate string
@@ -57,6 +60,10 @@ of them answers for every list, and when one is lost the others take its lists o
 	f.StringVar(&o.dataDir, "data-dir", defaultDataDir(), "directory for the data and the token")
 	f.StringSliceVar(&o.endpoints, "etcd-endpoints", nil, "keep the data in this etcd cluster instead")
 	f.StringVar(&o.prefix, "etcd-prefix", store.DefaultPrefix, "keep it under this prefix")
+	f.StringVar(&o.etcdTLS.TrustedCAFile, "etcd-cacert", "", "certificate of the authority that signed etcd's (PEM)")
+	f.StringVar(&o.etcdTLS.CertFile, "etcd-cert", "", "certificate file (PEM) to show to etcd")
+	f.StringVar(&o.etcdTLS.KeyFile, "etcd-key", "", "its key file (PEM)")
+	f.StringVar(&o.etcdUser, "etcd-user", "", "USER:PASSWORD for etcd (default $ETCDCTL_USER)")
 	f.StringVar(&o.url, "url", "", "where other servers on the same etcd reach this one (default from --listen)")
 	f.DurationVar(&o.leaseTTL, "takeover-after", 5*time.Second, "how long after this server is lost others take its lists over")
 	f.StringVar(&o.certificate, "tls-cert", "", "certificate file (PEM) for https")
@@ -64,6 +71,7 @@ of them answers for every list, and when one is lost the others take its lists o
 	f.BoolVar(&o.noSync, "no-sync", false, "do not wait for the disk: a crash of the machine loses what was acknowledged; for measurements")
 	f.MarkHidden("no-sync")
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
+	cmd.MarkFlagsRequiredTogether("etcd-cert", "etcd-key")
 	return cmd
 }
 
@@ -87,8 +95,12 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 	if o.url == "" {
 		o.url = urlOf(listener.Addr(), o.certificate != "")
 	}
+	etcd, err := o.etcdConfig()
+	if err != nil {
+		return err
+	}
 	st, err := store.Open(ctx, store.Options{Dir: o.dataDir, Endpoints: o.endpoints, Prefix: o.prefix, URL: o.url,
-		LeaseTTL: o.leaseTTL, NoSync: o.noSync, Config: clientv3.Config{Username: os.Getenv("ETCDCTL_USER")}, Log: log})
+		LeaseTTL: o.leaseTTL, NoSync: o.noSync, Config: etcd, Log: log})
 	if err != nil {
 		return err
 	}
@@ -106,6 +118,22 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 	}
 	log.Info("serving", "url", o.url, "token", file, "data", firstOf(strings.Join(o.endpoints, ","), o.dataDir))
 	return serveHTTP(ctx, srv, listener, log)
+}
+
+// etcdConfig is how the user's own etcd is spoken to.
+func (o *serveOptions) etcdConfig() (c clientv3.Config, err error) {
+	if user := firstOf(o.etcdUser, os.Getenv("ETCDCTL_USER")); user != "" {
+		var ok bool
+		if c.Username, c.Password, ok = strings.Cut(user, ":"); !ok {
+			return c, errors.New("--etcd-user: must be USER:PASSWORD")
+		}
+	}
+	if !o.etcdTLS.Empty() || o.etcdTLS.TrustedCAFile != "" {
+		if c.TLS, err = o.etcdTLS.ClientConfig(); err != nil {
+			return c, fmt.Errorf("--etcd-cacert, --etcd-cert, --etcd-key: %w", err)
+		}
+	}
+	return c, nil
 }
 
 // serveHTTP answers on the listener until ctx ends, then closes the server in order.
