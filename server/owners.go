@@ -117,10 +117,18 @@ func (s *Server) tend(ctx context.Context, l *store.List) error {
 		return err
 	}
 	s.mu.Lock()
-	x := s.lists[l.Name]
+	x, over := s.lists[l.Name], s.over[l.Name] == l.UID
 	s.mu.Unlock()
+	if x == nil && over {
+		return nil
+	}
 	if x == nil {
 		rec, err := s.store.Record(ctx, l)
+		if err == nil && rec.End.Phase != "" {
+			s.mu.Lock()
+			s.over[l.Name] = l.UID
+			s.mu.Unlock()
+		}
 		if err != nil || rec.End.Phase != "" {
 			return err
 		}
@@ -136,7 +144,12 @@ func (s *Server) tend(ctx context.Context, l *store.List) error {
 // watchOwners takes lists over as soon as their owner is gone.
 func (s *Server) watchOwners(ctx context.Context) {
 	for ctx.Err() == nil {
-		s.store.WatchOwners(ctx, func(string) { s.catalog.send() })
+		s.store.WatchOwners(ctx, func(name string) {
+			s.mu.Lock()
+			delete(s.over, name) // its owner may have reopened it
+			s.mu.Unlock()
+			s.catalog.send()
+		})
 		select { // the watch broke: the poll goes on meanwhile
 		case <-ctx.Done():
 		case <-time.After(pollEvery):

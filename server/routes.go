@@ -31,6 +31,7 @@ func (s *Server) routes() http.Handler {
 	config.Security = []map[string][]string{{"token": {}}}
 	config.CreateHooks = nil // no $schema links in every answer
 	config.SchemasPath = ""
+	config.DocsPath = "" // its page loads a script from elsewhere
 	config.AllowAdditionalPropertiesByDefault = false
 	config.RejectUnknownQueryParameters = true
 	api := humago.New(mux, config)

@@ -39,6 +39,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	lists   map[string]*slot
+	over    map[string]string // lists that nobody owned and that were over when last looked at, with their UIDs
 	closed  bool
 	catalog broadcast // a list was created, changed, ended or deleted
 
@@ -58,7 +59,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Server{store: o.Store, log: o.Log, token: o.Token, exclusive: o.Exclusive, lists: map[string]*slot{}}
+	s := &Server{store: o.Store, log: o.Log, token: o.Token, exclusive: o.Exclusive, lists: map[string]*slot{}, over: map[string]string{}}
 	var err error
 	if s.secret, err = o.Store.Secret(ctx, "secret", 32); err != nil {
 		return nil, err
