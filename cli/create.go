@@ -19,6 +19,9 @@ func createCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME (--range ... | --lines FILE | --mask MASK | --size N | ...) [flags]",
 		Short: "Create a worklist",
+		Long: `Create a worklist. Workers on other machines need not have a file of --lines as long as it is small: up to
+64 KiB its lines travel with the list. A larger one has to be at the same path, with the same content, wherever a worker
+runs.`,
 		Example: `  teamtask create primes --range 1..1000000000
   teamtask create hosts --lines hosts.txt --attempts 5 --tolerate 5%
   teamtask create pins --mask ?d?d?d?d --stop-at-first
@@ -34,6 +37,9 @@ func createCommand(g *global) *cobra.Command {
 				return fmt.Errorf("create takes one name, not %q", rest)
 			}
 			wl, err := newWorklist(cmd.Context(), rest[0], &source, &list, given)
+			if err == nil && wl.Spec.Source != nil {
+				err = carryLines(cmd.Context(), wl.Spec.Source)
+			}
 			if err != nil {
 				return err
 			}

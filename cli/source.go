@@ -107,6 +107,37 @@ func describeLines(ctx context.Context, s *items.Spec) error {
 	return nil
 }
 
+// carried is the size up to which a file's lines are written into the list, so that workers need not have the file.
+const carried = 64 << 10
+
+// carryLines writes out the lines of small files.
+func carryLines(ctx context.Context, s *items.Spec) error {
+	if s.Lines != nil && s.Lines.Bytes <= carried {
+		l, err := openLines(ctx, *s.Lines)
+		if err != nil {
+			return err
+		}
+		s.Lines = nil
+		for text, err := range items.Range(l, 0, l.Len()) {
+			if err != nil {
+				return err
+			}
+			s.Values = append(s.Values, string(text))
+		}
+	}
+	for _, parts := range [][]items.Spec{s.Product, s.Zip, s.Concat} {
+		for i := range parts {
+			if err := carryLines(ctx, &parts[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if s.Slice != nil {
+		return carryLines(ctx, &s.Slice.Of)
+	}
+	return nil
+}
+
 // withoutContent is the source with only the names of its files: what stays when a file changes.
 func withoutContent(s items.Spec) items.Spec {
 	if s.Lines != nil {
