@@ -1,6 +1,7 @@
 # Everything a contributor needs works on a fresh clone: Go and a C compiler (for the race detector) are all it takes.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BIN     := bin
+STATICCHECK := v0.8.2
 LDFLAGS := -s -w -X teamtask.dev/version.stamped=$(VERSION)
 
 .PHONY: help build demo test bench lint clean
@@ -18,6 +19,7 @@ demo: build ## Count the primes below 20 million with four workers, killing one
 lint: ## Check formatting and the code's soundness
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK) ./...
 
 test: lint ## Run all tests, with the race detector
 	@command -v gcc >/dev/null && command -v ip >/dev/null || { apt-get update -q && apt-get install -qy gcc libc6-dev iproute2; }

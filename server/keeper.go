@@ -43,7 +43,6 @@ type keeper struct {
 	crowd       int          // calls that waited for the last commit,
 	committed   time.Time    // when it began; both belong to the goroutine
 	recordBytes atomic.Int64 // how much the record takes in the store
-	untrimmed   int64        // bytes of rows committed since the rows were last trimmed; belongs to the goroutine
 
 	onEnd func()        // called when it is durable that the list has ended
 	dirty chan struct{} // capacity 1: there is something to commit, or the timer has to be set anew

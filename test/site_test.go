@@ -115,13 +115,7 @@ func (s *site) kill() {
 	s.cmd.Wait()
 }
 
-// run runs a teamtask command against the server, and returns what it prints.
-func (s *site) run(args ...string) (string, error) {
-	cmd := s.command(args...)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
+// command is a teamtask command against the server.
 func (s *site) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(teamtask, args...)
 	cmd.Env = append(os.Environ(), "TEAMTASK_SERVER="+s.URL, "TEAMTASK_TOKEN="+s.Token)

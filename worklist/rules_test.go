@@ -126,7 +126,7 @@ func TestLateAndHandedOutAgainIsFenced(t *testing.T) {
 
 func TestAForeignRangeIsRefused(t *testing.T) {
 	s := tell(t, 30, fixed(10))
-	a := s.take("a", 10-10, 10)
+	a := s.take("a", 0, 10)
 	for _, r := range []Range{{0, 11}, {-1, 5}, {5, 5}, {9, 3}, {20, 30}} {
 		s.report(a, Report{Done: []Range{r}}, Invalid)
 		s.report(a, Report{Failed: []FailedRange{{Range: r}}}, Invalid)
