@@ -11,6 +11,7 @@ type Claim struct {
 	Request string // if not "": a repetition by the same worker gets the leases of the first
 	Blocks  int    // at most; at least 1
 	MaxSize int64  // of each block; 0: as the policy says
+	Bulk    int64  // for a tier, which shares its blocks out: about so many items each, more than the policy says; 0: not a tier
 }
 
 // Grant answers a claim: with leases, or with the reason why there are none.
@@ -61,7 +62,7 @@ func (l *Ledger) Claim(now time.Time, c Claim) Grant {
 		if g = l.limit(now, w, g); g.None != "" {
 			break
 		}
-		x, durable := l.next(now, w, c.MaxSize)
+		x, durable := l.next(now, w, c)
 		if x == nil {
 			g.None, g.Message, g.Retry = l.nothingLeft()
 			break
@@ -130,8 +131,8 @@ func (l *Ledger) limit(now time.Time, w *worker, g Grant) Grant {
 }
 
 // next takes the next block for a worker, and tells whether it may be given out only once the news is durable.
-func (l *Ledger) next(now time.Time, w *worker, maxSize int64) (x *lease, durable bool) {
-	size := l.blockSize(w, maxSize)
+func (l *Ledger) next(now time.Time, w *worker, c Claim) (x *lease, durable bool) {
+	size := l.blockSize(w, c)
 	if r, ok := l.takeReady(size); ok {
 		attempt := l.tryAt(r.Start).Attempts + 1
 		x, durable = l.grant(now, w, r, []Range{r}, attempt), l.unsure()
@@ -143,21 +144,26 @@ func (l *Ledger) next(now time.Time, w *worker, maxSize int64) (x *lease, durabl
 		durable = l.unsure() // the first copy may wait for its reservation
 	}
 	if x.twin == nil {
-		w.pace.last, l.all.last = x.r.Size(), x.r.Size()
+		if c.Bulk == 0 {
+			w.pace.last, l.all.last = x.r.Size(), x.r.Size()
+		}
 		l.bucket.take(x.r.Size())
 	}
 	return x, durable
 }
 
-func (l *Ledger) blockSize(w *worker, maxSize int64) int64 {
+func (l *Ledger) blockSize(w *worker, c Claim) int64 {
+	left, hands := l.Unclaimed(), len(l.leases)+1
+	if c.Bulk > 0 {
+		return l.policy.Blocks.bulk(c.Bulk, left, hands)
+	}
 	p := w.pace
 	if p.perItem == 0 {
 		p = l.all
 	}
-	left := l.rec.Size - l.cursor + l.ready.Sum() + l.resting.Sum() + l.doubt.Sum()
-	size := l.policy.Blocks.next(p, left, len(l.leases)+1)
-	if maxSize > 0 {
-		size = min(size, maxSize)
+	size := l.policy.Blocks.next(p, left, hands)
+	if c.MaxSize > 0 {
+		size = min(size, c.MaxSize)
 	}
 	return size
 }
@@ -260,6 +266,13 @@ func (l *Ledger) nothingLeft() (None, string, time.Time) {
 	var at time.Time
 	if l.expiry.head != nil {
 		at = l.expiry.head.deadline
+	}
+	if l.elsewhere.Len() > 0 {
+		why := "it has asked its upstream for more"
+		if l.starved != "" {
+			why = "its upstream gives it nothing: " + l.starved
+		}
+		return NoneAllOut, fmt.Sprintf("this tier has nothing at hand, %d of its blocks are out; %s", len(l.leases), why), time.Time{}
 	}
 	return NoneAllOut, fmt.Sprintf("everything that is left is in somebody's hands, in %d blocks", len(l.leases)), at
 }

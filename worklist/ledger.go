@@ -8,8 +8,8 @@ import (
 // Ledger is a record together with what need not survive: who holds what, and what waits. It is not safe for concurrent
 // use; the engine calls it under a lock.
 //
-// Invariant: [0,size) is the disjoint union of done, failed, ready, resting, doubt, the leases' left ranges, and
-// [cursor,size). Retry lies in ready, resting, doubt or leases. cursor <= rec.Next.
+// Invariant: [0,size) is the disjoint union of done, failed, ready, resting, doubt, elsewhere, the leases' left ranges,
+// and [cursor,size). Retry lies in ready, resting, doubt or leases. cursor <= rec.Next.
 type Ledger struct {
 	policy Policy
 	rec    Record // as it will be once all news is durable
@@ -26,6 +26,10 @@ type Ledger struct {
 
 	doubt      Set       // out at the takeover, in unknown hands
 	doubtUntil time.Time // by then every lease of an earlier epoch has run out
+
+	elsewhere Set    // of a tier: what its upstream has not given it
+	free      int64  // of a tier: what its upstream has still to hand out,
+	starved   string // and why it does not, in words
 
 	floor uint64 // rec.Floor as it was at the takeover
 

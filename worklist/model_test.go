@@ -33,6 +33,9 @@ func (l *Ledger) check(t *rapid.T) {
 	for r := range l.doubt.All() {
 		put("doubt", r)
 	}
+	for r := range l.elsewhere.All() {
+		put("elsewhere", r)
+	}
 	held := map[*worker]int{}
 	n := 0
 	for x := l.expiry.head; x != nil; x = x.next {
@@ -74,7 +77,7 @@ func (l *Ledger) check(t *rapid.T) {
 		}
 	}
 	s := l.Status(time.Unix(0, 0))
-	if s.Leased < 0 || s.Done+s.Failed+s.Leased+s.Waiting+s.Fresh != s.Size {
+	if s.Leased < 0 || s.Done+s.Failed+s.Leased+s.Waiting+s.Fresh+s.Elsewhere != s.Size {
 		t.Fatalf("status does not add up: %+v", s)
 	}
 }

@@ -53,7 +53,18 @@ func (b BlockPolicy) next(p pace, left int64, hands int) int64 {
 	if p.last > 0 && p.last < MaxSize/growth {
 		size = min(size, p.last*growth)
 	}
-	share := (left + 2*int64(hands) - 1) / (2 * int64(hands))
-	size = min(size, share)
-	return max(1, b.Min, min(size, b.Max))
+	return max(1, b.Min, min(size, b.Max, share(left, hands)))
+}
+
+// share is a hand's part of half of what is left, rounded up.
+func share(left int64, hands int) int64 { return (left + 2*int64(hands) - 1) / (2 * int64(hands)) }
+
+// bulk is the size of a block for a tier that asks for so many items: a multiple of the fixed size, if there is one, and
+// shrinking towards the end as all blocks do.
+func (b BlockPolicy) bulk(want, left int64, hands int) int64 {
+	size := min(want, share(left, hands))
+	if b.Size > 0 {
+		return max(b.Size, size-size%b.Size)
+	}
+	return max(1, b.Min, size)
 }

@@ -7,28 +7,29 @@ import (
 	"time"
 )
 
-// Status is a summary of a ledger. Done, Failed, Leased, Waiting and Fresh add up to Size.
+// Status is a summary of a ledger. Done, Failed, Leased, Waiting, Fresh and Elsewhere add up to Size.
 type Status struct {
-	Phase   Phase
-	Reason  string
-	Size    int64
-	Done    int64
-	Failed  int64
-	Leased  int64
-	Waiting int64 // to go out again: ready, resting or in doubt
-	Fresh   int64 // never out
-	Blocks  int   // out
-	Workers int   // that hold blocks
-	Speed   float64
-	Started time.Time // first claim since the takeover; zero: none
+	Phase     Phase
+	Reason    string
+	Size      int64
+	Done      int64
+	Failed    int64
+	Leased    int64
+	Waiting   int64 // to go out again: ready, resting or in doubt
+	Fresh     int64 // never out
+	Elsewhere int64 // of a tier: not given to it by its upstream
+	Blocks    int   // out
+	Workers   int   // that hold blocks
+	Speed     float64
+	Started   time.Time // first claim since the takeover; zero: none
 }
 
 // Status summarises the ledger as it is now.
 func (l *Ledger) Status(now time.Time) Status {
 	s := Status{Size: l.rec.Size, Done: l.rec.Done.Sum(), Failed: l.rec.Failed.Sum(),
-		Waiting: l.ready.Sum() + l.resting.Sum() + l.doubt.Sum(), Fresh: l.rec.Size - l.cursor,
+		Waiting: l.ready.Sum() + l.resting.Sum() + l.doubt.Sum(), Fresh: l.rec.Size - l.cursor, Elsewhere: l.elsewhere.Sum(),
 		Blocks: len(l.leases), Speed: l.speed.read(now), Started: l.started}
-	s.Leased = s.Size - s.Done - s.Failed - s.Waiting - s.Fresh
+	s.Leased = s.Size - s.Done - s.Failed - s.Waiting - s.Fresh - s.Elsewhere
 	for _, w := range l.workers {
 		if w.held > 0 {
 			s.Workers++
@@ -116,10 +117,11 @@ func (l *Ledger) Place(i int64) (place, worker string) {
 	if l.doubt.Covers(at) {
 		return "in doubt: out when the list was taken over", ""
 	}
-	for _, x := range l.leases {
-		if len(overlap(x.left, at)) > 0 {
-			return "being worked on", x.worker.name
-		}
+	for _, x := range l.holders(at) {
+		return "being worked on", x.worker.name
+	}
+	if l.elsewhere.Covers(at) {
+		return "not in this tier's hands", ""
 	}
 	return "unknown", ""
 }
@@ -160,8 +162,14 @@ func (l *Ledger) Explain(now time.Time) []string {
 		say("%d items are free to be taken, but no worker asks for them: start one with `teamtask work`.", free)
 	} else if free > 0 {
 		say("%d items are free to be taken.", free)
-	} else if s.Blocks > 0 {
+	} else if s.Blocks > 0 && s.Elsewhere == 0 {
 		say("Everything else is done: the list waits for these blocks.")
+	}
+	if n := l.elsewhere.Sum(); n > 0 {
+		say("%d items are not in this tier's hands.", n)
+		if l.starved != "" {
+			say("Its upstream gives it nothing: %s.", l.starved)
+		}
 	}
 	return out
 }
