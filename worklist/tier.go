@@ -14,17 +14,27 @@ func NewTier(size int64, epoch uint64, p Policy) *Ledger {
 }
 
 // Admit takes in a range that the upstream has handed to this tier. The upstream knows best: what this ledger held of it
-// before is void.
-func (l *Ledger) Admit(now time.Time, r Range) {
-	l.Tick(now)
-	l.Expel(now, r)
+// before is void, as with [Ledger.Expel].
+func (l *Ledger) Admit(now time.Time, r Range) Void {
+	v := l.Expel(now, r)
 	l.elsewhere.Delete(r)
 	l.ready.Put(r, nobody)
+	return v
 }
+
+// Void is what a tier has lost: all that leases up to Lease had in Range. Receipts for it that are not given yet must not
+// be given: see [Void.Hits].
+type Void struct {
+	Range Range
+	Lease uint64
+}
+
+// Hits tells whether a report under the lease of t, if it came before the loss, may have counted what is lost.
+func (v Void) Hits(t Token) bool { return t.ID <= v.Lease && t.Range.Intersect(v.Range).Size() > 0 }
 
 // Expel forgets a range that is not this tier's any more: the upstream gave it to another, or it was given back. Whoever
 // holds a part of it is refused from now on.
-func (l *Ledger) Expel(now time.Time, r Range) {
+func (l *Ledger) Expel(now time.Time, r Range) Void {
 	l.Tick(now)
 	for _, x := range l.holders(r) {
 		l.fenced.add(x.id)
@@ -41,6 +51,7 @@ func (l *Ledger) Expel(now time.Time, r Range) {
 	l.news.Failed.Delete(r)
 	l.news.Retry.Delete(r)
 	l.elsewhere.Put(r, struct{}{})
+	return Void{r, l.lastID}
 }
 
 // holders are the leases with something left in r.
