@@ -33,6 +33,7 @@ type serveOptions struct {
 	certificate string
 	key         string
 	noSync      bool
+	upstream    upstreamOptions
 }
 
 func serveCommand(g *global) *cobra.Command {
@@ -48,10 +49,15 @@ it) and answers this machine only. Its token is made on the first start and kept
 TEAMTASK_SERVER and TEAMTASK_TOKEN.
 
 With --etcd-endpoints it keeps nothing itself: several servers on one etcd share the lists, any
-of them answers for every list, and when one is lost the others take its lists over.`,
+of them answers for every list, and when one is lost the others take its lists over.
+
+With --upstream it is a tier: it claims large blocks of one list at another List server and
+shares them out in small ones, so that many workers cost the other server little. It stores
+nothing; when it is lost, what it had in hand goes out again.`,
 		Example: `  teamtask serve
   teamtask serve --listen :7070 --tls-cert cert.pem --tls-key key.pem
-  teamtask serve --etcd-endpoints http://etcd-1:2379,http://etcd-2:2379 --url http://host-1:7070`,
+  teamtask serve --etcd-endpoints http://etcd-1:2379,http://etcd-2:2379 --url http://host-1:7070
+  teamtask serve --upstream https://main:7070 --upstream-list primes`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), g, o, cmd) },
 	}
@@ -70,6 +76,7 @@ of them answers for every list, and when one is lost the others take its lists o
 	f.StringVar(&o.key, "tls-key", "", "key file (PEM) for https")
 	f.BoolVar(&o.noSync, "no-sync", false, "do not wait for the disk: a crash of the machine loses what was acknowledged; for measurements")
 	f.MarkHidden("no-sync")
+	o.upstream.addTo(cmd)
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	cmd.MarkFlagsRequiredTogether("etcd-cert", "etcd-key")
 	return cmd
@@ -95,6 +102,9 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 	if o.url == "" {
 		o.url = urlOf(listener.Addr(), o.certificate != "")
 	}
+	if o.upstream.url != "" {
+		return serveTier(cmd, g, o, listener, log)
+	}
 	etcd, err := o.etcdConfig()
 	if err != nil {
 		return err
@@ -109,14 +119,10 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 	if err != nil {
 		return err
 	}
-	file := tokenFile(o.dataDir)
-	if err := writePrivate(file, srv.Token()+"\n"); err != nil {
-		return fmt.Errorf("write the token: %w", err)
+	if err := o.announce(srv.Token()); err != nil {
+		return err
 	}
-	if err := writePrivate(urlFile(o.dataDir), o.url+"\n"); err != nil {
-		return fmt.Errorf("write the URL: %w", err)
-	}
-	log.Info("serving", "url", o.url, "token", file, "data", firstOf(strings.Join(o.endpoints, ","), o.dataDir))
+	log.Info("serving", "url", o.url, "token", tokenFile(o.dataDir), "data", firstOf(strings.Join(o.endpoints, ","), o.dataDir))
 	return serveHTTP(ctx, srv, listener, log)
 }
 
@@ -136,8 +142,15 @@ func (o *serveOptions) etcdConfig() (c clientv3.Config, err error) {
 	return c, nil
 }
 
+// service is a List server, or a tier.
+type service interface {
+	Handler() http.Handler
+	Lost() <-chan struct{}
+	Close(context.Context) error
+}
+
 // serveHTTP answers on the listener until ctx ends, then closes the server in order.
-func serveHTTP(ctx context.Context, srv *server.Server, listener net.Listener, log *slog.Logger) error {
+func serveHTTP(ctx context.Context, srv service, listener net.Listener, log *slog.Logger) error {
 	web := &http.Server{Handler: srv.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()

@@ -14,17 +14,17 @@ import (
 // lookAgain is how often a claim from any list looks whether one has a block, when nothing told it to.
 const lookAgain = 500 * time.Millisecond
 
-func (s *Server) registerAny(api huma.API) {
+func registerAny(api huma.API, l lists) {
 	huma.Register(api, huma.Operation{OperationID: "claim-any", Method: http.MethodPost, Path: "/v1/claim", Tags: []string{"Blocks"},
 		Summary: "Take blocks of whichever list comes first", Description: "By priority and weight, among the lists that this server owns. The answer names the list."},
 		func(ctx context.Context, in *struct{ Body v1alpha1.ClaimRequest }) (*struct{ Body *v1alpha1.ClaimResponse }, error) {
-			resp, err := s.claimAny(ctx, in.Body)
+			resp, err := claimAny(ctx, l, in.Body)
 			return &struct{ Body *v1alpha1.ClaimResponse }{resp}, problem(err)
 		})
 }
 
 // claimAny hands out blocks of the first list in order that has any, waiting for one if the request says so.
-func (s *Server) claimAny(ctx context.Context, req v1alpha1.ClaimRequest) (*v1alpha1.ClaimResponse, error) {
+func claimAny(ctx context.Context, l lists, req v1alpha1.ClaimRequest) (*v1alpha1.ClaimResponse, error) {
 	var wait time.Duration
 	if req.Wait != nil {
 		wait = min(req.Wait.Duration, maxWait)
@@ -35,8 +35,8 @@ func (s *Server) claimAny(ctx context.Context, req v1alpha1.ClaimRequest) (*v1al
 	again := time.NewTicker(lookAgain)
 	defer again.Stop()
 	for {
-		changed := s.catalog.next()
-		for _, k := range s.inOrder() {
+		changed := l.next()
+		for _, k := range inOrder(l) {
 			resp, err := k.claim(ctx, &req)
 			if err == nil && len(resp.Leases) > 0 {
 				resp.Worklist = k.name
@@ -58,20 +58,20 @@ func (s *Server) claimAny(ctx context.Context, req v1alpha1.ClaimRequest) (*v1al
 }
 
 // inOrder are the keepers of the lists that go on, as a worker that serves all of them is to be served.
-func (s *Server) inOrder() (out []*keeper) {
-	var lists []worklist.Candidate
+func inOrder(l lists) (out []*keeper) {
+	var candidates []worklist.Candidate
 	byName := map[string]*keeper{}
-	for _, k := range s.keepers() {
+	for _, k := range l.keepers() {
 		k.read(func(now time.Time) {
 			if st := k.ledger.Status(now); st.Phase == worklist.Active {
-				lists = append(lists, worklist.Candidate{Name: k.name, Priority: int(k.spec.Priority), Weight: int(k.spec.Weight), Out: st.Blocks})
+				candidates = append(candidates, worklist.Candidate{Name: k.name, Priority: int(k.spec.Priority), Weight: int(k.spec.Weight), Out: st.Blocks})
 				byName[k.name] = k
 			}
 		})
 	}
-	worklist.Order(lists)
-	for _, l := range lists {
-		out = append(out, byName[l.Name])
+	worklist.Order(candidates)
+	for _, c := range candidates {
+		out = append(out, byName[c.Name])
 	}
 	return out
 }

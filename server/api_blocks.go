@@ -53,7 +53,21 @@ type exchangeBody struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
-func (s *Server) registerBlocks(api huma.API) {
+// lists is where the calls about blocks find a list: a List server, or a tier.
+type lists interface {
+	// mine is the keeper of a list.
+	mine(ctx context.Context, name string) (*keeper, error)
+	// keepers are those of all lists.
+	keepers() []*keeper
+	// next is closed when there are other lists, or they stand differently.
+	next() <-chan struct{}
+}
+
+// blockCalls are the calls about the blocks of lists.
+type blockCalls struct{ lists }
+
+func registerBlocks(api huma.API, l lists) {
+	s := blockCalls{l}
 	const base = "/v1/worklists/{name}/blocks"
 	tags := []string{"Blocks"}
 	huma.Register(api, huma.Operation{OperationID: "list-blocks", Method: http.MethodGet, Path: base, Tags: tags,
@@ -127,7 +141,7 @@ func (s *Server) registerBlocks(api huma.API) {
 		})
 }
 
-func (s *Server) exchange(ctx context.Context, name string, req *v1alpha1.ExchangeRequest) (*v1alpha1.ExchangeResponse, error) {
+func (s blockCalls) exchange(ctx context.Context, name string, req *v1alpha1.ExchangeRequest) (*v1alpha1.ExchangeResponse, error) {
 	k, err := s.mine(ctx, name)
 	if err != nil {
 		return nil, err
@@ -136,7 +150,7 @@ func (s *Server) exchange(ctx context.Context, name string, req *v1alpha1.Exchan
 }
 
 // report is an exchange of one report. What is refused is an error here, with the receipt's words.
-func (s *Server) report(ctx context.Context, name, worker string, r v1alpha1.Report) (*receiptBody, error) {
+func (s blockCalls) report(ctx context.Context, name, worker string, r v1alpha1.Report) (*receiptBody, error) {
 	resp, err := s.exchange(ctx, name, &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: worker}, Reports: []v1alpha1.Report{r}})
 	if err != nil {
 		return nil, problem(err)
@@ -172,6 +186,8 @@ func checkExchange(req *v1alpha1.ExchangeRequest) error {
 		return fmt.Errorf("request: must have at most 64 characters")
 	case req.Blocks < 0 || req.Blocks > most:
 		return fmt.Errorf("blocks: %d must be 0 to %d", req.Blocks, most)
+	case req.Bulk < 0:
+		return fmt.Errorf("bulk: %d must be 0 or above", req.Bulk)
 	case req.MaxSize < 0:
 		return fmt.Errorf("maxSize: %d must be 0 or above", req.MaxSize)
 	case len(req.Complete) > most || len(req.Reports) > most || len(req.Renew) > most:
@@ -211,7 +227,7 @@ type blockPage struct {
 	Continue int64 `query:"continue" minimum:"0" doc:"From the page before: where to go on."`
 }
 
-func (s *Server) listBlocks(ctx context.Context, in *blockPage) (*struct{ Body v1alpha1.BlockList }, error) {
+func (s blockCalls) listBlocks(ctx context.Context, in *blockPage) (*struct{ Body v1alpha1.BlockList }, error) {
 	k, err := s.mine(ctx, in.Name)
 	if err != nil {
 		return nil, problem(err)

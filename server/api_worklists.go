@@ -115,23 +115,27 @@ func (s *Server) registerWorklists(api huma.API) {
 			}
 			return out, problem(err)
 		})
-	huma.Register(api, huma.Operation{OperationID: "explain-worklist", Method: http.MethodGet, Path: one + "/explanation", Tags: tags,
+	registerExplanation(api, s)
+	huma.Register(api, huma.Operation{OperationID: "certify-worklist", Method: http.MethodGet, Path: one + "/certificate", Tags: tags,
+		Summary: "Account for every item, signed"},
+		func(ctx context.Context, in *ListPath) (*struct{ Body *v1alpha1.Certificate }, error) {
+			c, err := s.certificate(ctx, in.Name)
+			return &struct{ Body *v1alpha1.Certificate }{c}, problem(err)
+		})
+}
+
+func registerExplanation(api huma.API, l lists) {
+	huma.Register(api, huma.Operation{OperationID: "explain-worklist", Method: http.MethodGet, Path: "/v1/worklists/{name}/explanation", Tags: []string{"Worklists"},
 		Summary: "Why does it (not) move?"},
 		func(ctx context.Context, in *ListPath) (*struct{ Body v1alpha1.Explanation }, error) {
 			out := &struct{ Body v1alpha1.Explanation }{}
-			k, err := s.mine(ctx, in.Name)
+			k, err := l.mine(ctx, in.Name)
 			if err == nil {
 				err = k.read(func(now time.Time) {
 					out.Body = v1alpha1.Explanation{Phase: v1alpha1.Phase(k.ledger.Status(now).Phase), Sentences: k.ledger.Explain(now)}
 				})
 			}
 			return out, problem(err)
-		})
-	huma.Register(api, huma.Operation{OperationID: "certify-worklist", Method: http.MethodGet, Path: one + "/certificate", Tags: tags,
-		Summary: "Account for every item, signed"},
-		func(ctx context.Context, in *ListPath) (*struct{ Body *v1alpha1.Certificate }, error) {
-			c, err := s.certificate(ctx, in.Name)
-			return &struct{ Body *v1alpha1.Certificate }{c}, problem(err)
 		})
 }
 

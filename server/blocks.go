@@ -17,7 +17,7 @@ func (k *keeper) claim(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alph
 	if err := k.bound(req.Command); err != nil {
 		return nil, err
 	}
-	c := worklist.Claim{Worker: req.Worker, Request: req.Request, Blocks: max(1, req.Blocks), MaxSize: req.MaxSize}
+	c := coreClaim(req)
 	if err := k.lock(); err != nil {
 		return nil, err
 	}
@@ -28,6 +28,7 @@ func (k *keeper) claim(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alph
 		w = k.waiting.add(c)
 	}
 	news := k.ledger.News()
+	k.lookAtStock()
 	k.mu.Unlock()
 	if news || w != nil {
 		k.touch()
@@ -49,7 +50,7 @@ func (k *keeper) claim(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alph
 // granted is a grant as it goes to the worker.
 func (k *keeper) granted(g worklist.Grant) *v1alpha1.ClaimResponse {
 	resp := &v1alpha1.ClaimResponse{Leases: k.sealed(g.Leases), None: v1alpha1.NoneReason(g.None), Message: g.Message,
-		LeaseSeconds: g.Lease.Seconds()}
+		LeaseSeconds: g.Lease.Seconds(), Unclaimed: g.Unclaimed}
 	if !g.Retry.IsZero() {
 		resp.RetryAfterSeconds = max(0.001, time.Until(g.Retry).Seconds())
 	}
@@ -98,6 +99,7 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 	}
 	complete, reports, renew := k.open(req)
 	resp := &v1alpha1.ExchangeResponse{}
+	receipts := make([]worklist.Receipt, 0, len(complete)+len(reports))
 	note := func(i int, rc worklist.Receipt) {
 		resp.Items += rc.Items()
 		if rc.Verdict == worklist.Accepted {
@@ -108,15 +110,17 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 	}
 	var grant worklist.Grant
 	var renewed []worklist.Renewal
+	var in *batch
 	err := k.change(ctx, func(now time.Time, b *batch) bool {
+		in = b
 		durable := len(complete)+len(reports) > 0
-		for i, t := range complete {
+		for _, t := range complete {
 			rc := worklist.Receipt{Verdict: worklist.Invalid, Message: t.problem()}
 			if t.err == nil {
 				rc = k.ledger.Report(now, t.Token, worklist.Report{})
 				b.rows.blocks(now, k.spec.Results.Keep, t.Token, rc)
 			}
-			note(i, rc)
+			receipts = append(receipts, rc)
 		}
 		for i, t := range reports {
 			rc := worklist.Receipt{Verdict: worklist.Invalid, Message: t.problem()}
@@ -124,7 +128,7 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 				rc = k.ledger.Report(now, t.Token, coreReport(&req.Reports[i]))
 				b.rows.report(now, k.spec.Results, t.Token, &req.Reports[i], rc)
 			}
-			note(len(complete)+i, rc)
+			receipts = append(receipts, rc)
 		}
 		for _, t := range renew {
 			r := worklist.Renewal{Verdict: worklist.Invalid, Message: t.problem()}
@@ -135,12 +139,20 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 			renewed = append(renewed, r)
 		}
 		if req.Blocks > 0 {
-			grant = k.ledger.Claim(now, worklist.Claim{Worker: req.Worker, Request: req.Request, Blocks: req.Blocks, MaxSize: req.MaxSize})
+			grant = k.ledger.Claim(now, coreClaim(&req.ClaimRequest))
 		}
 		return durable || grant.Durable
 	})
 	if err != nil {
 		return nil, err
+	}
+	for i, rc := range receipts {
+		if i < len(complete) {
+			rc = in.refuse(complete[i], rc)
+		} else {
+			rc = in.refuse(reports[i-len(complete)], rc)
+		}
+		note(i, rc)
 	}
 	for _, r := range renewed {
 		resp.Renewed = append(resp.Renewed, k.renewal(r))
@@ -154,6 +166,14 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 		resp.ClaimResponse = *c
 	}
 	return resp, nil
+}
+
+// refuse makes a receipt of a batch a refusal where what it speaks of was lost to a tier before it was durable.
+func (b *batch) refuse(t opened, rc worklist.Receipt) worklist.Receipt {
+	if t.err == nil && slices.ContainsFunc(b.voids, func(v worklist.Void) bool { return v.Hits(t.Token) }) {
+		return worklist.Receipt{Verdict: worklist.Fenced, Message: "the upstream server took the block from this tier and handed it to another"}
+	}
+	return rc
 }
 
 // opened is a token that was checked.
@@ -210,6 +230,10 @@ func receipt(rc worklist.Receipt) v1alpha1.Receipt {
 	return v1alpha1.Receipt{Status: v1alpha1.ReportStatus(rc.Verdict), Message: rc.Message, Items: rc.Items()}
 }
 
+func coreClaim(r *v1alpha1.ClaimRequest) worklist.Claim {
+	return worklist.Claim{Worker: r.Worker, Request: r.Request, Blocks: max(1, r.Blocks), MaxSize: r.MaxSize, Bulk: r.Bulk}
+}
+
 func coreReport(r *v1alpha1.Report) worklist.Report {
 	out := worklist.Report{Release: r.Release, Elapsed: time.Duration(r.ElapsedSeconds * float64(time.Second))}
 	for _, d := range r.Done {
@@ -219,7 +243,7 @@ func coreReport(r *v1alpha1.Report) worklist.Report {
 		out.Failed = append(out.Failed, worklist.FailedRange{Range: coreRange(f.Range), Reason: f.Reason, Final: f.Final})
 	}
 	for _, f := range r.Found {
-		out.Found = append(out.Found, worklist.Found{Index: f.Index, Value: f.Value})
+		out.Found = append(out.Found, worklist.Found{Index: f.Index, Value: f.Value, Worker: f.Worker})
 	}
 	return out
 }

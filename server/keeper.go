@@ -25,10 +25,8 @@ var errGone = errors.New("the list is being taken over; repeat the call")
 // which a call waits is the one whose flush comes after the call's change.
 type keeper struct {
 	name, uid string
-	created   time.Time
-	tenure    *store.Tenure
+	journal   journal
 	log       *slog.Logger
-	secret    []byte
 	sealers   sync.Pool // of *worklist.Sealer: tokens are signed outside the lock
 
 	mu      sync.Mutex
@@ -39,6 +37,8 @@ type keeper struct {
 	waiting waiters         // claims that wait for a block
 	watch   broadcast
 	gone    bool
+
+	low *stock // of a tier: when to ask for more; nil: not a tier
 
 	crowd       int          // calls that waited for the last commit,
 	committed   time.Time    // when it began; both belong to the goroutine
@@ -53,12 +53,51 @@ type keeper struct {
 // batch is what the next commit makes durable, beside the ledger's news.
 type batch struct {
 	rows    rowBuffer
-	waiting int           // calls that wait for the commit
-	done    chan struct{} // closed after the commit
-	err     error         // set before done is closed
+	waiting int             // calls that wait for the commit
+	voids   []worklist.Void // of a tier: what calls of this batch must not be told to have counted
+	done    chan struct{}   // closed after the commit
+	err     error           // set before done is closed, as are voids
+}
+
+// journal is where a keeper's news becomes durable: the store, or for a tier its upstream. It is used by the keeper's
+// goroutine.
+type journal interface {
+	// foldDue tells whether the next commit should bring the whole record.
+	foldDue() bool
+	// write makes a commit durable. Any error means that it may or may not be, and that the keeper must give up.
+	write(context.Context, *commit) error
+	// size is how many bytes the record takes.
+	size() int
+	// release gives the list back.
+	release(context.Context) error
+}
+
+// commit is what is written at a time.
+type commit struct {
+	delta  worklist.Delta
+	record []byte // the whole record instead, if not nil
+	rows   []store.Rows
+	policy v1alpha1.ResultsPolicy
+
+	refused []loss // set by write: what of it was not counted
 }
 
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
+
+// newKeeper is a keeper that is yet to be started.
+func newKeeper(wl *v1alpha1.Worklist, l *worklist.Ledger, p worklist.Policy, j journal, secret []byte, log *slog.Logger) *keeper {
+	k := &keeper{name: wl.Name, uid: string(wl.UID), journal: j, log: log.With("worklist", wl.Name), ledger: l, spec: wl.Spec,
+		policy: p, onEnd: func() {}, batch: newBatch(), dirty: make(chan struct{}, 1), ended: make(chan struct{})}
+	k.sealers.New = func() any { return worklist.NewSealer(secret, k.uid) }
+	return k
+}
+
+// start starts the keeper's goroutine, which ends when the keeper is closed or gives up.
+func (k *keeper) start(ctx context.Context) {
+	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
+	k.stop = stop
+	go k.run(loop)
+}
 
 // takeOver loads a list's record and starts its keeper.
 func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secret []byte, holders bool, onEnd func(), log *slog.Logger) (*keeper, error) {
@@ -69,10 +108,9 @@ func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secre
 	if rec.Size == 0 {
 		rec.Size = wl.Spec.Size
 	}
-	k := &keeper{name: wl.Name, uid: string(wl.UID), created: wl.CreationTimestamp.Time, tenure: t, secret: secret,
-		log: log.With("worklist", wl.Name), ledger: worklist.Restore(rec, policyOf(wl), time.Now(), holders), spec: wl.Spec, policy: policyOf(wl), onEnd: onEnd,
-		batch: newBatch(), dirty: make(chan struct{}, 1), ended: make(chan struct{})}
-	k.sealers.New = func() any { return worklist.NewSealer(secret, k.uid) }
+	p := policyOf(wl)
+	k := newKeeper(wl, worklist.Restore(rec, p, time.Now(), holders), p, stored{t}, secret, log)
+	k.onEnd = onEnd
 
 	// The takeover itself has to be durable first: it raises the epoch.
 	record, err := json.Marshal(k.ledger.Record())
@@ -86,9 +124,7 @@ func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secre
 	k.ledger.Confirm()
 	k.log.Debug("list taken over", "epoch", k.ledger.Record().Epoch)
 
-	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
-	k.stop = stop
-	go k.run(loop)
+	k.start(ctx)
 	return k, nil
 }
 
@@ -101,7 +137,7 @@ func (k *keeper) close(ctx context.Context) error {
 	k.mu.Unlock()
 	k.stop()
 	<-k.ended
-	return k.tenure.Release(ctx)
+	return k.journal.release(ctx)
 }
 
 // run commits and lets time pass until ctx ends or a commit fails.
@@ -169,29 +205,22 @@ func (k *keeper) commit(ctx context.Context) error {
 	k.crowd, k.committed = b.waiting, time.Now()
 	news := k.ledger.News()
 	over := k.ledger.Outcome().Phase != ""
-	rows := b.rows.take()
-	var record []byte
+	c := commit{rows: b.rows.take(), policy: k.spec.Results}
 	var err error
-	if news && (k.tenure.FoldDue() || over) {
-		record, err = json.Marshal(k.ledger.Record())
+	if news && (k.journal.foldDue() || over) {
+		c.record, err = json.Marshal(k.ledger.Record())
 	}
-	delta := k.ledger.Flush()
+	c.delta = k.ledger.Flush()
 	k.mu.Unlock()
 
-	switch {
-	case err != nil:
-	case record != nil:
-		err = k.tenure.Fold(ctx, record, rows)
-	case news || len(rows) > 0:
-		err = k.tenure.Commit(ctx, &delta, rows)
+	if err == nil && (news || len(c.rows) > 0) {
+		err = k.journal.write(ctx, &c)
 	}
-	k.recordBytes.Store(int64(k.tenure.RecordBytes()))
-	if err == nil {
-		err = k.trim(ctx)
-	}
+	k.recordBytes.Store(int64(k.journal.size()))
 	if err == nil {
 		k.mu.Lock()
 		k.ledger.Confirm()
+		k.void(c.refused, b, k.batch)
 		k.mu.Unlock()
 		if news {
 			k.watch.send()
@@ -203,21 +232,6 @@ func (k *keeper) commit(ctx context.Context) error {
 	b.err = err
 	close(b.done)
 	return err
-}
-
-// trim drops old rows where there are more than the list may have.
-func (k *keeper) trim(ctx context.Context) error {
-	limit := int64(64 << 20)
-	if q := k.results().Limit; q != nil {
-		limit = q.Value()
-	}
-	return k.tenure.TrimResults(ctx, limit)
-}
-
-func (k *keeper) results() v1alpha1.ResultsPolicy {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.spec.Results
 }
 
 // giveUp refuses all calls from now on, those that wait included.
@@ -271,6 +285,7 @@ func (k *keeper) change(ctx context.Context, f func(now time.Time, b *batch) (du
 		b.waiting++
 	}
 	k.serveWaiting(now)
+	k.lookAtStock()
 	k.mu.Unlock()
 	k.touch()
 	if !wait {

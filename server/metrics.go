@@ -15,16 +15,16 @@ type metrics struct {
 	created  prometheus.Counter
 }
 
-func newMetrics(s *Server) *metrics {
+func newMetrics(l lists) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry(),
 		created: prometheus.NewCounter(prometheus.CounterOpts{Name: "teamtask_worklists_created_total", Help: "Worklists created by this server."})}
-	m.registry.MustRegister(m.created, ledgers{s},
+	m.registry.MustRegister(m.created, ledgers{l},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// ledgers collects the state of the lists this server owns.
-type ledgers struct{ server *Server }
+// ledgers collects the state of the lists that are kept here.
+type ledgers struct{ lists }
 
 var (
 	itemsDesc   = prometheus.NewDesc("teamtask_worklist_items", "Items of a worklist by state.", []string{"worklist", "state"}, nil)
@@ -43,7 +43,7 @@ func (l ledgers) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (l ledgers) Collect(ch chan<- prometheus.Metric) {
-	for _, k := range l.server.keepers() {
+	for _, k := range l.keepers() {
 		var st worklist.Status
 		if k.read(func(now time.Time) { st = k.ledger.Status(now) }) != nil {
 			continue

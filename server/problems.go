@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
 	"teamtask.dev/store"
 )
 
@@ -31,12 +32,26 @@ func (e *moved) Error() string {
 	return fmt.Sprintf("list %s is owned by the server at %s; repeat the call", e.list, e.owner)
 }
 
+// upstreamError says that a tier's upstream did not do as the tier wished.
+type upstreamError struct{ err error }
+
+func (e *upstreamError) Error() string { return "the upstream: " + e.err.Error() }
+func (e *upstreamError) Unwrap() error { return e.err }
+
+func (e *upstreamError) problem() error {
+	if client.IsNotFound(e.err) {
+		return huma.Error404NotFound(e.Error())
+	}
+	return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(e.Error()), http.Header{"Retry-After": {"1"}})
+}
+
 // problem turns an error into problem details (RFC 9457): the one place where the API decides on status codes.
 func problem(err error) error {
 	var field *v1alpha1.FieldError
 	var status huma.StatusError
 	var command *otherCommand
 	var elsewhere *moved
+	var upstream *upstreamError
 	switch {
 	case err == nil:
 		return nil
@@ -53,6 +68,8 @@ func problem(err error) error {
 		return huma.Error409Conflict(err.Error() + ", with another spec; delete it or choose another name")
 	case errors.As(err, &elsewhere), errors.Is(err, errGone), errors.Is(err, store.ErrLost):
 		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"1"}})
+	case errors.As(err, &upstream):
+		return upstream.problem()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return huma.Error503ServiceUnavailable("the call was cut off: " + err.Error())
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"teamtask.dev/version"
 )
@@ -21,7 +20,20 @@ const forwardedHeader = "Teamtask-Forwarded"
 // routes is the REST API with authentication, forwarding to owners, health and metrics.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	config := huma.DefaultConfig("Teamtask List server", version.Version)
+	api := newAPI(mux, "Teamtask List server")
+	s.registerWorklists(api)
+	registerBlocks(api, s)
+	registerAny(api, s)
+	s.registerResults(api)
+	s.registerEvents(api)
+
+	handleOperations(mux, s.metrics, s.store.Ping)
+	return authenticate(s.token, s.forward(mux))
+}
+
+// newAPI is a REST API without any call yet.
+func newAPI(mux *http.ServeMux, title string) huma.API {
+	config := huma.DefaultConfig(title, version.Version)
 	config.Info.Description = "Shares out long lists of items among workers. Claim blocks, renew their leases, report them; see " +
 		"`exchange` for all of it in one round trip. Every call may be repeated after a lost answer."
 	config.Components.Schemas = schemas()
@@ -34,33 +46,12 @@ func (s *Server) routes() http.Handler {
 	config.DocsPath = "" // its page loads a script from elsewhere
 	config.AllowAdditionalPropertiesByDefault = false
 	config.RejectUnknownQueryParameters = true
-	api := humago.New(mux, config)
-	s.registerWorklists(api)
-	s.registerBlocks(api)
-	s.registerAny(api)
-	s.registerResults(api)
-	s.registerEvents(api)
-
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, http.StatusNotFound, "there is nothing at "+r.URL.Path+"; the API is described at /openapi.json")
-	})
-	return s.authenticate(s.forward(mux))
-}
-
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	if err := s.store.Ping(r.Context()); err != nil {
-		writeProblem(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	w.Write([]byte("ok\n"))
+	return humago.New(mux, config)
 }
 
 // authenticate asks for the token on everything that tells or changes something of a list.
-func (s *Server) authenticate(next http.Handler) http.Handler {
-	want := []byte("Bearer " + s.token)
+func authenticate(token string, next http.Handler) http.Handler {
+	want := []byte("Bearer " + token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/v1/") &&
 			subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {

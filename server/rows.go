@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"teamtask.dev/api/v1alpha1"
@@ -45,15 +46,12 @@ func (rb *rowBuffer) endRun() {
 func (rb *rowBuffer) report(now time.Time, p v1alpha1.ResultsPolicy, t worklist.Token, rep *v1alpha1.Report, rc worklist.Receipt) {
 	row := func(x v1alpha1.ItemResult) *v1alpha1.Result {
 		x.Size = max(1, x.Size)
-		return &v1alpha1.Result{ItemResult: x, Worker: t.Worker, Attempt: t.Attempt, Time: now.UTC().Truncate(time.Millisecond)}
+		who := by(t.Worker, x.By)
+		x.By = ""
+		return &v1alpha1.Result{ItemResult: x, Worker: who, Attempt: t.Attempt, Time: now.UTC().Truncate(time.Millisecond)}
 	}
 	counted := func(at int64, ranges []worklist.Range) bool {
-		for _, r := range ranges {
-			if r.Start <= at && at < r.End {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(ranges, func(r worklist.Range) bool { return r.Contains(worklist.Range{Start: at, End: at + 1}) })
 	}
 	told := map[int64]bool{} // failures that the worker brought a row for
 	items := 0
@@ -62,7 +60,7 @@ func (rb *rowBuffer) report(now time.Time, p v1alpha1.ResultsPolicy, t worklist.
 		case !x.OK && counted(x.Index, rc.Failed):
 			told[x.Index] = true
 			rb.kept = appendRow(rb.kept, row(cut(x, p)))
-		case x.OK && counted(x.Index, rc.Done) && p.Keep == v1alpha1.KeepItems:
+		case x.OK && counted(x.Index, rc.Done) && (p.Keep == v1alpha1.KeepItems || x.By != "" && p.Keep != v1alpha1.KeepFailures):
 			items++
 			rb.done = appendRow(rb.done, row(cut(x, p)))
 		}
@@ -74,7 +72,7 @@ func (rb *rowBuffer) report(now time.Time, p v1alpha1.ResultsPolicy, t worklist.
 	}
 	for _, f := range rep.Found {
 		if counted(f.Index, rc.Done) {
-			r := row(v1alpha1.ItemResult{Index: f.Index, OK: true})
+			r := row(v1alpha1.ItemResult{Index: f.Index, OK: true, By: f.Worker})
 			r.Found = f.Value
 			rb.kept = appendRow(rb.kept, r)
 		}
@@ -82,6 +80,14 @@ func (rb *rowBuffer) report(now time.Time, p v1alpha1.ResultsPolicy, t worklist.
 	if items == 0 {
 		rb.blocks(now, p.Keep, t, rc)
 	}
+}
+
+// by is who did something for a worker that may be a tier: its own worker's name behind its own.
+func by(worker, name string) string {
+	if name == "" {
+		return worker
+	}
+	return worker + "/" + name
 }
 
 // cut bounds the output of a row as the list says.
@@ -97,16 +103,16 @@ func cut(x v1alpha1.ItemResult, p v1alpha1.ResultsPolicy) v1alpha1.ItemResult {
 }
 
 // take hands out what has gathered.
-func (rb *rowBuffer) take() (rows []store.Rows) {
+func (rb *rowBuffer) take() (out []store.Rows) {
 	rb.endRun()
 	if len(rb.kept) > 0 {
-		rows = append(rows, store.Rows{Kept: true, Data: rb.kept})
+		out = append(out, store.Rows{Kept: true, Data: rb.kept})
 	}
 	if len(rb.done) > 0 {
-		rows = append(rows, store.Rows{Data: rb.done})
+		out = append(out, store.Rows{Data: rb.done})
 	}
 	rb.kept, rb.done = nil, nil
-	return rows
+	return out
 }
 
 func appendRow(b []byte, r *v1alpha1.Result) []byte {

@@ -117,6 +117,8 @@ func (s *Server) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+func (s *Server) next() <-chan struct{} { return s.catalog.next() }
+
 // every calls f now and then: at each tick, and soon after something changed, until ctx ends.
 func every(ctx context.Context, d time.Duration, changed func() <-chan struct{}, f func(context.Context)) {
 	ticker := time.NewTicker(d)

@@ -16,11 +16,12 @@ type Claim struct {
 
 // Grant answers a claim: with leases, or with the reason why there are none.
 type Grant struct {
-	Leases  []Lease
-	None    None
-	Message string        // the reason, in a sentence
-	Retry   time.Time     // when asking again may help; zero: not known
-	Lease   time.Duration // how long a lease lasts
+	Leases    []Lease
+	None      None
+	Message   string        // the reason, in a sentence
+	Retry     time.Time     // when asking again may help; zero: not known
+	Lease     time.Duration // how long a lease lasts
+	Unclaimed int64         // items that nobody holds after this claim, neither done nor failed
 
 	// Durable is set where the answer has to wait until the news so far is durable.
 	Durable bool
@@ -49,12 +50,12 @@ func (l *Ledger) Claim(now time.Time, c Claim) Grant {
 	w := l.worker(c.Worker, now)
 	if c.Request != "" && c.Request == w.request {
 		if g, ok := l.again(w); ok {
-			g.Lease = l.policy.Lease
+			g.Lease, g.Unclaimed = l.policy.Lease, l.Unclaimed()
 			return g
 		}
 	}
 	g := l.hold()
-	g.Lease = l.policy.Lease
+	g.Lease, g.Unclaimed = l.policy.Lease, l.Unclaimed()
 	if g.None != "" {
 		return g
 	}
@@ -70,6 +71,7 @@ func (l *Ledger) Claim(now time.Time, c Claim) Grant {
 		g.Durable = g.Durable || durable
 		g.Leases = append(g.Leases, l.public(x))
 	}
+	g.Unclaimed = l.Unclaimed()
 	if len(g.Leases) > 0 {
 		g.None, g.Message, g.Retry = "", "", time.Time{}
 		if l.started.IsZero() {

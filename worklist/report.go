@@ -67,7 +67,10 @@ func (l *Ledger) Report(now time.Time, t Token, rep Report) Receipt {
 		}
 		for _, f := range rep.Found {
 			if len(l.rec.Found) < MaxFound {
-				f.Worker = t.Worker
+				if f.Worker != "" { // a tier's worker
+					f.Worker = "/" + f.Worker
+				}
+				f.Worker = t.Worker + f.Worker
 				l.rec.Found = append(l.rec.Found, f)
 				l.news.Found = append(l.news.Found, f)
 			}

@@ -30,6 +30,10 @@ type ClaimRequest struct {
 	// MaxSize bounds the size of each block; 0: as the list says.
 	MaxSize int64 `json:"maxSize,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Most items of each block; 0: as the list says."`
 
+	// Bulk is for tiers, which share their blocks out: about so many items each, more than the list's block size. 0: the
+	// worker is not a tier.
+	Bulk int64 `json:"bulk,omitempty" minimum:"0" maximum:"9007199254740991" doc:"For a tier, which shares its blocks out: about so many items each, whatever the list's block size."`
+
 	// Wait is how long to wait for a block when there is none to give now, at most 60s.
 	Wait *metav1.Duration `json:"wait,omitempty" doc:"How long to wait for a block when there is none to give now; at most 60s."`
 
@@ -50,6 +54,9 @@ type ClaimResponse struct {
 
 	// LeaseSeconds is how long a lease lasts from now on: renew after a third of it.
 	LeaseSeconds float64 `json:"leaseSeconds,omitempty" doc:"How long a lease lasts: renew after a third of it."`
+
+	// Unclaimed is how many items are left that nobody holds.
+	Unclaimed int64 `json:"unclaimed,omitempty" doc:"How many items are left that nobody holds."`
 
 	// Worklist is the list the leases belong to, where the worker asked for any list.
 	Worklist string `json:"worklist,omitempty" doc:"The list the leases belong to."`
@@ -105,6 +112,7 @@ type ItemResult struct {
 	Reason  string  `json:"reason,omitempty" maxLength:"1024"`
 	Seconds float64 `json:"seconds,omitempty" doc:"How long it took."`
 	Output  string  `json:"output,omitempty" doc:"Output, cut as the list's results policy says."`
+	By      string  `json:"by,omitempty" maxLength:"253" doc:"Who did it, where a tier reports for its workers."`
 }
 
 // ReportStatus is what became of a report.

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/client"
+	"teamtask.dev/server"
+)
+
+// tierPatience is how long a tier keeps its workers' completions back while its upstream cannot be reached.
+const tierPatience = time.Minute
+
+// upstreamOptions say of which list at which server this one is a tier.
+type upstreamOptions struct {
+	url, list, token string
+}
+
+func (u *upstreamOptions) addTo(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&u.url, "upstream", "", "be a tier of the List server at this URL: claim large blocks there, share them out in small ones")
+	f.StringVar(&u.list, "upstream-list", "", "the worklist to share out")
+	f.StringVar(&u.token, "upstream-token", "", "the upstream's token (default $TEAMTASK_UPSTREAM_TOKEN)")
+	cmd.MarkFlagsRequiredTogether("upstream", "upstream-list")
+	for _, other := range []string{"etcd-endpoints", "takeover-after", "no-sync", "url"} {
+		cmd.MarkFlagsMutuallyExclusive("upstream", other)
+	}
+}
+
+// dataDir is where a tier keeps its token.
+func (u *upstreamOptions) dataDir() string {
+	return filepath.Join(xdg.DataHome, "teamtask", "tiers", u.list)
+}
+
+// serveTier runs a tier until ctx ends.
+func serveTier(cmd *cobra.Command, g *global, o *serveOptions, listener net.Listener, log *slog.Logger) error {
+	at, err := url.Parse(o.upstream.url)
+	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+		return errors.New("--upstream " + o.upstream.url + ": must be a URL such as http://host:7070")
+	}
+	token := firstOf(o.upstream.token, os.Getenv("TEAMTASK_UPSTREAM_TOKEN"))
+	if token == "" {
+		return errors.New("--upstream-token: is missing; give it, or set TEAMTASK_UPSTREAM_TOKEN: it is in the file `token` in the upstream's data directory")
+	}
+	if !cmd.Flags().Changed("data-dir") {
+		o.dataDir = o.upstream.dataDir()
+	}
+	own, err := written(tokenFile(o.dataDir))
+	if err != nil {
+		return fmt.Errorf("read the token: %w", err)
+	}
+	c := client.New(at.String(), token)
+	defer c.Close()
+	c.Patience = tierPatience
+	tier, err := server.NewTier(cmd.Context(), server.TierOptions{Upstream: c, List: o.upstream.list, Name: "tier-" + client.WorkerName(),
+		Token: firstOf(g.token, os.Getenv("TEAMTASK_TOKEN"), own), Log: log, URL: at, UpstreamToken: token})
+	if err != nil {
+		return fmt.Errorf("--upstream %s: %w", strings.TrimSuffix(at.String(), "/"), err)
+	}
+	if err := o.announce(tier.Token()); err != nil {
+		return err
+	}
+	log.Info("serving as a tier", "url", o.url, "upstream", at.String(), "worklist", o.upstream.list, "token", tokenFile(o.dataDir))
+	return serveHTTP(cmd.Context(), tier, listener, log)
+}
+
+// announce writes the token and the URL into files where commands on this machine find them.
+func (o *serveOptions) announce(token string) error {
+	if err := writePrivate(tokenFile(o.dataDir), token+"\n"); err != nil {
+		return fmt.Errorf("write the token: %w", err)
+	}
+	if err := writePrivate(urlFile(o.dataDir), o.url+"\n"); err != nil {
+		return fmt.Errorf("write the URL: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"reflect"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/worklist"
+)
+
+// stock says when a tier has too little at hand. It belongs to the keeper's lock.
+type stock struct {
+	enough int64         // items
+	signal chan struct{} // capacity 1: there are fewer
+}
+
+// lookAtStock has more fetched where there is too little at hand.
+func (k *keeper) lookAtStock() {
+	if k.low != nil && k.ledger.Stock() < k.low.enough {
+		select {
+		case k.low.signal <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// supply keeps a tier's keeper supplied with blocks from upstream, keeps their leases there, and looks how the list stands.
+// Its fields belong to its goroutine.
+type supply struct {
+	tier     *Tier
+	keeper   *keeper
+	upstream *upstream
+	spec     *v1alpha1.Worklist // as the upstream had it last
+
+	bulk   int64     // size of the next block to be claimed
+	asked  time.Time // when the last one was
+	lease  time.Duration
+	idle   bool // at the last look nobody wanted anything
+	claims chan *v1alpha1.ClaimResponse
+}
+
+const (
+	// restock is how long a block claimed upstream should last: about as much is lost with a tier.
+	restock = 5 * time.Second
+	// supplyWait is how long a tier waits at its upstream for a block.
+	supplyWait = 30 * time.Second
+)
+
+// run ends when ctx does, or when the keeper gives up.
+func (s *supply) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.lease = max(3*time.Second, s.keeper.policy.Lease)
+	s.claims = make(chan *v1alpha1.ClaimResponse)
+	look := time.NewTicker(pollEvery)
+	defer look.Stop()
+	renew := time.NewTimer(s.lease / 3)
+	defer renew.Stop()
+	claiming := false
+	s.look(ctx)
+	for {
+		low := s.keeper.low.signal
+		if claiming {
+			low = nil
+		}
+		select {
+		case <-ctx.Done():
+			if claiming {
+				<-s.claims
+			}
+			return
+		case <-s.keeper.ended:
+			cancel()
+		case <-low:
+			claiming = true
+			req := s.request()
+			go func() { s.claims <- s.claim(ctx, req) }()
+		case resp := <-s.claims:
+			claiming = false
+			s.admit(ctx, resp)
+		case <-renew.C:
+			lost, err := s.upstream.renew(ctx)
+			if err != nil && ctx.Err() == nil {
+				s.keeper.log.Warn("the leases could not be renewed", "error", err)
+			}
+			s.keeper.expel(lost)
+			renew.Reset(s.lease / 3)
+		case <-look.C:
+			s.look(ctx)
+			s.giveBack(ctx)
+		}
+	}
+}
+
+// request asks for the next block. Its size grows while blocks are used up soon, and shrinks when they last.
+func (s *supply) request() *v1alpha1.ClaimRequest {
+	switch used := time.Since(s.asked); {
+	case s.asked.IsZero():
+	case used < restock/2:
+		s.bulk *= 4
+	case used > 2*restock:
+		s.bulk /= 4
+	}
+	s.keeper.mu.Lock()
+	wanted := int64(s.keeper.waiting.queue.Len()+1) * max(1, s.spec.Spec.Blocks.Size)
+	s.bulk = min(max(s.bulk, 2*wanted), worklist.MaxSize/8)
+	s.keeper.low.enough = max(1, s.bulk/2)
+	s.keeper.mu.Unlock()
+	s.asked = time.Now()
+	return &v1alpha1.ClaimRequest{Worker: s.upstream.worker, Blocks: 1, Bulk: s.bulk, Request: rand.Text(),
+		Wait: &metav1.Duration{Duration: supplyWait}}
+}
+
+// claim waits for a block. Nil: none could be had.
+func (s *supply) claim(ctx context.Context, req *v1alpha1.ClaimRequest) *v1alpha1.ClaimResponse {
+	resp, err := s.upstream.api.Claim(ctx, s.upstream.list, req)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.keeper.log.Warn("no block could be had from the upstream", "error", err)
+		}
+		pause := time.NewTimer(time.Second)
+		defer pause.Stop()
+		select {
+		case <-ctx.Done():
+		case <-pause.C:
+		}
+		return nil
+	}
+	return resp
+}
+
+// admit takes in what was claimed, and looks at once whether it is enough.
+func (s *supply) admit(ctx context.Context, resp *v1alpha1.ClaimResponse) {
+	if resp != nil && resp.LeaseSeconds > 0 {
+		s.lease = max(3*time.Second, time.Duration(resp.LeaseSeconds*float64(time.Second)))
+	}
+	if resp != nil && resp.None == v1alpha1.NoneOver {
+		s.look(ctx)
+		return
+	}
+	s.keeper.change(ctx, func(now time.Time, b *batch) bool {
+		if resp == nil {
+			return false
+		}
+		for _, lease := range resp.Leases {
+			b.voids = append(b.voids, s.keeper.ledger.Admit(now, s.upstream.admit(lease)))
+			s.bulk = min(s.bulk, 4*lease.Size) // less than was asked for is no reason to ask for more
+		}
+		why := ""
+		if len(resp.Leases) == 0 {
+			why = resp.Message
+		}
+		s.keeper.ledger.Upstream(resp.Unclaimed, why)
+		return false
+	})
+	if resp == nil || len(resp.Leases) == 0 {
+		s.keeper.mu.Lock()
+		if s.keeper.waiting.queue.Len() > 0 {
+			s.keeper.lookAtStock()
+		}
+		s.keeper.mu.Unlock()
+	}
+}
+
+// look reads how the list stands upstream: its spec may have changed, it may have ended, been reopened, or made anew.
+func (s *supply) look(ctx context.Context) {
+	wl, err := s.upstream.api.Get(ctx, s.upstream.list)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.keeper.log.Warn("the upstream could not be asked how the list stands", "error", err)
+		}
+		return
+	}
+	over := s.keeper.over()
+	switch {
+	case wl.UID != s.spec.UID, over && !wl.Status.Phase.Over():
+		s.keeper.stop() // the next call makes a keeper anew
+	case !over && wl.Status.Phase.Over():
+		s.keeper.change(ctx, func(now time.Time, _ *batch) bool {
+			s.keeper.ledger.Conclude(now, worklist.Outcome{Phase: worklist.Phase(wl.Status.Phase), Reason: wl.Status.Reason})
+			return true
+		})
+		s.tier.changed.send()
+	case !reflect.DeepEqual(wl.Spec, s.spec.Spec):
+		s.keeper.change(ctx, func(now time.Time, _ *batch) bool {
+			s.keeper.spec, s.keeper.policy = wl.Spec, tierPolicy(wl)
+			s.keeper.ledger.SetPolicy(now, s.keeper.policy)
+			return false
+		})
+	}
+	s.spec = wl
+}
+
+// giveBack gives back what has lain idle since the last look, so that it does not wait for workers that have gone.
+func (s *supply) giveBack(ctx context.Context) {
+	var spare []worklist.Range
+	s.keeper.read(func(now time.Time) {
+		st := s.keeper.ledger.Status(now)
+		idle := st.Blocks == 0 && s.keeper.waiting.queue.Len() == 0 && st.Waiting > 0 && st.Waiting == s.keeper.ledger.Stock() && !s.keeper.ledger.News()
+		if idle && s.idle {
+			spare = s.keeper.ledger.Spare(now)
+			s.bulk = 0
+			s.keeper.low.enough = 1
+		}
+		s.idle = idle
+	})
+	if len(spare) == 0 {
+		return
+	}
+	if err := s.upstream.release(ctx); err != nil && ctx.Err() == nil {
+		s.keeper.log.Warn("blocks could not be given back; the upstream will take them", "error", err)
+	}
+}
+
+// over tells whether the list has ended.
+func (k *keeper) over() (over bool) {
+	k.read(func(time.Time) { over = k.ledger.Outcome().Phase != "" })
+	return over
+}
+
+// loss is a range that the upstream took from a tier.
+type loss struct {
+	worklist.Range
+	why string
+}
+
+// expel takes in losses: those who hold a part of it are refused, and those who wait for the next commit.
+func (k *keeper) expel(lost []loss) {
+	if len(lost) == 0 {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.void(lost, k.batch)
+}
+
+// void takes in losses, under the lock, on behalf of the calls of these batches.
+func (k *keeper) void(lost []loss, batches ...*batch) {
+	for _, x := range lost {
+		k.log.Warn("a block was lost to the upstream", "index", x.Start, "size", x.Size(), "reason", x.why)
+		v := k.ledger.Expel(time.Now(), x.Range)
+		for _, b := range batches {
+			b.voids = append(b.voids, v)
+		}
+	}
+}

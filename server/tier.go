@@ -1,0 +1,185 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/worklist"
+)
+
+// TierOptions of a Tier. All fields but Token, Log and URL must be set.
+type TierOptions struct {
+	Upstream Upstream
+	List     string // the list that is shared out
+	Name     string // of the tier, as a worker of its upstream: unique among those at work
+	Token    string // who calls must bring it as a bearer token; "": a random one
+	Log      *slog.Logger
+
+	// URL of the upstream, with UpstreamToken, to pass on calls that only read.
+	URL           *url.URL
+	UpstreamToken string
+}
+
+// Tier is a secondary List server: it claims large blocks of one list at its upstream and shares them out in small ones.
+// It stores nothing: what its workers have done is counted upstream before they are told so. When it is lost, what it had
+// in hand goes out again once its leases upstream have run out.
+type Tier struct {
+	o       TierOptions
+	secret  []byte // signs its workers' leases
+	metrics *metrics
+	handler http.Handler
+	changed broadcast
+
+	mu     sync.Mutex // held while the keeper is made
+	keeper *keeper
+	epoch  uint64
+	closed bool
+
+	ctx   context.Context // ends with the tier
+	stop  context.CancelFunc
+	loops sync.WaitGroup
+}
+
+// NewTier makes a tier. The list must exist.
+func NewTier(ctx context.Context, o TierOptions) (*Tier, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	t := &Tier{o: o, secret: make([]byte, 32)}
+	rand.Read(t.secret)
+	if t.o.Token == "" {
+		token := make([]byte, 16)
+		rand.Read(token)
+		t.o.Token = hex.EncodeToString(token)
+	}
+	t.ctx, t.stop = context.WithCancel(context.WithoutCancel(ctx))
+	t.metrics = newMetrics(t)
+	t.handler = t.routes()
+	if _, err := t.mine(ctx, o.List); err != nil {
+		t.stop()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Token is the bearer token that calls must bring.
+func (t *Tier) Token() string { return t.o.Token }
+
+// Handler is the REST API as far as a tier has it.
+func (t *Tier) Handler() http.Handler { return t.handler }
+
+// Lost is never closed: a tier has nothing to lose.
+func (t *Tier) Lost() <-chan struct{} { return nil }
+
+// Close turns in what was done and gives the rest back. Calls that wait are refused.
+func (t *Tier) Close(ctx context.Context) error {
+	t.stop()
+	t.loops.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	if t.keeper == nil {
+		return nil
+	}
+	return t.keeper.close(ctx)
+}
+
+// mine is the keeper of the tier's list, made anew if the last one gave up.
+func (t *Tier) mine(ctx context.Context, name string) (*keeper, error) {
+	if name != t.o.List {
+		return nil, huma.Error404NotFound(fmt.Sprintf("this is a tier that shares out the list %s only, not %s; ask its upstream", t.o.List, name))
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, errGone
+	}
+	if t.keeper != nil {
+		select {
+		case <-t.keeper.ended:
+		default:
+			return t.keeper, nil
+		}
+	}
+	wl, err := t.o.Upstream.Get(ctx, name)
+	if err != nil {
+		return nil, &upstreamError{err}
+	}
+	t.epoch++
+	up := &upstream{api: t.o.Upstream, list: name, worker: t.o.Name}
+	p := tierPolicy(wl)
+	k := newKeeper(wl, worklist.NewTier(wl.Spec.Size, t.epoch, p), p, up, t.secret, t.o.Log)
+	k.low = &stock{enough: 1, signal: make(chan struct{}, 1)}
+	k.start(t.ctx)
+	t.keeper = k
+	t.loops.Go(func() { (&supply{tier: t, keeper: k, upstream: up, spec: wl}).run(t.ctx) })
+	return k, nil
+}
+
+// tierPolicy is the list's policy without what the upstream sees to.
+func tierPolicy(wl *v1alpha1.Worklist) worklist.Policy {
+	p := policyOf(wl)
+	return worklist.Policy{Blocks: p.Blocks, Lease: p.Lease, Attempts: p.Attempts, Backoff: p.Backoff,
+		BlocksPerWorker: p.BlocksPerWorker, Paused: p.Paused}
+}
+
+func (t *Tier) keepers() []*keeper {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.keeper == nil {
+		return nil
+	}
+	return []*keeper{t.keeper}
+}
+
+func (t *Tier) next() <-chan struct{} { return t.changed.next() }
+
+// routes are the calls about blocks; others that only read are passed on to the upstream.
+func (t *Tier) routes() http.Handler {
+	mux := http.NewServeMux()
+	api := newAPI(mux, "Teamtask tier of the list "+t.o.List)
+	registerBlocks(api, t)
+	registerAny(api, t)
+	registerExplanation(api, t)
+	handleOperations(mux, t.metrics, func(context.Context) error { return nil })
+	mux.Handle("/v1/", t.passOn())
+	return authenticate(t.o.Token, mux)
+}
+
+func (t *Tier) passOn() http.Handler {
+	const path = "/v1/worklists"
+	own := path + "/" + t.o.List
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || t.o.URL == nil {
+			writeProblem(w, http.StatusForbidden, fmt.Sprintf("this is a tier, which only hands out blocks; ask its upstream to %s %s", r.Method, r.URL.Path))
+			return
+		}
+		if r.URL.Path != path && r.URL.Path != own && !strings.HasPrefix(r.URL.Path, own+"/") {
+			writeProblem(w, http.StatusNotFound, "this is a tier that shares out the list "+t.o.List+" only; ask its upstream")
+			return
+		}
+		proxy := httputil.ReverseProxy{
+			Rewrite: func(p *httputil.ProxyRequest) {
+				p.SetURL(t.o.URL)
+				p.Out.Header.Set("Authorization", "Bearer "+t.o.UpstreamToken)
+			},
+			FlushInterval: -1, // events are passed on as they come
+			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+				w.Header().Set("Retry-After", "1")
+				writeProblem(w, http.StatusServiceUnavailable, "the upstream does not answer: "+err.Error())
+			},
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
