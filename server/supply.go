@@ -36,7 +36,8 @@ type supply struct {
 	upstream *upstream
 	spec     *v1alpha1.Worklist // as the upstream had it last
 
-	bulk   int64     // size of the next block to be claimed
+	bulk   int64     // size of the next block to be claimed,
+	short  bool      // which is all that the upstream would give
 	asked  time.Time // when the last one was
 	lease  time.Duration
 	idle   bool // at the last look nobody wanted anything
@@ -96,10 +97,11 @@ func (s *supply) run(ctx context.Context) {
 	}
 }
 
-// request asks for the next block. Its size grows while blocks are used up soon, and shrinks when they last.
+// request asks for the next block. Its size grows while blocks are used up soon, and shrinks when they last, or when the
+// upstream gives less: it shares out what is left.
 func (s *supply) request() *v1alpha1.ClaimRequest {
 	switch used := time.Since(s.asked); {
-	case s.asked.IsZero():
+	case s.asked.IsZero() || s.short:
 	case used < restock/2:
 		s.bulk *= 4
 	case used > 2*restock:
@@ -148,7 +150,9 @@ func (s *supply) admit(ctx context.Context, resp *v1alpha1.ClaimResponse) {
 		}
 		for _, lease := range resp.Leases {
 			b.voids = append(b.voids, s.keeper.ledger.Admit(now, s.upstream.admit(lease)))
-			s.bulk = min(s.bulk, 4*lease.Size) // less than was asked for is no reason to ask for more
+			s.short = lease.Size < s.bulk
+			s.bulk = min(s.bulk, lease.Size)
+			s.keeper.low.enough = max(1, s.bulk/2)
 		}
 		why := ""
 		if len(resp.Leases) == 0 {
