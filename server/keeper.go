@@ -229,7 +229,9 @@ func (k *keeper) commit(ctx context.Context) error {
 			k.onEnd()
 		}
 	}
-	b.err = err
+	if err != nil {
+		b.err = fmt.Errorf("%w (%w)", errGone, err)
+	}
 	close(b.done)
 	return err
 }

@@ -77,9 +77,10 @@ func (s *supply) run(ctx context.Context) {
 		case <-s.keeper.ended:
 			cancel()
 		case <-low:
-			claiming = true
-			req := s.request()
-			go func() { s.claims <- s.claim(ctx, req) }()
+			if req := s.request(); req != nil {
+				claiming = true
+				go func() { s.claims <- s.claim(ctx, req) }()
+			}
 		case resp := <-s.claims:
 			claiming = false
 			s.admit(ctx, resp)
@@ -98,8 +99,13 @@ func (s *supply) run(ctx context.Context) {
 }
 
 // request asks for the next block. Its size grows while blocks are used up soon, and shrinks when they last, or when the
-// upstream gives less: it shares out what is left.
+// upstream gives less: it shares out what is left. Nil: there is enough at hand, whatever was signalled meanwhile.
 func (s *supply) request() *v1alpha1.ClaimRequest {
+	s.keeper.mu.Lock()
+	defer s.keeper.mu.Unlock()
+	if s.keeper.ledger.Stock() >= s.keeper.low.enough {
+		return nil
+	}
 	switch used := time.Since(s.asked); {
 	case s.asked.IsZero() || s.short:
 	case used < restock/2:
@@ -107,11 +113,9 @@ func (s *supply) request() *v1alpha1.ClaimRequest {
 	case used > 2*restock:
 		s.bulk /= 4
 	}
-	s.keeper.mu.Lock()
 	wanted := int64(s.keeper.waiting.queue.Len()+1) * max(1, s.spec.Spec.Blocks.Size)
 	s.bulk = min(max(s.bulk, 2*wanted), worklist.MaxSize/8)
 	s.keeper.low.enough = max(1, s.bulk/2)
-	s.keeper.mu.Unlock()
 	s.asked = time.Now()
 	return &v1alpha1.ClaimRequest{Worker: s.upstream.worker, Blocks: 1, Bulk: s.bulk, Request: rand.Text(),
 		Wait: &metav1.Duration{Duration: supplyWait}}

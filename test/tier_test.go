@@ -69,6 +69,9 @@ func TestKillingTiers(t *testing.T) {
 	for _, x := range tiers {
 		x.kill()
 	}
+	if st := top.status("long"); st.Leased+st.Waiting > 100*st.Done {
+		t.Errorf("the tiers took %d items, when all workers together have done %d", st.Leased+st.Waiting, st.Done)
+	}
 	eventually(t, "what was in hand goes out again", func() bool {
 		st := top.status("long")
 		if st.BlocksOut == 0 && len(st.DoneRanges) == 1 {
