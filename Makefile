@@ -4,10 +4,10 @@ BIN     := bin
 STATICCHECK := v0.8.2
 LDFLAGS := -s -w -X teamtask.dev/version.stamped=$(VERSION)
 
-.PHONY: help build demo test bench lint clean
+.PHONY: help build demo test bench bench-peers lint clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the teamtask command into bin/
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
@@ -27,6 +27,10 @@ test: lint ## Run all tests, with the race detector
 
 bench: build ## Print the figures Teamtask is to reach, measured on this machine
 	./bench/figures.sh $(BIN)
+
+bench-peers: build ## Measure other queues and GNU parallel beside Teamtask (installs them)
+	./bench/peers/install.sh
+	cd bench/peers && go run . -teamtask ../../$(BIN)/teamtask
 
 clean: ## Remove what was built
 	rm -rf $(BIN)

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"teamtask.dev/api/v1alpha1"
@@ -160,4 +161,4 @@ func (b *Block) last(err error, elapsed float64) []v1alpha1.Report {
 }
 
 // short cuts a reason to what the server takes.
-func short(s string) string { return s[:min(len(s), 1000)] }
+func short(s string) string { return strings.ToValidUTF8(s[:min(len(s), 1000)], "") }

@@ -127,7 +127,7 @@ func (w *work) run(ctx context.Context) error {
 			}
 			return w.err
 		}
-		if !w.renewal.IsZero() {
+		if !w.renewal.IsZero() && !w.calling { // the end of a call brings us here again
 			timer.Reset(time.Until(w.renewal))
 		}
 		select {
