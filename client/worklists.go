@@ -39,13 +39,19 @@ func (c *Client) Get(ctx context.Context, name string) (*v1alpha1.Worklist, erro
 	return out, c.call(ctx, http.MethodGet, path(name), nil, out)
 }
 
+// Page is at most limit worklists by name, after the one of the given name; its Continue is where the next page starts.
+func (c *Client) Page(ctx context.Context, after string, limit int) (*v1alpha1.WorklistList, error) {
+	page := &v1alpha1.WorklistList{}
+	return page, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/worklists?limit=%d&continue=%s", limit, url.QueryEscape(after)), nil, page)
+}
+
 // Worklists yields all worklists by name.
 func (c *Client) Worklists(ctx context.Context) iter.Seq2[*v1alpha1.Worklist, error] {
 	return func(yield func(*v1alpha1.Worklist, error) bool) {
 		next := ""
 		for {
-			var page v1alpha1.WorklistList
-			if err := c.call(ctx, http.MethodGet, "/v1/worklists?continue="+url.QueryEscape(next), nil, &page); err != nil {
+			page, err := c.Page(ctx, next, 100)
+			if err != nil {
 				yield(nil, err)
 				return
 			}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,7 +17,7 @@ const lookAgain = 500 * time.Millisecond
 
 func registerAny(api huma.API, l lists) {
 	huma.Register(api, huma.Operation{OperationID: "claim-any", Method: http.MethodPost, Path: "/v1/claim", Tags: []string{"Blocks"},
-		Summary: "Take blocks of whichever list comes first", Description: "By priority and weight, among the lists that this server owns. The answer names the list."},
+		Summary: "Take blocks of whichever list comes first", Description: "By priority and weight, among all lists. The answer names the list."},
 		func(ctx context.Context, in *struct{ Body v1alpha1.ClaimRequest }) (*struct{ Body *v1alpha1.ClaimResponse }, error) {
 			resp, err := claimAny(ctx, l, in.Body)
 			return &struct{ Body *v1alpha1.ClaimResponse }{resp}, problem(err)
@@ -36,10 +37,10 @@ func claimAny(ctx context.Context, l lists, req v1alpha1.ClaimRequest) (*v1alpha
 	defer again.Stop()
 	for {
 		changed := l.next()
-		for _, k := range inOrder(l) {
-			resp, err := k.claim(ctx, &req)
+		for _, c := range inOrder(ctx, l) {
+			resp, err := c.claim(ctx, &req)
 			if err == nil && len(resp.Leases) > 0 {
-				resp.Worklist = k.name
+				resp.Worklist = c.Name
 				return resp, nil
 			}
 			if ctx.Err() != nil {
@@ -57,21 +58,17 @@ func claimAny(ctx context.Context, l lists, req v1alpha1.ClaimRequest) (*v1alpha
 	}
 }
 
-// inOrder are the keepers of the lists that go on, as a worker that serves all of them is to be served.
-func inOrder(l lists) (out []*keeper) {
-	var candidates []worklist.Candidate
-	byName := map[string]*keeper{}
+// inOrder are the lists that go on, as a worker that serves all of them is to be served.
+func inOrder(ctx context.Context, l lists) []candidate {
+	all := l.others(ctx)
 	for _, k := range l.keepers() {
 		k.read(func(now time.Time) {
 			if st := k.ledger.Status(now); st.Phase == worklist.Active {
-				candidates = append(candidates, worklist.Candidate{Name: k.name, Priority: int(k.spec.Priority), Weight: int(k.spec.Weight), Out: st.Blocks})
-				byName[k.name] = k
+				all = append(all, candidate{
+					worklist.Candidate{Name: k.name, Priority: int(k.spec.Priority), Weight: int(k.spec.Weight), Out: st.Blocks}, k.claim})
 			}
 		})
 	}
-	worklist.Order(candidates)
-	for _, c := range candidates {
-		out = append(out, byName[c.Name])
-	}
-	return out
+	slices.SortFunc(all, func(a, b candidate) int { return a.Compare(b.Candidate) })
+	return all
 }

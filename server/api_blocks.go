@@ -59,6 +59,8 @@ type lists interface {
 	mine(ctx context.Context, name string) (*keeper, error)
 	// keepers are those of all lists.
 	keepers() []*keeper
+	// others are lists that others hand out, for workers that serve all.
+	others(context.Context) []candidate
 	// next is closed when there are other lists, or they stand differently.
 	next() <-chan struct{}
 }

@@ -24,6 +24,8 @@ type worklistBody struct {
 type worklistPage struct {
 	Limit    int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"Most worklists of a page."`
 	Continue string `query:"continue" doc:"From the page before: where to go on."`
+
+	Forwarded string `header:"Teamtask-Forwarded" hidden:"true"` // another server asks, for what this one owns
 }
 
 // specPatch is a merge patch (RFC 7396).
@@ -62,6 +64,9 @@ func (s *Server) registerWorklists(api huma.API) {
 		Summary: "List worklists by name"},
 		func(ctx context.Context, in *worklistPage) (*struct{ Body v1alpha1.WorklistList }, error) {
 			page, err := s.list(ctx, in.Continue, in.Limit)
+			if err == nil && in.Forwarded == "" {
+				err = s.peers.fillIn(ctx, &page, in.Continue, in.Limit)
+			}
 			return &struct{ Body v1alpha1.WorklistList }{page}, problem(err)
 		})
 	huma.Register(api, huma.Operation{OperationID: "get-worklist", Method: http.MethodGet, Path: one, Tags: tags,

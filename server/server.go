@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,7 @@ type Server struct {
 	signing   ed25519.PrivateKey
 	exclusive bool
 	metrics   *metrics
+	peers     *peers
 	handler   http.Handler
 
 	mu      sync.Mutex
@@ -77,6 +79,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		s.token = hex.EncodeToString(token)
 	}
 	s.metrics = newMetrics(s)
+	s.peers = newPeers(o.Store, s.token)
 	s.handler = s.routes()
 
 	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -99,6 +102,7 @@ func (s *Server) Lost() <-chan struct{} { return s.store.Lost() }
 func (s *Server) Close(ctx context.Context) error {
 	s.stop()
 	s.loops.Wait()
+	s.peers.close()
 	s.mu.Lock()
 	s.closed = true
 	slots := s.lists
@@ -115,6 +119,11 @@ func (s *Server) Close(ctx context.Context) error {
 		x.mu.Unlock()
 	}
 	return errors.Join(errs...)
+}
+
+// others are the lists of the other servers on the same etcd.
+func (s *Server) others(ctx context.Context) []candidate {
+	return slices.Clone(s.peers.candidates(ctx))
 }
 
 func (s *Server) next() <-chan struct{} { return s.catalog.next() }

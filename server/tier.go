@@ -143,6 +143,8 @@ func (t *Tier) keepers() []*keeper {
 	return []*keeper{t.keeper}
 }
 
+func (t *Tier) others(context.Context) []candidate { return nil }
+
 func (t *Tier) next() <-chan struct{} { return t.changed.next() }
 
 // routes are the calls about blocks; others that only read are passed on to the upstream.

@@ -99,6 +99,24 @@ func (s *Store) Delete(ctx context.Context, l *List) error {
 	return nil
 }
 
+// Owners are the owners of all lists that have one, by the lists' names.
+func (s *Store) Owners(ctx context.Context) (map[string]Owner, error) {
+	prefix := s.key("owners/")
+	resp, err := s.client.Get(ctx, prefix, clientv3.WithPrefix())
+	if err != nil {
+		return nil, fmt.Errorf("read the owners of lists: %w", err)
+	}
+	out := make(map[string]Owner, len(resp.Kvs))
+	for _, kv := range resp.Kvs {
+		var o Owner
+		if err := json.Unmarshal(kv.Value, &o); err != nil {
+			return nil, fmt.Errorf("read the owner in %s: %w", kv.Key, err)
+		}
+		out[string(kv.Key[len(prefix):])] = o
+	}
+	return out, nil
+}
+
 // Owner is who owns a list; the zero Owner if nobody does.
 func (s *Store) Owner(ctx context.Context, name string) (o Owner, err error) {
 	resp, err := s.client.Get(ctx, s.key("owners/"+name))

@@ -127,3 +127,60 @@ func TestTheOwnerIsKilled(t *testing.T) {
 	}
 	b.rowsOnce(t, "long")
 }
+
+// Any server answers for the lists of all: how they stand, and which one a worker that serves all is given a block of.
+func TestAnyServerKnowsAllLists(t *testing.T) {
+	etcd := startEtcd(t)
+	a := newSite(t, "--etcd-endpoints", etcd)
+	spec := v1alpha1.WorklistSpec{Size: 1000, Blocks: v1alpha1.BlockPolicy{Size: 10}}
+	a.create("of-a", spec)
+	eventually(t, "a owns its list", func() bool { return a.status("of-a").Owner == a.URL })
+	b := newSite(t, "--etcd-endpoints", etcd)
+	spec.Priority = 5
+	name := ""
+	for i := 0; name == "" && i < 20; i++ { // a may be quicker to take a list than b, who was asked to create it
+		try := fmt.Sprintf("of-b-%d", i)
+		b.create(try, spec)
+		eventually(t, "the list has an owner", func() bool { return b.status(try).Owner != "" })
+		if b.status(try).Owner == b.URL {
+			name = try
+		} else if err := b.Delete(t.Context(), try); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if name == "" {
+		t.Fatal("b never gets to own a list")
+	}
+	for _, s := range []*site{a, b} {
+		// The list of b is the urgent one, whoever is asked; and both know what is out.
+		got, err := s.ClaimAny(t.Context(), &v1alpha1.ClaimRequest{Worker: "w-" + s.addr, Blocks: 100})
+		if err != nil || got.Worklist != name || len(got.Leases) == 0 {
+			t.Fatalf("asked %s: %+v, %v", s.URL, got, err)
+		}
+		for wl, err := range s.Worklists(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := map[string]string{"of-a": a.URL, name: b.URL}[wl.Name]; wl.Status.Owner != want || wl.Name == name && wl.Status.Leased == 0 {
+				t.Errorf("%s says of %s: %+v", s.URL, wl.Name, wl.Status)
+			}
+		}
+		for i, l := range got.Leases {
+			r := v1alpha1.Report{Token: l.Token}
+			if s == a && i > 0 { // b is to get some, too
+				r.Release = true
+			}
+			if _, err := s.Complete(t.Context(), name, "w-"+s.addr, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// Nothing is left of the urgent one: the other's turn, at b as well.
+	eventually(t, "b hands out blocks of a's list", func() bool {
+		got, err := b.ClaimAny(t.Context(), &v1alpha1.ClaimRequest{Worker: "last"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Worklist == "of-a"
+	})
+}

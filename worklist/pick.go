@@ -2,7 +2,6 @@ package worklist
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 )
 
@@ -14,13 +13,12 @@ type Candidate struct {
 	Out      int // blocks of it that are out
 }
 
-// Order sorts lists for a worker that serves several: by priority, and among equals so that the blocks that are out are
-// shared in proportion to the weights: first the list that has least for its weight.
-func Order(lists []Candidate) {
-	slices.SortFunc(lists, func(a, b Candidate) int {
-		return cmp.Or(
-			cmp.Compare(b.Priority, a.Priority),
-			cmp.Compare(a.Out*max(1, b.Weight), b.Out*max(1, a.Weight)),
-			strings.Compare(a.Name, b.Name))
-	})
+// Compare orders lists for a worker that serves several, negative for the one that goes first: by priority, and among
+// equals so that the blocks that are out are shared in proportion to the weights: first the list that has least for its
+// weight.
+func (a Candidate) Compare(b Candidate) int {
+	return cmp.Or(
+		cmp.Compare(b.Priority, a.Priority),
+		cmp.Compare(a.Out*max(1, b.Weight), b.Out*max(1, a.Weight)),
+		strings.Compare(a.Name, b.Name))
 }

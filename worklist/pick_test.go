@@ -2,12 +2,13 @@ package worklist
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
 func TestOrderByPriority(t *testing.T) {
 	lists := []Candidate{{"low", -1, 9, 0}, {"b", 0, 1, 0}, {"urgent", 5, 1, 100}, {"a", 0, 1, 0}}
-	Order(lists)
+	slices.SortFunc(lists, Candidate.Compare)
 	if got := fmt.Sprint(lists); got != "[{urgent 5 1 100} {a 0 1 0} {b 0 1 0} {low -1 9 0}]" {
 		t.Error(got)
 	}
@@ -17,7 +18,7 @@ func TestOrderByPriority(t *testing.T) {
 func TestOrderSharesByWeight(t *testing.T) {
 	lists := []Candidate{{Name: "a", Weight: 1}, {Name: "b", Weight: 3}, {Name: "c", Weight: 0}}
 	for range 100 {
-		Order(lists)
+		slices.SortFunc(lists, Candidate.Compare)
 		lists[0].Out++
 	}
 	for _, l := range lists {
