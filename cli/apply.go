@@ -35,8 +35,19 @@ func applyCommand(g *global) *cobra.Command {
 			}
 			for _, wl := range lists {
 				err := g.send(cmd, wl, dryRun, output, func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
+					before, err := c.Get(ctx, wl.Name)
+					if err != nil && !client.IsNotFound(err) {
+						return nil, "", err
+					}
+					created := err != nil
 					out, err := c.Apply(ctx, wl)
-					return out, "configured", err
+					switch {
+					case err != nil || created:
+						return out, "created", err
+					case out.ResourceVersion == before.ResourceVersion:
+						return out, "unchanged", nil
+					}
+					return out, "configured", nil
 				})
 				if err != nil {
 					return err

@@ -3,12 +3,15 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/store"
 )
 
 // ListPath is the list a call is about.
@@ -18,7 +21,25 @@ type ListPath struct {
 
 type worklistBody struct {
 	Status int
+	ETag   string `header:"ETag" doc:"Version of the manifest, for If-Match."`
 	Body   *v1alpha1.Worklist
+}
+
+func answerWith(status int, wl *v1alpha1.Worklist) *worklistBody {
+	return &worklistBody{status, `"` + wl.ResourceVersion + `"`, wl}
+}
+
+// IfMatch is the version that a change is to be made to.
+type IfMatch struct {
+	Version string `header:"If-Match" doc:"Change the list only if its ETag is this one."`
+}
+
+// version is the one that header or manifest give; "" if neither does.
+func (m IfMatch) version(inBody string) string {
+	if v := strings.Trim(m.Version, `"`); v != "" && v != "*" {
+		return v
+	}
+	return inBody
 }
 
 type worklistPage struct {
@@ -31,6 +52,7 @@ type worklistPage struct {
 // specPatch is a merge patch (RFC 7396).
 type specPatch struct {
 	ListPath
+	IfMatch
 	RawBody []byte `contentType:"application/merge-patch+json" doc:"Merge patch (RFC 7396) of a worklist, such as {\"spec\":{\"paused\":true}}."`
 }
 
@@ -51,14 +73,14 @@ func (s *Server) registerWorklists(api huma.API) {
 			if err != nil {
 				return nil, problem(err)
 			}
-			out := &worklistBody{Status: http.StatusOK, Body: wl}
+			status := http.StatusOK
 			if created {
-				out.Status = http.StatusCreated
+				status = http.StatusCreated
 			}
 			if full, err := s.get(ctx, wl.Name); err == nil {
-				out.Body = full
+				wl = full
 			}
-			return out, nil
+			return answerWith(status, wl), nil
 		})
 	huma.Register(api, huma.Operation{OperationID: "list-worklists", Method: http.MethodGet, Path: "/v1/worklists", Tags: tags,
 		Summary: "List worklists by name"},
@@ -73,22 +95,30 @@ func (s *Server) registerWorklists(api huma.API) {
 		Summary: "Get a worklist with its status"},
 		func(ctx context.Context, in *ListPath) (*worklistBody, error) {
 			wl, err := s.get(ctx, in.Name)
-			return &worklistBody{http.StatusOK, wl}, problem(err)
+			if err != nil {
+				return nil, problem(err)
+			}
+			return answerWith(http.StatusOK, wl), nil
 		})
 	huma.Register(api, huma.Operation{OperationID: "apply-worklist", Method: http.MethodPut, Path: one, Tags: tags,
 		Summary: "Create a worklist, or give an existing one this spec"},
 		func(ctx context.Context, in *struct {
 			ListPath
+			IfMatch
 			Body v1alpha1.Worklist
 		}) (*worklistBody, error) {
 			if in.Body.Name != in.Name {
 				return nil, problem(&v1alpha1.FieldError{Field: "metadata.name", Detail: "is not the name in the path, " + in.Name})
 			}
-			if _, err := s.store.Get(ctx, in.Name); err != nil {
+			version := in.version(in.Body.ResourceVersion)
+			if _, err := s.store.Get(ctx, in.Name); errors.Is(err, store.ErrNotFound) && version == "" {
 				wl, _, err := s.create(ctx, &in.Body)
-				return &worklistBody{http.StatusCreated, wl}, problem(err)
+				if err != nil {
+					return nil, problem(err)
+				}
+				return answerWith(http.StatusCreated, wl), nil
 			}
-			return s.change(ctx, in.Name, func(wl *v1alpha1.Worklist) error {
+			return s.change(ctx, in.Name, version, func(wl *v1alpha1.Worklist) error {
 				wl.Spec, wl.Labels, wl.Annotations = in.Body.Spec, in.Body.Labels, in.Body.Annotations
 				return nil
 			})
@@ -96,7 +126,7 @@ func (s *Server) registerWorklists(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "patch-worklist", Method: http.MethodPatch, Path: one, Tags: tags,
 		Summary: "Change limits, pause, resume or cancel a worklist", SkipValidateBody: true},
 		func(ctx context.Context, in *specPatch) (*worklistBody, error) {
-			return s.change(ctx, in.Name, func(wl *v1alpha1.Worklist) error { return mergePatch(wl, in.RawBody) })
+			return s.change(ctx, in.Name, in.version(""), func(wl *v1alpha1.Worklist) error { return mergePatch(wl, in.RawBody) })
 		})
 	huma.Register(api, huma.Operation{OperationID: "delete-worklist", Method: http.MethodDelete, Path: one, Tags: tags,
 		Summary: "Delete a worklist with its results", DefaultStatus: http.StatusNoContent},
@@ -145,16 +175,19 @@ func registerExplanation(api huma.API, l lists) {
 }
 
 // change updates a list's manifest.
-func (s *Server) change(ctx context.Context, name string, f func(*v1alpha1.Worklist) error) (*worklistBody, error) {
+func (s *Server) change(ctx context.Context, name, version string, f func(*v1alpha1.Worklist) error) (*worklistBody, error) {
 	k, err := s.mine(ctx, name)
 	if err != nil {
 		return nil, problem(err)
 	}
-	if _, err := s.update(ctx, k, f); err != nil {
+	if _, err := s.update(ctx, k, version, f); err != nil {
 		return nil, problem(err)
 	}
 	wl, err := s.get(ctx, name)
-	return &worklistBody{http.StatusOK, wl}, problem(err)
+	if err != nil {
+		return nil, problem(err)
+	}
+	return answerWith(http.StatusOK, wl), nil
 }
 
 // mergePatch applies a merge patch to the parts of a manifest that a user may change.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -31,7 +32,8 @@ func (s *Server) create(ctx context.Context, in *v1alpha1.Worklist) (wl *v1alpha
 	if err != nil {
 		return nil, false, fmt.Errorf("create list %s: %w", wl.Name, err)
 	}
-	err = s.store.Create(ctx, &store.List{Name: wl.Name, UID: string(wl.UID), Manifest: raw})
+	l := &store.List{Name: wl.Name, UID: string(wl.UID), Manifest: raw}
+	err = s.store.Create(ctx, l)
 	if errors.Is(err, store.ErrExists) {
 		_, old, loadErr := s.load(ctx, wl.Name)
 		if loadErr == nil && sameSpec(&old.Spec, &wl.Spec) {
@@ -43,6 +45,7 @@ func (s *Server) create(ctx context.Context, in *v1alpha1.Worklist) (wl *v1alpha
 	}
 	s.metrics.created.Inc()
 	s.catalog.send()
+	wl.ResourceVersion = l.Version()
 	return wl, true, nil
 }
 
@@ -53,25 +56,38 @@ func sameSpec(a, b *v1alpha1.WorklistSpec) bool {
 	return err1 == nil && err2 == nil && string(x) == string(y)
 }
 
-// update changes the spec of a list this server owns. What must not change is refused.
-func (s *Server) update(ctx context.Context, k *keeper, change func(*v1alpha1.Worklist) error) (*v1alpha1.Worklist, error) {
+// update changes the spec of a list this server owns, if it is of the given version or that is "". What must not change
+// is refused. A change of nothing writes nothing.
+func (s *Server) update(ctx context.Context, k *keeper, version string, change func(*v1alpha1.Worklist) error) (*v1alpha1.Worklist, error) {
 	for {
 		l, wl, err := s.load(ctx, k.name)
 		if err != nil {
 			return nil, err
 		}
-		before := *wl
+		if version != "" && version != wl.ResourceVersion {
+			return nil, errStale
+		}
+		wl.ResourceVersion = "" // it is the store's, not the manifest's
+		before, err := json.Marshal(wl)
+		if err != nil {
+			return nil, fmt.Errorf("update list %s: %w", k.name, err)
+		}
+		old := wl.Spec
 		if err := change(wl); err != nil {
 			return nil, err
 		}
 		if err := wl.Complete(); err != nil {
 			return nil, err
 		}
-		if err := immutable(&before.Spec, &wl.Spec); err != nil {
+		if err := immutable(&old, &wl.Spec); err != nil {
 			return nil, err
 		}
 		if l.Manifest, err = json.Marshal(wl); err != nil {
 			return nil, fmt.Errorf("update list %s: %w", k.name, err)
+		}
+		if bytes.Equal(before, l.Manifest) {
+			wl.ResourceVersion = l.Version()
+			return wl, nil
 		}
 		err = s.store.Update(ctx, l)
 		if errors.Is(err, store.ErrConflict) {
@@ -84,6 +100,7 @@ func (s *Server) update(ctx context.Context, k *keeper, change func(*v1alpha1.Wo
 			return nil, err
 		}
 		s.catalog.send()
+		wl.ResourceVersion = l.Version()
 		return wl, nil
 	}
 }

@@ -77,11 +77,15 @@ func (s *Server) load(ctx context.Context, name string) (*store.List, *v1alpha1.
 	return l, wl, err
 }
 
+// errStale refuses a change of a list that was changed since it was read.
+var errStale = errors.New("the list was changed since it was read (metadata.resourceVersion, If-Match); read it again, and change that")
+
 func manifest(l *store.List) (*v1alpha1.Worklist, error) {
 	wl := &v1alpha1.Worklist{}
 	if err := json.Unmarshal(l.Manifest, wl); err != nil {
 		return nil, fmt.Errorf("list %s: the stored manifest is damaged: %w", l.Name, err)
 	}
+	wl.ResourceVersion = l.Version()
 	return wl, nil
 }
 

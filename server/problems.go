@@ -64,6 +64,8 @@ func problem(err error) error {
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, store.ErrNotFound):
 		return huma.Error404NotFound(err.Error())
+	case errors.Is(err, errStale):
+		return huma.Error412PreconditionFailed(err.Error())
 	case errors.Is(err, store.ErrExists):
 		return huma.Error409Conflict(err.Error() + ", with another spec; delete it or choose another name")
 	case errors.As(err, &elsewhere), errors.Is(err, errGone), errors.Is(err, store.ErrLost):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -16,6 +17,9 @@ type List struct {
 
 	created, modified int64 // revisions of the key
 }
+
+// Version changes with each change of the manifest.
+func (l *List) Version() string { return strconv.FormatInt(l.modified, 10) }
 
 // Create stores a new list. ErrExists if there is one of that name.
 func (s *Store) Create(ctx context.Context, l *List) error {
