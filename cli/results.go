@@ -5,10 +5,14 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,6 +53,33 @@ func resultsCommand(g *global) *cobra.Command {
 	cmd.Flags().BoolVar(&filter.Found, "found", false, "only found values")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, jsonl or csv")
 	return cmd
+}
+
+// exportTo writes rows to a file, which is there whole or not at all: CSV if its name ends so, otherwise JSON lines.
+func exportTo(name string, rows iter.Seq2[*v1alpha1.Result, error]) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("--results %s: %w", name, err)
+		}
+	}()
+	f, err := os.CreateTemp(filepath.Dir(name), ".results-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	write := writeJSONL
+	if strings.EqualFold(filepath.Ext(name), ".csv") {
+		write = writeCSV
+	}
+	w := bufio.NewWriter(f)
+	if err := write(w, rows); err != nil {
+		return err
+	}
+	if err := errors.Join(w.Flush(), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
 }
 
 func writeJSONL(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {

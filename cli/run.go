@@ -33,6 +33,7 @@ type runOptions struct {
 	fresh  bool
 	again  bool
 	dryRun bool
+	rows   string
 }
 
 func runCommand(g *global) *cobra.Command {
@@ -63,6 +64,7 @@ more than 100 failed.
 	f.StringVar(&o.state, "state", "", "directory for the run's state (default: one for this directory and source, in $XDG_STATE_HOME/teamtask)")
 	f.BoolVar(&o.fresh, "fresh", false, "forget an earlier run over the same source and begin anew")
 	f.BoolVar(&o.again, "retry-failed", false, "also try again what failed in an earlier run")
+	f.StringVar(&o.rows, "results", "", "when it ends, write a row for each item to this file: JSON lines, or CSV if its name ends so")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the commands of the first items and do nothing")
 	return cmd
 }
@@ -90,6 +92,9 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	wl.Spec.Command = o.work.identity(command)
 	if o.work.find {
 		wl.Spec.StopAtFirstSuccess = true
+	}
+	if o.rows != "" && wl.Spec.Results.Keep == "" {
+		wl.Spec.Results.Keep = v1alpha1.KeepItems
 	}
 	var source items.Source
 	if wl.Spec.Source != nil {
@@ -147,13 +152,17 @@ func (o *runOptions) begin(ctx context.Context, c *client.Client, wl *v1alpha1.W
 	}
 	if what := changed(old, wl); what != "" {
 		if !old.Status.Phase.Over() {
+			restore := ""
+			if fingerprint(old) != fingerprint(wl) {
+				restore = "bring its items back, and "
+			}
 			return nil, fmt.Errorf(`an earlier run over the same source is not finished (%s of %s items are done), and %s.
 Choose one:
-  - go on with it: run it as it was, that is
+  - go on with it: %srun it as it was, that is
       %s
   - forget it and begin anew: --fresh
   - keep it, and run this one beside it: --state DIR`,
-				count(old.Status.Done), count(old.Status.Size), what, worker.Line(old.Spec.Command))
+				count(old.Status.Done), count(old.Status.Size), what, restore, worker.Line(old.Spec.Command))
 		}
 		if err := c.Delete(ctx, runName); err != nil {
 			return nil, err
@@ -218,6 +227,9 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 	}
 	if err == nil || ctx.Err() != nil {
 		summarize(stderr, before, last.Status, source)
+	}
+	if o.rows != "" {
+		err = errors.Join(err, exportTo(o.rows, c.Results(context.WithoutCancel(ctx), runName, client.ResultsFilter{})))
 	}
 	if err != nil {
 		return err

@@ -9,5 +9,6 @@
 //	err = r.Run(ctx, lease, 1, drain, func(report v1alpha1.Report) { ... })
 //
 // The package knows nothing of servers: a block comes in, reports go out. A failing command is the item's failure and is
-// reported; a command that cannot be started at all is the worker's, and Run's error.
+// reported, and so is an item of which no command can be made; a command that cannot be started for any item is the
+// worker's failure, and Run's error.
 package worker

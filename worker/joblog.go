@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -36,15 +37,25 @@ func OpenJoblog(name string) (*Joblog, error) {
 	return &Joblog{file: f, host: host}, nil
 }
 
-// add writes the line of a command. Seq counts from 1, as with GNU parallel.
-func (j *Joblog) add(index int64, e ended, received int64, args []string) error {
+// add writes the line of a command. As with GNU parallel Seq counts from 1, the exit code is 0 where a signal ended the
+// command and -1 where it ran out of time, and a newline in the command is written as NUL.
+func (j *Joblog) add(index int64, e ended, out *output, args []string) error {
 	if j == nil {
 		return nil
 	}
+	received, err := out.size()
+	if err != nil {
+		return err
+	}
+	exit := e.exit
+	if e.signal != 0 && !e.timedOut {
+		exit = 0
+	}
+	command := strings.ReplaceAll(Line(args), "\n", "\x00")
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	_, err := fmt.Fprintf(j.file, "%d\t%s\t%.3f\t%10.3f\t0\t%d\t%d\t%d\t%s\n", index+1, j.host,
-		float64(e.begun.UnixMilli())/float64(time.Second/time.Millisecond), e.seconds, received, max(0, e.exit), e.signal, Line(args))
+	_, err = fmt.Fprintf(j.file, "%d\t%s\t%.3f\t%10.3f\t0\t%d\t%d\t%d\t%s\n", index+1, j.host,
+		float64(e.begun.UnixMilli())/float64(time.Second/time.Millisecond), e.seconds, received, exit, e.signal, command)
 	return err
 }
 

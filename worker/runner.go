@@ -33,9 +33,10 @@ type Runner struct {
 
 	Stdout, Stderr io.Writer // get each command's output whole, when it has ended; nil: nowhere
 	Joblog         *Joblog   // nil: none
-
-	writing sync.Mutex
 }
+
+// writing is held to write a command's output. It is one for all runners, as those of several lists share a terminal.
+var writing sync.Mutex
 
 // Bounds of found values.
 const (
@@ -55,42 +56,35 @@ func (r *Runner) Check() error {
 	return nil
 }
 
+// errDrained stops a block between commands.
+var errDrained = errors.New("drained")
+
 // Run goes through a block and hands reports to sink, in order, from this goroutine. It stops between commands once drain
-// is closed. When ctx ends, the command that runs is ended, and not reported. What was not reported is for the caller to
-// give back. The error is ctx's, or says why the command cannot be run at all, which is no item's fault.
+// is closed, be it that one has failed and would be run again. When ctx ends, the command that runs is ended, and not
+// reported. What was not reported is for the caller to give back. An item that no command can be made of has failed as
+// with a shell, with exit code 126 or 127. The error is ctx's, or says why the command cannot be run at all, which is no
+// item's fault.
 func (r *Runner) Run(ctx context.Context, lease v1alpha1.Lease, slot int, drain <-chan struct{}, sink func(v1alpha1.Report)) error {
 	b, err := r.begin(lease, slot, sink)
 	if err != nil {
 		return err
 	}
-	b.env = b.environment()
-	if b.out, err = newOutput(); err != nil {
+	b.env, b.drain = b.environment(), drain
+	if b.null, err = os.Open(os.DevNull); err != nil {
 		return err
 	}
-	defer b.out.file.Close()
-	if b.errs, err = newOutput(); err != nil {
-		return err
+	defer b.null.Close()
+	defer b.out.close()
+	defer b.errs.close()
+	if r.Template.Mode == PerItem {
+		err = b.each(ctx)
+	} else {
+		err = b.whole(ctx)
 	}
-	defer b.errs.file.Close()
-	if r.Template.Mode != PerItem {
-		return b.whole(ctx)
+	if errors.Is(err, errDrained) {
+		return nil
 	}
-	i := lease.Index
-	for text, err := range r.items(lease.Index, lease.Index+lease.Size) {
-		if err != nil {
-			return err
-		}
-		select {
-		case <-drain:
-			return nil
-		default:
-		}
-		if err := b.item(ctx, i, string(text)); err != nil {
-			return err
-		}
-		i++
-	}
-	return nil
+	return err
 }
 
 func (r *Runner) begin(lease v1alpha1.Lease, slot int, sink func(v1alpha1.Report)) (*block, error) {
@@ -131,34 +125,32 @@ type block struct {
 	runner *Runner
 	lease  v1alpha1.Lease
 	sink   func(v1alpha1.Report)
+	drain  <-chan struct{}
 	values values
 	env    []string // of the block; an item adds its own
 
-	out, errs *output
+	null      *os.File
+	out, errs output
 }
 
-func (b *block) environment() []string {
-	env := append(os.Environ(),
-		"TEAMTASK_WORKLIST="+b.runner.Worklist,
-		"TEAMTASK_WORKER="+b.runner.Worker,
-		fmt.Sprintf("TEAMTASK_INDEX=%d", b.lease.Index),
-		fmt.Sprintf("TEAMTASK_SIZE=%d", b.lease.Size),
-		"TEAMTASK_START="+b.values.start,
-		"TEAMTASK_END="+b.values.end,
-		fmt.Sprintf("TEAMTASK_ATTEMPT=%d", b.lease.Attempt),
-		fmt.Sprintf("TEAMTASK_SLOT=%d", b.values.slot))
-	return env[:len(env):len(env)]
-}
-
-// item runs the command for one item.
-func (b *block) item(ctx context.Context, i int64, text string) error {
-	v, err := b.itemValues(i, text)
-	if err != nil {
-		return err
+// each runs the command for one item after the other.
+func (b *block) each(ctx context.Context) error {
+	i := b.lease.Index
+	for item, err := range b.runner.items(i, i+b.lease.Size) {
+		if err != nil {
+			return err
+		}
+		text := string(item)
+		v, err := b.itemValues(i, text)
+		if err != nil {
+			return err
+		}
+		if err := b.run(ctx, i, 1, b.runner.Template.expand(&v), b.itemEnvironment(i, text), nil, text); err != nil {
+			return err
+		}
+		i++
 	}
-	args := b.runner.Template.expand(&v)
-	env := append(b.env, "TEAMTASK_ITEM="+text, fmt.Sprintf("TEAMTASK_ITEM_INDEX=%d", i))
-	return b.run(ctx, i, 1, args, env, nil, text)
+	return nil
 }
 
 // itemValues are what the replacement strings stand for in one item.
@@ -206,27 +198,28 @@ func (b *block) run(ctx context.Context, index, size int64, args, env []string, 
 	var found []string
 	begun := time.Now()
 	for attempt := 0; ; attempt++ {
+		select {
+		case <-b.drain:
+			return errDrained
+		default:
+		}
 		var err error
-		if e, err = r.once(ctx, args, env, stdin, b.out.file, b.errs.file); err != nil {
+		if e, err = b.attempt(ctx, args, env, stdin); err != nil {
 			return err
 		}
 		if found, text, err = b.judge(&e, item); err != nil {
 			return fmt.Errorf("read the command's output: %w", err)
 		}
-		received, err := b.out.size()
-		if err == nil {
-			err = r.Joblog.add(index, e, received, args)
-		}
-		if err != nil {
+		if err := r.Joblog.add(index, e, &b.out, args); err != nil {
 			return fmt.Errorf("write the joblog: %w", err)
 		}
-		if err := r.print(b.out, b.errs); err != nil {
+		if err := b.print(); err != nil {
 			return fmt.Errorf("write the command's output: %w", err)
 		}
 		if e.ok() || attempt >= r.Retries {
 			break
 		}
-		if err := pause(ctx, retryPause*time.Duration(attempt+1)); err != nil {
+		if err := b.pause(ctx, retryPause*time.Duration(attempt+1)); err != nil {
 			return err
 		}
 	}
@@ -263,7 +256,7 @@ func (b *block) judge(e *ended, item string) (found []string, text string, err e
 	switch {
 	case err != nil || !r.Find:
 	case e.ok() && r.Template.Mode == PerItem:
-		found = []string{item[:min(len(item), maxFoundBytes)]}
+		found = []string{first(valid(item), maxFoundBytes)}
 	case e.ok():
 		found, err = b.out.lines(maxFound, maxFoundBytes)
 	case e.exit == 1:
@@ -275,21 +268,46 @@ func (b *block) judge(e *ended, item string) (found []string, text string, err e
 // retryPause is how long a command rests before it is run again; longer after each further failure.
 const retryPause = 100 * time.Millisecond
 
-func pause(ctx context.Context, d time.Duration) error {
+func (b *block) pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-b.drain:
+		return errDrained
 	case <-t.C:
 		return nil
 	}
 }
 
-// once runs a command once, feeding it from stdin where that is not nil.
-func (r *Runner) once(ctx context.Context, args, env []string, stdin func(io.Writer) error, out, errs *os.File) (ended, error) {
+// attempt runs a command once. One that cannot be started because of its items has failed, as if a shell had tried.
+func (b *block) attempt(ctx context.Context, args, env []string, stdin func(io.Writer) error) (ended, error) {
+	e, err := b.once(ctx, args, env, stdin)
+	if errors.Is(err, syscall.E2BIG) { // not for the variables: they may be its neighbours'
+		env = without(env, itemVariables)
+		e, err = b.once(ctx, args, env, stdin)
+	}
+	if exit, reason := b.runner.Template.itemsFault(err, args, env); exit != 0 {
+		e.exit, e.reason, err = exit, reason, nil
+	}
+	return e, err
+}
+
+// once runs a command with empty files for its outputs, feeding it from stdin where that is not nil.
+func (b *block) once(ctx context.Context, args, env []string, stdin func(io.Writer) error) (ended, error) {
+	out, err := b.out.lend()
+	if err != nil {
+		return ended{}, err
+	}
+	defer out.Close()
+	errs, err := b.errs.lend()
+	if err != nil {
+		return ended{}, err
+	}
+	defer errs.Close()
 	if stdin == nil {
-		return process(ctx, args, env, nil, out, errs, r.Timeout)
+		return process(ctx, args, env, b.null, out, errs, b.runner.Timeout)
 	}
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -301,19 +319,20 @@ func (r *Runner) once(ctx context.Context, args, env []string, stdin func(io.Wri
 		writer.Close()
 		fed <- err
 	}()
-	e, err := process(ctx, args, env, reader, out, errs, r.Timeout)
-	reader.Close() // so that the feeding ends, if the command did not read it all
-	if feedErr := <-fed; err == nil && feedErr != nil && !errors.Is(feedErr, syscall.EPIPE) {
+	e, err := process(ctx, args, env, reader, out, errs, b.runner.Timeout)
+	reader.Close()
+	writer.Close() // the feeding ends, too: the command need not read it all, nor a child that it left with the other end
+	if feedErr := <-fed; err == nil && feedErr != nil && !errors.Is(feedErr, syscall.EPIPE) && !errors.Is(feedErr, os.ErrClosed) {
 		err = fmt.Errorf("give the items to the command: %w", feedErr)
 	}
 	return e, err
 }
 
 // print writes the output of a command, unmixed with that of others.
-func (r *Runner) print(out, errs *output) error {
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	return errors.Join(out.flush(orDiscard(r.Stdout)), errs.flush(orDiscard(r.Stderr)))
+func (b *block) print() error {
+	writing.Lock()
+	defer writing.Unlock()
+	return errors.Join(b.out.print(orDiscard(b.runner.Stdout)), b.errs.print(orDiscard(b.runner.Stderr)))
 }
 
 func orDiscard(w io.Writer) io.Writer {
