@@ -23,6 +23,10 @@ row "create 10^12 items, as a multiple of creating 10" \
 
 blocks=$(teamtask bench --items 9000000000000000 --block-size 1000 --workers 64 --limit "$limit" -o json)
 row "blocks of 1,000 items, 64 workers" "$(value itemsPerSecond <<<"$blocks")" items/s '>' 50000000
+row "data directory after that" "$(awk -v b="$(value dataBytes <<<"$blocks")" 'BEGIN { print b / 1e6 }')" MB '<' 200
+
+whole=$(teamtask bench --items 200000000 --block-size 1000 --workers 64 --limit 60s -o json)
+row "record of a finished list of 2*10^8 items" "$(value finalStateBytes <<<"$whole")" bytes '<' 1024
 
 single=$(teamtask bench --items 9000000000000000 --block-size 1 --batch 1000 --workers 64 --limit "$limit" -o json)
 row "blocks of 1 item, 64 workers" "$(value itemsPerSecond <<<"$single")" items/s '>' 250000
