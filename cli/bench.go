@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,17 +65,15 @@ temporary directory. Workers and server share this machine.`,
 	return cmd
 }
 
-func bench(ctx context.Context, g *global, cmd *cobra.Command, o load.Options, durable bool, output string) error {
+func bench(ctx context.Context, g *global, cmd *cobra.Command, o load.Options, durable bool, output string) (err error) {
 	c, dir := (*client.Client)(nil), ""
 	if g.server == "" && os.Getenv("TEAMTASK_SERVER") == "" {
 		var stop func()
-		var err error
 		if c, dir, stop, err = startServer(ctx, durable, cmd.ErrOrStderr()); err != nil {
 			return err
 		}
 		defer stop()
 	} else {
-		var err error
 		if c, err = g.connect(); err != nil {
 			return err
 		}
@@ -91,6 +90,11 @@ func bench(ctx context.Context, g *global, cmd *cobra.Command, o load.Options, d
 	peak := make(chan map[string]float64, 1)
 	sampling, stopSampling := context.WithCancel(ctx)
 	go func() { peak <- sample(sampling, c) }()
+	defer func() {
+		if gone := c.Delete(context.WithoutCancel(ctx), o.List); gone != nil && !client.IsNotFound(gone) {
+			err = errors.Join(err, gone)
+		}
+	}()
 	r.Report, err = load.Run(ctx, c, o)
 	stopSampling()
 	highest := <-peak

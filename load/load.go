@@ -5,7 +5,6 @@ package load
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -20,7 +19,7 @@ import (
 
 // Options of a run.
 type Options struct {
-	List      string // name of the list, which is made and deleted
+	List      string // name of the list to be made
 	Items     int64
 	BlockSize int64
 	Workers   int
@@ -50,7 +49,7 @@ type Report struct {
 	CompleteP99Millis float64 `json:"completeP99Millis"`
 }
 
-// Run makes a list, has it worked off, and deletes it.
+// Run makes a list and has it worked off. It leaves the list.
 func Run(ctx context.Context, c *client.Client, o Options) (r Report, err error) {
 	r = Report{BlockSize: o.BlockSize, Workers: o.Workers, Batch: o.Batch}
 	wl := &v1alpha1.Worklist{Spec: v1alpha1.WorklistSpec{Size: o.Items, Blocks: v1alpha1.BlockPolicy{Size: o.BlockSize}}}
@@ -60,7 +59,6 @@ func Run(ctx context.Context, c *client.Client, o Options) (r Report, err error)
 		return r, err
 	}
 	r.SubmitSeconds = time.Since(begun).Seconds()
-	defer func() { err = errors.Join(err, c.Delete(context.WithoutCancel(ctx), o.List)) }()
 
 	work, stop := context.WithCancel(ctx)
 	defer stop()
