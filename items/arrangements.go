@@ -67,6 +67,9 @@ func (a *arrangements) Append(dst []byte, i int64) ([]byte, error) {
 }
 
 func (a *arrangements) Index(item string) (int64, bool) {
+	if !utf8.ValidString(item) {
+		return 0, false // or a broken byte would pass for the letter U+FFFD
+	}
 	left := slices.Clone(a.set)
 	var i int64
 	p := 0

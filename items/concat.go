@@ -50,15 +50,14 @@ func (c *concat) Fields(i int64) ([]string, error) {
 	return Fields(c.parts[p], at)
 }
 
-func (c *concat) Index(item string) (int64, bool) {
+func (c *concat) find(s *search, text string, from int64) (int64, bool, error) {
 	for p, part := range c.parts {
-		if x, ok := part.(Indexer); ok {
-			if i, ok := x.Index(item); ok {
-				return c.ends[p] - part.Len() + i, true
-			}
+		start := c.ends[p] - part.Len()
+		if i, ok, err := s.in(part, text, max(0, from-start)); ok || err != nil {
+			return start + i, ok, err
 		}
 	}
-	return 0, false
+	return 0, false, nil
 }
 
 func (c *concat) Range(start, end int64) iter.Seq2[[]byte, error] {
@@ -99,11 +98,7 @@ func (s slice) Range(start, end int64) iter.Seq2[[]byte, error] {
 	return Range(s.of, s.start+start, s.start+end)
 }
 
-func (s slice) Index(item string) (int64, bool) {
-	x, ok := s.of.(Indexer)
-	if !ok {
-		return 0, false
-	}
-	i, ok := x.Index(item)
-	return i - s.start, ok && s.start <= i && i < s.end
+func (s slice) find(f *search, text string, from int64) (int64, bool, error) {
+	i, ok, err := f.in(s.of, text, s.start+from)
+	return i - s.start, ok && i < s.end, err
 }

@@ -6,6 +6,8 @@
 //	items.At(src, 3)           // "7"
 //	items.Index(src, "7")      // 3
 //
+// Where an item is, some sources cannot tell, such as the lines of a file: [ErrNoIndex] is not "there is none".
+//
 // A [Spec] is the declarative form, as it stands in a manifest under source. Sources nest: products, zips, concatenations
 // and slices of other sources are sources.
 //

@@ -49,14 +49,14 @@ const maxBrackets = 16
 
 func parseHost(s string) (Source, error) {
 	if s == "" {
-		return nil, errors.New("a host has no name")
+		return nil, errors.New("a host has no name; leave the comma out")
 	}
 	var parts []Source
 	brackets := 0
 	for s != "" {
 		text, rest, bracket := strings.Cut(s, "[")
 		if strings.Contains(text, "]") {
-			return nil, errors.New("a bracket is closed that was not opened")
+			return nil, errors.New("a bracket is closed that was not opened; leave it out")
 		}
 		if text != "" {
 			parts = append(parts, values{text})
@@ -66,14 +66,14 @@ func parseHost(s string) (Source, error) {
 		}
 		inner, after, ok := strings.Cut(rest, "]")
 		if !ok {
-			return nil, errors.New("a bracket is not closed")
+			return nil, errors.New("a bracket is not closed; end it with ]")
 		}
 		numbers, err := parseNumbers(inner)
 		if err != nil {
 			return nil, err
 		}
 		if brackets++; brackets > maxBrackets {
-			return nil, fmt.Errorf("a host has more than %d brackets", maxBrackets)
+			return nil, fmt.Errorf("a host has more than %d brackets; split the list", maxBrackets)
 		}
 		parts = append(parts, numbers)
 		s = after
@@ -92,9 +92,9 @@ func parseNumbers(s string) (Source, error) {
 		first, err1 := strconv.ParseUint(from, 10, 53)
 		last, err2 := strconv.ParseUint(to, 10, 53)
 		if err1 != nil || err2 != nil || last < first {
-			return nil, fmt.Errorf("[%s]: %q is not a number or a range of them, such as 001-100", s, entry)
+			return nil, fmt.Errorf("[%s]: %q must be a number or a range of them, such as 001-100", s, entry)
 		}
-		r := integers{first: int64(first), step: 1, n: int64(last-first) + 1}
+		r := integers{first: int64(first), stride: 1, n: int64(last-first) + 1}
 		if padded(from) {
 			r.width = len(from)
 		}

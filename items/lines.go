@@ -1,7 +1,6 @@
 package items
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -9,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 	"iter"
 )
@@ -24,22 +24,43 @@ type LinesSpec struct {
 const (
 	// MaxLine is the longest line, in bytes.
 	MaxLine = 16 << 20
-	// maxMarks bounds the index of a file: 64 Ki offsets are 512 KiB, however long the file.
+	// maxMarks bounds the index of a file: 64 Ki marks are 1 MiB, however long the file.
 	maxMarks = 64 << 10
 	readSize = 256 << 10
 )
 
+// ErrChanged means that a file is not what it was when it was described or indexed.
+var ErrChanged = errors.New("the file has changed")
+
 // Lines are the lines of a file of any size. Reading a block of them takes one seek and reads on from the nearest line
-// whose offset is known. An empty line is an item; the last line needs no newline; a carriage return before the newline is
-// not part of the item.
+// whose offset is known. The lines are those of bufio.ScanLines: an empty line is an item, the last line needs no newline,
+// and one carriage return at the end of a line is not part of the item.
+//
+// The file must stay as it is; what is appended does not matter. Reading gives ErrChanged instead of a line where the file is
+// shorter, and at each mark that is passed, where the lines before it are not what they were. Up to 64 Ki lines each has its
+// mark, so none is wrong; in longer files a change between two marks is noticed by who reads on to the second.
 type Lines struct {
 	r     io.ReaderAt
 	size  int64
 	count int64
-	every int64   // marks[i] is the offset of line i*every
-	marks []int64 // at most maxMarks
+	every int64  // marks[i] is at line i*every
+	marks []mark // at most maxMarks
+	power uint64 // radix to the power of every
 	sum   string
 }
+
+// mark is a place in a file.
+type mark struct {
+	offset int64
+	// sum is the lines up to the next mark: their CRC-32Cs are the digits of a number, modulo 2^64. Like this the sum of two
+	// stretches follows from the sums of each (Karp and Rabin, "Efficient randomized pattern-matching algorithms", 1987).
+	sum uint64
+}
+
+// radix is 2^64 over the golden ratio, an odd number, so that no digit is lost.
+const radix = 0x9e3779b97f4a7c15
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // IndexLines reads a file once, to count its lines, to know where to find them, and for its fingerprint.
 func IndexLines(ctx context.Context, r io.ReaderAt, size int64) (*Lines, error) {
@@ -47,10 +68,11 @@ func IndexLines(ctx context.Context, r io.ReaderAt, size int64) (*Lines, error) 
 }
 
 func indexLines(ctx context.Context, r io.ReaderAt, size int64, most int) (*Lines, error) {
-	l := &Lines{r: r, size: size, every: 1}
+	l := &Lines{r: r, size: size, every: 1, power: radix}
 	h := sha256.New()
 	buf := make([]byte, readSize)
 	var at, start int64 // offsets of the buffer, of the line
+	var crc uint32      // of the line so far
 	for at < size {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -58,26 +80,30 @@ func indexLines(ctx context.Context, r io.ReaderAt, size int64, most int) (*Line
 		b := buf[:min(int64(len(buf)), size-at)]
 		if n, err := r.ReadAt(b, at); n < len(b) {
 			if err == nil || errors.Is(err, io.EOF) {
-				err = errors.New("the file became shorter while it was read")
+				err = fmt.Errorf("%w: it became shorter while it was read", ErrChanged)
 			}
-			return nil, fmt.Errorf("read lines: %w", err)
+			return nil, fmt.Errorf("index lines: %w", err)
 		}
 		h.Write(b)
-		for rest := b; ; {
-			i := bytes.IndexByte(rest, '\n')
-			if i < 0 {
+		rest := b
+		for {
+			i := bytes.IndexByte(rest, '\n') + 1
+			if i == 0 {
 				break
 			}
-			rest = rest[i+1:]
-			if err := l.add(start, at+int64(len(b)-len(rest)), most); err != nil {
+			crc = crc32.Update(crc, castagnoli, rest[:i])
+			rest = rest[i:]
+			end := at + int64(len(b)-len(rest))
+			if err := l.add(start, end, crc, most); err != nil {
 				return nil, err
 			}
-			start = at + int64(len(b)-len(rest))
+			start, crc = end, 0
 		}
+		crc = crc32.Update(crc, castagnoli, rest)
 		at += int64(len(b))
 	}
 	if start < size {
-		if err := l.add(start, size, most); err != nil {
+		if err := l.add(start, size, crc, most); err != nil {
 			return nil, err
 		}
 	}
@@ -86,22 +112,30 @@ func indexLines(ctx context.Context, r io.ReaderAt, size int64, most int) (*Line
 }
 
 // add takes in a line. When there are too many marks every second one is dropped.
-func (l *Lines) add(start, end int64, most int) error {
+func (l *Lines) add(start, end int64, crc uint32, most int) error {
 	if end-start > MaxLine {
-		return fmt.Errorf("line %d has %d bytes; a line has at most %d", l.count+1, end-start, MaxLine)
+		return fmt.Errorf("line %d has %d bytes; a line has at most %d; break it up", l.count+1, end-start, MaxLine)
 	}
 	if l.count%l.every == 0 {
 		if len(l.marks) == most {
-			for i := range most / 2 {
-				l.marks[i] = l.marks[2*i]
+			half := l.marks[:0]
+			for i := 0; i < most; i += 2 {
+				m := l.marks[i]
+				if i+1 < most { // of an odd number the last stays, and its stretch goes on
+					m.sum = m.sum*l.power + l.marks[i+1].sum
+				}
+				half = append(half, m)
 			}
-			l.marks = l.marks[:most/2]
+			l.marks = half
 			l.every *= 2
+			l.power *= l.power
 		}
 		if l.count%l.every == 0 {
-			l.marks = append(l.marks, start)
+			l.marks = append(l.marks, mark{offset: start})
 		}
 	}
+	last := &l.marks[len(l.marks)-1]
+	last.sum = last.sum*radix + uint64(crc)
 	if l.count++; l.count > MaxLen {
 		return fmt.Errorf("more than %d lines", int64(MaxLen))
 	}
@@ -117,13 +151,18 @@ func (l *Lines) Spec(path string) LinesSpec {
 
 // check tells whether the file is the one that was described.
 func (l *Lines) check(s LinesSpec) error {
+	var is string
 	switch {
 	case s.Bytes != 0 && s.Bytes != l.size:
-		return fmt.Errorf("lines %s: the file has changed: it has %d bytes, not %d", s.Path, l.size, s.Bytes)
+		is = fmt.Sprintf("it has %d bytes, not %d", l.size, s.Bytes)
+	case s.Count != 0 && s.Count != l.count:
+		is = fmt.Sprintf("it has %d lines, not %d", l.count, s.Count)
 	case s.SHA256 != "" && s.SHA256 != l.sum:
-		return fmt.Errorf("lines %s: the file has changed: its content is not what it was", s.Path)
+		is = "its content is not what it was"
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: %w: %s; put the old one back, or make a new list", s.Path, ErrChanged, is)
 }
 
 // Len is the number of lines.
@@ -143,34 +182,20 @@ func (l *Lines) Range(start, end int64) iter.Seq2[[]byte, error] {
 		if start >= end {
 			return
 		}
-		offset := l.marks[start/l.every]
 		size := readSize
 		if end-start < 16 {
 			size = 4 << 10
 		}
-		r := bufio.NewReaderSize(io.NewSectionReader(l.r, offset, l.size-offset), size)
-		var long []byte
-		for i := start / l.every * l.every; i < end; i++ {
-			line, err := r.ReadSlice('\n')
-			if errors.Is(err, bufio.ErrBufferFull) {
-				long = append(long[:0], line...)
-				for errors.Is(err, bufio.ErrBufferFull) && len(long) <= MaxLine {
-					line, err = r.ReadSlice('\n')
-					long = append(long, line...)
-				}
-				line = long
-			}
-			if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
-				yield(nil, fmt.Errorf("read line %d: the file has changed since it was indexed: %w", i+1, err))
+		r, err := l.reader(start/l.every, size)
+		for err == nil && r.line < end {
+			var line []byte
+			line, err = r.next()
+			if err == nil && r.line > start && !yield(line, nil) {
 				return
 			}
-			if i < start {
-				continue
-			}
-			line = bytes.TrimSuffix(line, []byte("\n"))
-			if !yield(bytes.TrimSuffix(line, []byte("\r")), nil) {
-				return
-			}
+		}
+		if err != nil {
+			yield(nil, fmt.Errorf("read line %d: %w", r.line, err))
 		}
 	}
 }

@@ -3,7 +3,6 @@ package items
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,14 +13,21 @@ import (
 //	?u ABCDEFGHIJKLMNOPQRSTUVWXYZ    ?h 0123456789abcdef    ?a ?l?u?d?s
 //	?1 ... ?4 the custom sets        ?H 0123456789ABCDEF    ?? a question mark
 //
-// Any other character stands for itself. The items are in the order of an odometer, the last position turning fastest;
-// hashcat goes through the same ones in another order. Its ?b (all bytes) is left out: an item is text.
+// Each set is in the order in which it stands here, ?a being ?l, ?u, ?d and ?s one after the other as hashcat's manual has it,
+// and a custom set in that of its first mentions. Any other character stands for itself.
+//
+// The items are in the order of an odometer, the last position turning fastest. hashcat goes through the same ones in another
+// order: the first position turns fastest, the likeliest characters come first, and its program holds ?a in the order of ASCII.
+// Its ?b (all bytes) is left out: an item is text.
 type MaskSpec struct {
 	Mask   string   `json:"mask"`
 	Custom []string `json:"custom,omitempty"` // at most 4; may use ?l and so on
 }
 
 const (
+	maxMask   = 256 // positions, as in hashcat
+	maxCustom = 1 << 10
+
 	lower  = "abcdefghijklmnopqrstuvwxyz"
 	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	digit  = "0123456789"
@@ -51,17 +57,17 @@ func charset(c rune, custom [][]rune) ([]rune, error) {
 		if n := int(c - '1'); n < len(custom) && len(custom[n]) > 0 {
 			return custom[n], nil
 		}
-		return nil, fmt.Errorf("?%c: there is no custom set %c", c, c)
+		return nil, fmt.Errorf("?%c: there is no custom set %c; give it in custom", c, c)
 	case 'b':
-		return nil, errors.New("?b: items are text, not bytes")
+		return nil, errors.New("?b: items are text, not bytes; use ?a or a custom set")
 	}
 	return nil, fmt.Errorf("?%c: is no set; there are ?l ?u ?d ?h ?H ?s ?a ?? and ?1 to ?4", c)
 }
 
 // positions are the sets of a mask.
-func positions(mask string, custom [][]rune) (sets [][]rune, err error) {
+func positions(mask string, custom [][]rune, most int) (sets [][]rune, err error) {
 	if !utf8.ValidString(mask) {
-		return nil, errors.New("is not valid UTF-8")
+		return nil, errors.New("is not valid UTF-8; write it in UTF-8")
 	}
 	rest := []rune(mask)
 	for len(rest) > 0 {
@@ -80,56 +86,36 @@ func positions(mask string, custom [][]rune) (sets [][]rune, err error) {
 		sets = append(sets, set)
 		rest = rest[2:]
 	}
+	if len(sets) > most {
+		return nil, fmt.Errorf("has %d positions; must be at most %d", len(sets), most)
+	}
 	return sets, nil
 }
 
 func (m MaskSpec) build() (Source, error) {
 	if len(m.Custom) > 4 {
-		return nil, fmt.Errorf("custom: %d sets; there are at most 4", len(m.Custom))
+		return nil, fmt.Errorf("custom: has %d sets; must be at most 4", len(m.Custom))
 	}
 	var custom [][]rune
 	for i, text := range m.Custom {
-		sets, err := positions(text, custom) // a set may use those before it
+		sets, err := positions(text, custom, maxCustom) // a set may use those before it
 		if err != nil {
-			return nil, fmt.Errorf("custom[%d]: %q: %w", i, text, err)
+			return nil, fmt.Errorf("custom[%d]: %.100q: %w", i, text, err)
 		}
-		var set []rune
-		for _, c := range slices.Concat(sets...) {
-			if !slices.Contains(set, c) {
-				set = append(set, c)
-			}
-		}
-		custom = append(custom, set)
+		custom = append(custom, distinct(sets...))
 	}
 	if m.Mask == "" {
-		return nil, errors.New("mask: is empty")
+		return nil, errors.New("is empty; give a set for each position, such as ?l?l?d")
 	}
-	sets, err := positions(m.Mask, custom)
+	sets, err := positions(m.Mask, custom, maxMask)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", m.Mask, err)
+		return nil, fmt.Errorf("%.100q: %w", m.Mask, err)
 	}
 	o, err := newOdometer(sets)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", m.Mask, err)
+		return nil, fmt.Errorf("%.100q: %w", m.Mask, err)
 	}
 	return o, nil
-}
-
-// letters reads an alphabet: each letter once, so that an item has one index.
-func letters(alphabet string) ([]rune, error) {
-	if !utf8.ValidString(alphabet) {
-		return nil, errors.New("alphabet: is not valid UTF-8")
-	}
-	set := []rune(alphabet)
-	if len(set) == 0 {
-		return nil, errors.New("alphabet: is empty")
-	}
-	for i, c := range set {
-		if slices.Contains(set[:i], c) {
-			return nil, fmt.Errorf("alphabet: %q stands in it twice", string(c))
-		}
-	}
-	return set, nil
 }
 
 func (m MaskSpec) String() string {

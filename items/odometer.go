@@ -44,6 +44,9 @@ func (o *odometer) Append(dst []byte, i int64) ([]byte, error) {
 }
 
 func (o *odometer) Index(item string) (int64, bool) {
+	if !utf8.ValidString(item) {
+		return 0, false // or a broken byte would pass for the letter U+FFFD
+	}
 	var i int64
 	p := 0
 	for _, c := range item {

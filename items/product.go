@@ -3,7 +3,6 @@ package items
 import (
 	"fmt"
 	"math/big"
-	"strings"
 )
 
 // product is all combinations of an item of each part, the last part turning fastest, as GNU parallel's ::: a b ::: 1 2:
@@ -67,51 +66,13 @@ func (x *product) Fields(i int64) ([]string, error) {
 	return out, nil
 }
 
-// Index looks for a way to cut the text into items of the parts. Where there are several it takes the first; the items of
-// most products can be cut in one way only.
-func (x *product) Index(item string) (int64, bool) {
-	c := cutting{product: x, text: item, dead: map[[2]int]bool{}}
-	return c.find(0, 0)
-}
-
-// cutting is a search for the parts of a text. What it has found to lead nowhere it does not try again, so it takes at
-// most parts × length² steps.
-type cutting struct {
-	*product
-	text string
-	dead map[[2]int]bool // part, offset
-}
-
-// find cuts what stands from an offset on into items of the parts from p on.
-func (c *cutting) find(p, from int) (int64, bool) {
-	part, ok := c.parts[p].(Indexer)
-	if !ok || c.dead[[2]int{p, from}] {
-		return 0, false
-	}
-	if p == len(c.parts)-1 {
-		return part.Index(c.text[from:])
-	}
-	for end := from; end <= len(c.text); end++ {
-		if !strings.HasPrefix(c.text[end:], c.sep) {
-			continue
-		}
-		if d, ok := part.Index(c.text[from:end]); ok {
-			if rest, ok := c.find(p+1, end+len(c.sep)); ok {
-				return d*c.step[p] + rest, true
-			}
-		}
-	}
-	c.dead[[2]int{p, from}] = true
-	return 0, false
-}
-
 // zip is the first items of all parts, the second ones, and so on, as GNU parallel's :::+.
 type zip struct{ parts []Source }
 
 func newZip(parts []Source) (Source, error) {
 	for i, p := range parts {
 		if p.Len() != parts[0].Len() {
-			return nil, fmt.Errorf("part 0 has %d items and part %d has %d: they must have as many", parts[0].Len(), i, p.Len())
+			return nil, fmt.Errorf("part 0 has %d items and part %d has %d; give them as many, or cut the longer with slice", parts[0].Len(), i, p.Len())
 		}
 	}
 	return &zip{parts}, nil

@@ -8,9 +8,13 @@ import (
 // checkLen is n as a length, or an error naming the size where it is too large.
 func checkLen(n *big.Int) (int64, error) {
 	if !n.IsInt64() || n.Int64() > MaxLen {
-		return 0, fmt.Errorf("%s items are too many: a list has at most %s (2^53-1)", grouped(n), grouped(big.NewInt(MaxLen)))
+		return 0, tooMany(grouped(n))
 	}
 	return n.Int64(), nil
+}
+
+func tooMany(size string) error {
+	return fmt.Errorf("%s items are too many: a list has at most %s (2^53-1); split it into several lists", size, grouped(big.NewInt(MaxLen)))
 }
 
 // grouped writes a number with its digits in threes, as people read large ones.

@@ -17,9 +17,9 @@ type Source interface {
 	Append(dst []byte, i int64) ([]byte, error)
 }
 
-// Indexer is a Source that can tell where an item is.
+// Indexer is a Source that has no text twice and can tell where each is.
 type Indexer interface {
-	// Index is the index of the first item with that text; false if there is none.
+	// Index is the index of the item with that text; false if there is none.
 	Index(item string) (int64, bool)
 }
 
@@ -35,7 +35,8 @@ type Ranger interface {
 	Range(start, end int64) iter.Seq2[[]byte, error]
 }
 
-// ErrNoIndex means that a source cannot tell where an item is.
+// ErrNoIndex means that a source cannot tell where an item is, or whether there is one: the lines of a file would have to be
+// read, the parts of a zip be tried, a product be cut in too many ways.
 var ErrNoIndex = errors.New("the source cannot find an item by its text")
 
 // At is the text of item i.
@@ -47,14 +48,13 @@ func At(s Source, i int64) (string, error) {
 	return string(b), err
 }
 
-// Index is the index of an item; false if the source has no such item, ErrNoIndex if it cannot tell.
+// Index is the index of the first item with that text; false if there is none, ErrNoIndex if the source cannot tell.
 func Index(s Source, item string) (int64, bool, error) {
-	x, ok := s.(Indexer)
+	i, ok, err := new(search).in(s, item, 0)
 	if !ok {
-		return 0, false, ErrNoIndex
+		i = 0
 	}
-	i, ok := x.Index(item)
-	return i, ok, nil
+	return i, ok, err
 }
 
 // Fields are the fields of item i; its text alone where the source has no fields.

@@ -1,14 +1,17 @@
 package items
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // all are the items of a source, read as a block.
-func all(t testing.TB, s Source) []string {
+func all(t rapid.TB, s Source) []string {
 	t.Helper()
 	var out []string
 	for text, err := range Range(s, 0, s.Len()) {
@@ -91,10 +94,7 @@ func TestSources(t *testing.T) {
 				if at, err := At(src, int64(i)); err != nil || at != item {
 					t.Errorf("at(%d) = %q, %v", i, at, err)
 				}
-				if _, ok := src.(Indexer); !ok {
-					continue
-				}
-				if back, ok, err := Index(src, item); !ok || err != nil || back != int64(i) {
+				if back, ok, err := Index(src, item); !errors.Is(err, ErrNoIndex) && (!ok || err != nil || back != int64(i)) {
 					t.Errorf("index(%q) = %d, %v, %v; want %d", item, back, ok, err, i)
 				}
 			}
@@ -102,6 +102,20 @@ func TestSources(t *testing.T) {
 				t.Error("there is an item behind the last")
 			}
 		})
+	}
+}
+
+// The sets of a mask, in hashcat's order: ?a is ?l, ?u, ?d and ?s one after the other.
+func TestMaskSets(t *testing.T) {
+	const l, u, d, s = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+	for mask, want := range map[string]string{
+		"?l": l, "?u": u, "?d": d, "?s": s, "?a": l + u + d + s, "?h": "0123456789abcdef", "?H": "0123456789ABCDEF", "??": "?",
+		"?1": "xy0123456789z", "?2": "z" + l[:25] + u + d + s,
+	} {
+		src := build(t, Spec{Mask: &MaskSpec{Mask: mask, Custom: []string{"xyx?dz", "z?a"}}})
+		if got := strings.Join(all(t, src), ""); got != want {
+			t.Errorf("%s is %q, want %q", mask, got, want)
+		}
 	}
 }
 
@@ -130,7 +144,7 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// Bad input is refused with the field, what is wrong, and where it is a size, the size.
+// Bad input is refused with the field, once, what is wrong, where it is a size the size, and what to do.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct {
 		spec Spec
@@ -138,7 +152,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{Spec{}, "source: is empty; give one of range, values, lines"},
 		{Spec{Range: "1..2", Hosts: "a"}, "source: has more than one kind (range, hosts)"},
-		{Spec{Range: "1"}, "source.range: range \"1\": must be START..END"},
+		{Spec{Range: "1"}, `source.range: "1": must be START..END`},
 		{Spec{Range: "1..x"}, `"x" is not an integer`},
 		{Spec{Range: "1..5..0"}, "the step is 0"},
 		{Spec{Range: "{1..5"}, "the brace is not closed"},
@@ -148,29 +162,61 @@ func TestRefused(t *testing.T) {
 		{Spec{Mask: &MaskSpec{Mask: "?x"}}, "?x: is no set"},
 		{Spec{Mask: &MaskSpec{Mask: "?1"}}, "there is no custom set 1"},
 		{Spec{Mask: &MaskSpec{Mask: "a?"}}, "ends in a single ?"},
-		{Spec{Strings: &StringsSpec{Alphabet: "aa", Length: 1}}, `"a" stands in it twice`},
+		{Spec{Strings: &StringsSpec{Alphabet: "aa", Length: 1}}, `source.strings: alphabet: "aa" has 2 letters, but only 1 different ones; give each once`},
 		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 0}}, "source.strings: length: is 0"},
-		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 1 << 40}}, "2 letters to the power of 1099511627776"},
+		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 1 << 40}}, "source.strings: 2 letters to the power of 1099511627776: about 10^330985980541 items are too many"},
 		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abcdefghijklmnopqrstuvwxyz"}}, "403,291,461,126,605,635,584,000,000 items are too many"},
 		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abc", Length: 4}}, "must be 1 to 3"},
 		{Spec{Hosts: "node[1-"}, "a bracket is not closed"},
-		{Spec{Hosts: "node[3-1]"}, `"3-1" is not a number or a range`},
+		{Spec{Hosts: "node[3-1]"}, `"3-1" must be a number or a range`},
 		{Spec{Zip: []Spec{{Range: "1..2"}, {Range: "1..3"}}}, "part 0 has 2 items and part 1 has 3"},
 		{Spec{Product: []Spec{{Range: "1..2"}, {Range: "x"}}}, "source.product[1].range: "},
 		{Spec{Product: []Spec{{Range: "1..4294967296"}, {Range: "1..4294967296"}}}, "18,446,744,073,709,551,616 items are too many"},
 		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..2"}, Start: 1, End: 3}}, "not within the 2 items there are"},
-		{Spec{Lines: &LinesSpec{Path: "hosts.txt"}}, "the file hosts.txt is not at hand here"},
+		{Spec{Lines: &LinesSpec{Path: "hosts.txt"}}, "source.lines: the file hosts.txt is not at hand here"},
+		{Spec{Lines: &LinesSpec{}}, "source.lines: path: is empty"},
+		{Spec{Lines: &LinesSpec{Path: "f", Count: -1}}, "source.lines: count: is -1; must be 0 to 9007199254740991"},
+		{Spec{Lines: &LinesSpec{Path: "f", Bytes: -1}}, "source.lines: bytes: is -1; must be 0 or more"},
+		{Spec{Lines: &LinesSpec{Path: "f", Count: 1 << 53}}, "source.lines: count: 9,007,199,254,740,992 items are too many"},
+		{Spec{Range: "1..9223372036854775808"}, `source.range: "1..9223372036854775808": "9223372036854775808" is not an integer within 64 bits`},
+		{Spec{Range: "0..9223372036854775807..1023"}, `source.range: "0..9223372036854775807..1023": 9,016,003,946,094,601 items are too many`},
+		{Spec{Mask: &MaskSpec{}}, "source.mask: is empty"},
+		{Spec{Mask: &MaskSpec{Mask: "?b"}}, `source.mask: "?b": ?b: items are text, not bytes`},
+		{Spec{Mask: &MaskSpec{Mask: "?1", Custom: []string{"?9"}}}, `source.mask: custom[0]: "?9": ?9: is no set`},
+		{Spec{Mask: &MaskSpec{Mask: "?1", Custom: []string{"", "", "", "", ""}}}, "source.mask: custom: has 5 sets"},
+		{Spec{Mask: &MaskSpec{Mask: "\xff"}}, `source.mask: "\xff": is not valid UTF-8`},
+		{Spec{Mask: &MaskSpec{Mask: strings.Repeat("?l", 257)}}, "has 257 positions; must be at most 256"},
+		{Spec{Mask: &MaskSpec{Mask: "?1", Custom: []string{strings.Repeat("a", 5000)}}}, "has 5000 positions; must be at most 1024"},
+		{Spec{Strings: &StringsSpec{Alphabet: "", Length: 1}}, "source.strings: alphabet: is empty"},
+		{Spec{Strings: &StringsSpec{Alphabet: "a", Length: 1 << 20}}, "source.strings: length: is 1048576; must be at most 65536"},
+		{Spec{Hosts: "a,,b"}, `source.hosts: "": a host has no name`},
+		{Spec{Hosts: "a]"}, `source.hosts: "a]": a bracket is closed that was not opened`},
+		{Spec{Hosts: strings.Repeat("a[1]", 17)}, "has more than 16 brackets"},
+		{Spec{Hosts: "a[0-9007199254740991]"}, `source.hosts: "a[0-9007199254740991]": 9,007,199,254,740,992 items are too many`},
+		{Spec{Hosts: "a[1-9007199254740991],b"}, "source.hosts: 9,007,199,254,740,992 items are too many"},
+		{Spec{Concat: []Spec{{Range: "1..9007199254740991"}, {Range: "1..1"}}}, "source.concat: 9,007,199,254,740,992 items are too many"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: "x"}}}, `source.slice.of.range: "x": must be`},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..2"}, Start: -1}}, "source.slice: [-1,2) is"},
 	} {
 		_, err := c.spec.Build(nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v\nwant %s", c.spec, err, c.want)
+			continue
+		}
+		path, what, _ := strings.Cut(err.Error(), ": ")
+		if i := strings.LastIndexByte(path, '.'); !strings.HasPrefix(path, "source") || i > 0 && strings.Contains(what, path[i+1:]+":") || strings.Contains(what, path) {
+			t.Errorf("names the field twice: %v", err)
+		}
+		if !strings.Contains(what, "; ") && !strings.Contains(what, "must be ") {
+			t.Errorf("says not what to do: %v", err)
 		}
 	}
 }
 
 func TestParseArgs(t *testing.T) {
 	a, b := Spec{Values: []string{"a", "b"}}, Spec{Values: []string{"1", "2"}}
-	f := Spec{Lines: &LinesSpec{Path: "f"}}
+	x, y := Spec{Values: []string{"x", "y"}}, Spec{Values: []string{"y"}}
+	f, g, h := Spec{Lines: &LinesSpec{Path: "f"}}, Spec{Lines: &LinesSpec{Path: "g"}}, Spec{Lines: &LinesSpec{Path: "h"}}
 	for _, c := range []struct {
 		args    string
 		command string
@@ -182,7 +228,16 @@ func TestParseArgs(t *testing.T) {
 		{"echo ::: a b :::+ 1 2", "echo", Spec{Zip: []Spec{a, b}}},
 		{"echo :::: f", "echo", f},
 		{"echo ::: a b ::::+ f", "echo", Spec{Zip: []Spec{a, f}}},
-		{"echo :::: f f", "echo", Spec{Concat: []Spec{f, f}}},
+		{"echo :::: f g", "echo", Spec{Product: []Spec{f, g}}},
+		{"echo ::: a b :::: f g ::: 1 2", "echo", Spec{Product: []Spec{a, f, g, b}}},
+		{"echo ::: a b :::+ 1 2 :::+ x y", "echo", Spec{Zip: []Spec{a, b, x}}},
+		{"echo ::: a b :::+ 1 2 ::: x y", "echo", Spec{Product: []Spec{{Zip: []Spec{a, b}}, x}}},
+		{"echo ::: y ::: a b :::+ 1 2", "echo", Spec{Product: []Spec{y, {Zip: []Spec{a, b}}}}},
+		{"echo ::: a b ::::+ f g", "echo", Spec{Zip: []Spec{a, f, g}}},
+		{"echo :::: f ::::+ g h", "echo", Spec{Zip: []Spec{f, g, h}}},
+		{"echo :::: f g ::::+ h", "echo", Spec{Product: []Spec{f, {Zip: []Spec{g, h}}}}},
+		{"echo :::: f g :::+ x y", "echo", Spec{Product: []Spec{f, {Zip: []Spec{g, x}}}}},
+		{"echo ::: a b :::: f ::::+ g h ::: y", "echo", Spec{Product: []Spec{a, {Zip: []Spec{f, g, h}}, y}}},
 	} {
 		command, spec, err := ParseArgs(strings.Fields(c.args))
 		if err != nil || strings.Join(command, " ") != c.command || fmt.Sprint(spec.Fingerprint()) != c.want.Fingerprint() {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 )
 
@@ -37,7 +38,7 @@ func (s Spec) Build(open OpenLines) (Source, error) { return s.build("source", o
 func (s Spec) build(path string, open OpenLines, depth int) (Source, error) {
 	field, err := s.field()
 	if err == nil && depth > maxDepth {
-		err = fmt.Errorf("is nested deeper than %d", maxDepth)
+		err = fmt.Errorf("is nested deeper than %d sources; combine them in fewer levels", maxDepth)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -104,14 +105,25 @@ func (s SliceSpec) build(of Source) (Source, error) {
 		end = of.Len()
 	}
 	if s.Start < 0 || s.Start >= end || end > of.Len() {
-		return nil, fmt.Errorf("[%d,%d) is empty, or not within the %d items there are", s.Start, end, of.Len())
+		return nil, fmt.Errorf("[%d,%d) is empty, or not within the %d items there are; start and end must be in order and within", s.Start, end, of.Len())
 	}
 	return slice{of, s.Start, end}, nil
 }
 
 func (s LinesSpec) build(open OpenLines) (Source, error) {
+	switch {
+	case s.Path == "":
+		return nil, errors.New("path: is empty; give a file")
+	case s.Bytes < 0:
+		return nil, fmt.Errorf("bytes: is %d; must be 0 or more", s.Bytes)
+	case s.Count < 0:
+		return nil, fmt.Errorf("count: is %d; must be 0 to %d", s.Count, int64(MaxLen))
+	}
+	if _, err := checkLen(big.NewInt(s.Count)); err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
 	if open == nil {
-		return nil, fmt.Errorf("the file %s is not at hand here", s.Path)
+		return nil, fmt.Errorf("the file %s is not at hand here; build the source where it is", s.Path)
 	}
 	l, err := open(s)
 	if err != nil {
@@ -146,9 +158,6 @@ func (s Spec) field() (string, error) {
 // Len is the number of items, without opening a file. The error names the field.
 func (s Spec) Len() (int64, error) {
 	src, err := s.Build(func(l LinesSpec) (*Lines, error) {
-		if l.Count < 0 || l.Count > MaxLen {
-			return nil, fmt.Errorf("count: is %d; must be 0 to %d", l.Count, int64(MaxLen))
-		}
 		return &Lines{count: l.Count, size: l.Bytes, sum: l.SHA256}, nil
 	})
 	if err != nil {

@@ -2,7 +2,7 @@ package items
 
 import (
 	"fmt"
-	"math/big"
+	"math"
 )
 
 // StringsSpec is all strings of a length over an alphabet, letters used as often as you like, in the alphabet's order: aaa,
@@ -20,13 +20,12 @@ func (s StringsSpec) build() (Source, error) {
 	if s.Length < 1 {
 		return nil, fmt.Errorf("length: is %d; must be at least 1", s.Length)
 	}
-	// Before anything of that length is made.
-	if len(set) > 1 && s.Length > 53 || s.Length > 1<<16 {
-		n := new(big.Int).Exp(big.NewInt(int64(len(set))), big.NewInt(int64(min(s.Length, 1<<16))), nil)
-		if _, err := checkLen(n); err != nil {
-			return nil, fmt.Errorf("%d letters to the power of %d: %w", len(set), s.Length, err)
+	if s.Length > maxLetters { // before anything of that length is made
+		if len(set) == 1 {
+			return nil, fmt.Errorf("length: is %d; must be at most %d", s.Length, maxLetters)
 		}
-		return nil, fmt.Errorf("length: is %d; must be at most %d", s.Length, 1<<16)
+		size := fmt.Sprintf("about 10^%.0f", math.Floor(float64(s.Length)*math.Log10(float64(len(set)))))
+		return nil, fmt.Errorf("%d letters to the power of %d: %w", len(set), s.Length, tooMany(size))
 	}
 	sets := make([][]rune, s.Length)
 	for i := range sets {
