@@ -35,11 +35,11 @@ func patchSpec(field string, value any) func(context.Context, *client.Client, st
 }
 
 func pauseCommand(g *global) *cobra.Command {
-	return changeCommand(g, "pause", "Hand out no more blocks of a worklist", "paused", patchSpec("paused", true))
+	return changeCommand(g, "pause", "Suspend a worklist: hand out no more of its blocks", "paused", patchSpec("suspend", true))
 }
 
 func resumeCommand(g *global) *cobra.Command {
-	return changeCommand(g, "resume", "Hand out blocks of a paused worklist again", "resumed", patchSpec("paused", nil))
+	return changeCommand(g, "resume", "Hand out blocks of a paused worklist again", "resumed", patchSpec("suspend", nil))
 }
 
 func cancelCommand(g *global) *cobra.Command {

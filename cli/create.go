@@ -37,8 +37,8 @@ runs.`,
 				return fmt.Errorf("create takes one name, not %q", rest)
 			}
 			wl, err := newWorklist(cmd.Context(), rest[0], &source, &list, given)
-			if err == nil && wl.Spec.Source != nil {
-				err = carryLines(cmd.Context(), wl.Spec.Source)
+			if err == nil && wl.Spec.Items != nil {
+				err = carryLines(cmd.Context(), wl.Spec.Items)
 			}
 			if err != nil {
 				return err
@@ -62,7 +62,7 @@ func newWorklist(ctx context.Context, name string, source *sourceFlags, list *li
 		return nil, err
 	}
 	wl.Spec.Size = source.size
-	if wl.Spec.Source, err = source.spec(ctx, given); err != nil {
+	if wl.Spec.Items, err = source.spec(ctx, given); err != nil {
 		return nil, err
 	}
 	return wl, wl.Complete()

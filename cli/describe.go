@@ -36,8 +36,8 @@ func describe(wl *v1alpha1.Worklist) string {
 	s := wl.Status
 	line("Name", "%s", wl.Name)
 	line("Created", "%s (%s ago)", wl.CreationTimestamp.Format(time.RFC3339), age(wl.CreationTimestamp.Time))
-	if wl.Spec.Source != nil {
-		line("Source", "%s", wl.Spec.Source)
+	if wl.Spec.Items != nil {
+		line("Source", "%s", wl.Spec.Items)
 	}
 	line("Command", "%s", strings.Join(wl.Spec.Command, " "))
 	line("Phase", "%s", s.Phase)

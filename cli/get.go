@@ -91,8 +91,8 @@ func getWorklists(ctx context.Context, c *client.Client, cmd *cobra.Command, nam
 			count(s.Workers), rate(s.ItemsPerSecond), age(wl.CreationTimestamp.Time)}
 		if output == "wide" {
 			source := ""
-			if wl.Spec.Source != nil {
-				source = wl.Spec.Source.String()
+			if wl.Spec.Items != nil {
+				source = wl.Spec.Items.String()
 			}
 			row = append(row, source, s.Owner, count(s.Epoch), s.Reason)
 		}

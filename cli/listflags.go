@@ -25,12 +25,12 @@ type listFlags struct {
 
 func (l *listFlags) register(cmd *cobra.Command) {
 	f, s := cmd.Flags(), &l.spec
-	f.Int64Var(&s.Blocks.Size, "block-size", 0, "items of a block (default: aim at --block-time)")
+	f.Int64Var(&s.Block.Size, "block-size", 0, "items of a block (default: aim at --block-time)")
 	f.DurationVar(&l.target, "block-time", 0, "how long a worker should take for a block (default 10s)")
-	f.Int64Var(&s.Blocks.MinSize, "min-block", 0, "smallest block that is aimed at (default 1)")
-	f.Int64Var(&s.Blocks.MaxSize, "max-block", 0, "largest block that is aimed at")
-	f.DurationVar(&l.lease, "lease", 0, "how long a block may be held without a heartbeat (default 1m)")
-	f.Int32Var(&s.Attempts, "attempts", 0, "failures before a block is split, or an item given up (default 3)")
+	f.Int64Var(&s.Block.MinSize, "min-block", 0, "smallest block that is aimed at (default 1)")
+	f.Int64Var(&s.Block.MaxSize, "max-block", 0, "largest block that is aimed at")
+	f.DurationVar(&l.lease, "block-timeout", 0, "how long a block may be held without a heartbeat (default 1m)")
+	f.Int32Var(&s.Block.MaxAttempts, "max-attempts", 0, "failures before a block is split, or an item given up (default 3)")
 	f.DurationVar(&l.backoff, "backoff", 0, "rest after the first failure, doubled after each further one (default 1s)")
 	f.DurationVar(&l.longest, "max-backoff", 0, "longest rest (default 1m)")
 	f.Int32Var(&s.Limits.BlocksPerWorker, "blocks-per-worker", 0, "most blocks one worker may hold")
@@ -43,7 +43,7 @@ func (l *listFlags) register(cmd *cobra.Command) {
 	f.Int32Var(&s.Weight, "weight", 0, "share among lists of one priority (default 1)")
 	f.DurationVar(&l.deadline, "deadline", 0, "how long the list may take before it stops as failed")
 	f.StringSliceVar(&s.After, "after", nil, "lists that must be complete first")
-	f.BoolVar(&s.Paused, "paused", false, "hand out nothing until the list is resumed")
+	f.BoolVar(&s.Suspend, "suspend", false, "hand out nothing until the list is resumed")
 	f.StringVar(&l.keep, "keep", "", "rows of results to keep: Failures, Blocks or Items (default Blocks)")
 	f.StringVar(&l.keepOutput, "keep-output", "", "bytes of output to keep for each item, such as 4Ki (default none)")
 }
@@ -54,7 +54,7 @@ func (l *listFlags) manifest(name string) (*v1alpha1.Worklist, error) {
 	for _, f := range []struct {
 		value time.Duration
 		to    **metav1.Duration
-	}{{l.target, &s.Blocks.TargetDuration}, {l.lease, &s.Lease}, {l.deadline, &s.Deadline}, {l.backoff, &s.Backoff.Initial}, {l.longest, &s.Backoff.Max}} {
+	}{{l.target, &s.Block.Target}, {l.lease, &s.Block.Timeout}, {l.deadline, &s.Deadline}, {l.backoff, &s.Block.Backoff.Initial}, {l.longest, &s.Block.Backoff.Max}} {
 		if f.value != 0 {
 			*f.to = &metav1.Duration{Duration: f.value}
 		}

@@ -97,8 +97,8 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 		wl.Spec.Results.Keep = v1alpha1.KeepItems
 	}
 	var source items.Source
-	if wl.Spec.Source != nil {
-		if source, err = wl.Spec.Source.Build(func(s items.LinesSpec) (*items.Lines, error) { return openLines(ctx, s) }); err != nil {
+	if wl.Spec.Items != nil {
+		if source, err = wl.Spec.Items.Build(func(s items.LinesSpec) (*items.Lines, error) { return openLines(ctx, s) }); err != nil {
 			return err
 		}
 	}
@@ -180,8 +180,8 @@ Choose one:
 // changed says how a run differs from an earlier one in what may not differ; "" if it does not.
 func changed(old, wl *v1alpha1.Worklist) string {
 	switch {
-	case fingerprint(old) != fingerprint(wl) && wl.Spec.Source != nil && wl.Spec.Source.Lines != nil:
-		return "the file " + wl.Spec.Source.Lines.Path + " has changed since"
+	case fingerprint(old) != fingerprint(wl) && wl.Spec.Items != nil && wl.Spec.Items.Lines != nil:
+		return "the file " + wl.Spec.Items.Lines.Path + " has changed since"
 	case fingerprint(old) != fingerprint(wl):
 		return "its items were others"
 	case !slices.Equal(old.Spec.Command, wl.Spec.Command):
@@ -191,10 +191,10 @@ func changed(old, wl *v1alpha1.Worklist) string {
 }
 
 func fingerprint(wl *v1alpha1.Worklist) string {
-	if wl.Spec.Source == nil {
+	if wl.Spec.Items == nil {
 		return fmt.Sprint(wl.Spec.Size)
 	}
-	return wl.Spec.Source.Fingerprint()
+	return wl.Spec.Items.Fingerprint()
 }
 
 // finish runs the list to its end and says how it ended.
@@ -317,7 +317,7 @@ func (o *runOptions) preview(cmd *cobra.Command, source items.Source, size int64
 	}
 	r := &worker.Runner{Template: t, Source: source}
 	block := size
-	if n := o.list.spec.Blocks.Size; n > 0 {
+	if n := o.list.spec.Block.Size; n > 0 {
 		block = min(n, size)
 	}
 	lines, more, err := r.Preview(v1alpha1.Lease{Size: block}, most)
@@ -342,8 +342,8 @@ func stateDir(wl *v1alpha1.Worklist) (string, error) {
 	}
 	var source items.Spec
 	size := wl.Spec.Size
-	if wl.Spec.Source != nil {
-		source, size = *wl.Spec.Source, 0 // that of a file may change
+	if wl.Spec.Items != nil {
+		source, size = *wl.Spec.Items, 0 // that of a file may change
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s %d", wd, withoutContent(source).Fingerprint(), size))
 	return filepath.Join(xdg.StateHome, "teamtask", "run-"+hex.EncodeToString(sum[:8])), nil

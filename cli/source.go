@@ -51,12 +51,18 @@ func (s *sourceFlags) spec(ctx context.Context, args items.Spec) (*items.Spec, e
 			f()
 		}
 	}
-	set(s.rng != "", func() { out.Range = s.rng })
+	if s.rng != "" {
+		r, err := items.ParseRange(s.rng)
+		if err != nil {
+			return nil, fmt.Errorf("--range: %w", err)
+		}
+		out.Range = r
+	}
 	set(s.hosts != "", func() { out.Hosts = s.hosts })
 	set(s.lines != "", func() { out.Lines = &items.LinesSpec{Path: s.lines} })
 	set(s.mask != "", func() { out.Mask = &items.MaskSpec{Mask: s.mask, Custom: s.customSets()} })
 	set(s.alphabet != "" && !s.once, func() { out.Strings = &items.StringsSpec{Alphabet: s.alphabet, Length: s.length} })
-	set(s.alphabet != "" && s.once, func() { out.Arrangements = &items.ArrangementsSpec{Alphabet: s.alphabet, Length: s.length} })
+	set(s.alphabet != "" && s.once, func() { out.Permutations = &items.PermutationsSpec{Alphabet: s.alphabet, Length: s.length} })
 	if out.Empty() {
 		return nil, nil
 	}

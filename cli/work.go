@@ -155,9 +155,9 @@ func (rs *runners) of(ctx context.Context, name string, command []string) (*work
 		return known, nil
 	}
 	var source items.Source
-	if wl.Spec.Source != nil {
+	if wl.Spec.Items != nil {
 		open := func(s items.LinesSpec) (*items.Lines, error) { return openLines(ctx, s) }
-		if source, err = wl.Spec.Source.Build(open); err != nil {
+		if source, err = wl.Spec.Items.Build(open); err != nil {
 			return nil, fmt.Errorf("worklist %s: %w", name, err)
 		}
 	}

@@ -25,7 +25,7 @@ func ParseArgs(args []string) (command []string, spec Spec, err error) {
 		var given []string
 		given, args = untilSeparator(args[1:])
 		if len(given) == 0 {
-			return nil, Spec{}, fmt.Errorf("%s: nothing follows it; give items after ::: and files after ::::", sep)
+			return nil, Spec{}, fmt.Errorf("nothing follows %s; give items after ::: and files after :::: there", sep)
 		}
 		sources := []Spec{{Values: given}}
 		if strings.HasPrefix(sep, "::::") {

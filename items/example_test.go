@@ -7,7 +7,7 @@ import (
 )
 
 func Example() {
-	src, err := items.Spec{Range: "1..100..2"}.Build(nil)
+	src, err := items.Spec{Range: &items.RangeSpec{Start: 1, End: 100, Step: 2}}.Build(nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -87,7 +87,7 @@ func TestIndexIsTheFirstOrCannotBeTold(t *testing.T) {
 		{"a slice of a slice", cut(cut(v("a", "b", "a", "a"), 1, 4), 2, 3), "a", 0},
 		{"hidden in concat", cut(Spec{Concat: []Spec{v("a", "b"), v("b", "a")}}, 1, 4), "a", 2},
 		{"a letter is not what stands for broken text", Spec{Strings: &StringsSpec{Alphabet: "a\uFFFD", Length: 1}}, "\xff", absent},
-		{"nor in an arrangement", Spec{Arrangements: &ArrangementsSpec{Alphabet: "a\uFFFD"}}, "a\xff", absent},
+		{"nor in an arrangement", Spec{Permutations: &PermutationsSpec{Alphabet: "a\uFFFD"}}, "a\xff", absent},
 		{"a product with nothing", Spec{Product: []Spec{v("a"), {Lines: &LinesSpec{Path: "empty"}}}}, "a ", absent},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package items
 
 import (
-	"errors"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -18,51 +17,77 @@ type integers struct {
 	width  int
 }
 
-// parseRange reads START..END or START..END..STEP, both ends included, with or without braces. As in bash the step's sign
-// follows from the direction, and leading zeros of either end set the width of all numbers.
-func parseRange(s string) (integers, error) {
-	r, err := parseIntegers(s)
-	if err != nil {
-		return integers{}, fmt.Errorf("%q: %w", s, err)
-	}
-	return r, nil
+// RangeSpec is the integers from Start to End, both included, each Step on; down where End is below Start. As in bash the
+// step's sign follows from the direction. Width pads the numbers with zeros.
+type RangeSpec struct {
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+	Step  int64 `json:"step,omitempty" doc:"Default 1."`
+	Width int   `json:"width,omitempty" doc:"Digits that each number has at least, with leading zeros; default none."`
 }
 
-func parseIntegers(s string) (integers, error) {
+// maxWidth bounds RangeSpec.Width: more than any number needs.
+const maxWidth = 64
+
+// ParseRange reads START..END or START..END..STEP, with or without braces. As in bash leading zeros of either end set the
+// width of all numbers.
+func ParseRange(s string) (*RangeSpec, error) {
 	text := strings.TrimSpace(s)
 	if inner, ok := strings.CutPrefix(text, "{"); ok {
 		text, ok = strings.CutSuffix(inner, "}")
 		if !ok {
-			return integers{}, errors.New("the brace is not closed; end it with } or leave both out")
+			return nil, fmt.Errorf("%q: the brace is not closed; end it with } or leave both out", s)
 		}
 	}
 	parts := strings.Split(text, "..")
 	if len(parts) < 2 || len(parts) > 3 {
-		return integers{}, errors.New("must be START..END or START..END..STEP, such as 1..100 or 1..100..2")
+		return nil, fmt.Errorf("%q: must be START..END or START..END..STEP, such as 1..100 or 1..100..2", s)
 	}
-	v := [3]int64{2: 1}
-	for i, p := range parts {
-		n, err := strconv.ParseInt(p, 10, 64)
+	r := &RangeSpec{}
+	for i, to := range []*int64{&r.Start, &r.End, &r.Step}[:len(parts)] {
+		n, err := strconv.ParseInt(parts[i], 10, 64)
 		if err != nil {
-			return integers{}, fmt.Errorf("%q is not an integer within 64 bits; write it in decimal digits, without spaces", p)
+			return nil, fmt.Errorf("%q: %q is not an integer within 64 bits; write it in decimal digits, without spaces", s, parts[i])
 		}
-		v[i] = n
+		*to = n
 	}
-	first, last, step := v[0], v[1], v[2]
+	if len(parts) == 3 && r.Step == 0 {
+		return nil, fmt.Errorf("%q: the step is 0; give 1 or more, or leave it out", s)
+	}
+	if padded(parts[0]) || padded(parts[1]) {
+		r.Width = max(len(parts[0]), len(parts[1]))
+	}
+	if _, err := r.build(); err != nil {
+		return nil, fmt.Errorf("%q: %w", s, err)
+	}
+	return r, nil
+}
+
+// String is the notation of bash.
+func (s *RangeSpec) String() string {
+	text := fmt.Sprintf("%0*d..%0*d", s.Width, s.Start, s.Width, s.End)
+	if s.Step != 0 {
+		text += fmt.Sprintf("..%d", s.Step)
+	}
+	return text
+}
+
+func (s *RangeSpec) build() (integers, error) {
+	if s.Width < 0 || s.Width > maxWidth {
+		return integers{}, fmt.Errorf("width: is %d; must be 0 to %d", s.Width, maxWidth)
+	}
+	step := s.Step
 	if step == 0 {
-		return integers{}, errors.New("the step is 0; give 1 or more, or leave it out")
+		step = 1
 	}
-	r := integers{first: first, stride: distance(0, step), down: last < first}
+	r := integers{first: s.Start, stride: distance(0, step), down: s.End < s.Start, width: s.Width}
 	// In big numbers: there may be 2^64 of them.
-	count := new(big.Int).SetUint64(distance(first, last) / r.stride)
+	count := new(big.Int).SetUint64(distance(s.Start, s.End) / r.stride)
 	n, err := checkLen(count.Add(count, big.NewInt(1)))
 	if err != nil {
 		return integers{}, err
 	}
 	r.n = n
-	if padded(parts[0]) || padded(parts[1]) {
-		r.width = max(len(parts[0]), len(parts[1]))
-	}
 	return r, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func drawInteger(t *rapid.T, label string) int64 {
 func checkRange(t rapid.TB, first, last, step, i, n int64) {
 	t.Helper()
 	text := fmt.Sprintf("%d..%d..%d", first, last, step)
-	r, err := parseRange(text)
+	r, err := parsed(text)
 	if step == 0 {
 		if err == nil {
 			t.Fatalf("%s is a range", text)
@@ -89,7 +90,7 @@ func TestRangeAtTheEnds(t *testing.T) {
 		"-9223372036854775808..9223372036854775807..4611686018427387904":     "-9223372036854775808|-4611686018427387904|0|4611686018427387904",
 		"-9223372036854775808..00009223372036854775807..9223372036854775807": "-0009223372036854775808|-0000000000000000000001|00009223372036854775806",
 	} {
-		src := build(t, Spec{Range: text})
+		src := build(t, Spec{Range: rng(text)})
 		items := all(t, src)
 		if got := strings.Join(items, "|"); got != want {
 			t.Errorf("%s is %s, want %s", text, got, want)
@@ -108,8 +109,53 @@ func TestRangeWidth(t *testing.T) {
 		"-05..5..5": "-05|000|005", "1..010..9": "001|010", "100..-05..105": "100|-05", "-1..05..6": "-1|05", "-0..2": "0|1|2",
 		"-00..2": "000|001|002", "+05..7": "5|6|7", "1..+03": "1|2|3", "-100..01..101": "-100|0001", "+100..01..99": "0100|0001",
 	} {
-		if got := strings.Join(all(t, build(t, Spec{Range: text})), "|"); got != want {
+		if got := strings.Join(all(t, build(t, Spec{Range: rng(text)})), "|"); got != want {
 			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+}
+
+// rng is a range that is known to be well written.
+func rng(text string) *RangeSpec {
+	r, err := ParseRange(text)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+func parsed(text string) (integers, error) {
+	r, err := ParseRange(text)
+	if err != nil {
+		return integers{}, err
+	}
+	return r.build()
+}
+
+// What is wrong with a range is said with the range itself.
+func TestRangeRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"1":                   `"1": must be START..END`,
+		"1..x":                `"x" is not an integer`,
+		"1..5..0":             "the step is 0",
+		"{1..5":               "the brace is not closed",
+		"0..9007199254740991": "9,007,199,254,740,992 items are too many: a list has at most 9,007,199,254,740,991 (2^53-1)",
+		"-9223372036854775808..9223372036854775807": "18,446,744,073,709,551,616 items are too many",
+		"1..9223372036854775808":                    `"1..9223372036854775808": "9223372036854775808" is not an integer within 64 bits`,
+		"0..9223372036854775807..1023":              `"0..9223372036854775807..1023": 9,016,003,946,094,601 items are too many`,
+	} {
+		_, err := ParseRange(text)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), strconv.Quote(text)) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// A range as text is the same range when it is read again.
+func TestRangeString(t *testing.T) {
+	for _, text := range []string{"1..100", "1..100..7", "-5..-1", "08..11", "10..1..3", "-01..1"} {
+		if got := rng(text).String(); got != text && rng(got).String() != got {
+			t.Errorf("%s is written %s", text, got)
 		}
 	}
 }

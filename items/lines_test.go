@@ -129,7 +129,7 @@ func TestAFileThatChanged(t *testing.T) {
 	}
 	counted := LinesSpec{Path: "hosts.txt", Count: 3}
 	_, err := Spec{Lines: &counted}.Build(func(LinesSpec) (*Lines, error) { return index("a\nb\n"), nil })
-	if want := "source.lines: hosts.txt: the file has changed: it has 2 lines, not 3; put the old one back"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "items.lines: hosts.txt: the file has changed: it has 2 lines, not 3; put the old one back"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -20,7 +20,7 @@ func drawSpec(t *rapid.T, depth int) (Spec, []string) {
 		v := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "", " ", "a b", "1", "n09"}), 1, 4).Draw(t, "values")
 		return Spec{Values: v}, v
 	case 1:
-		return Spec{Range: "1..3"}, []string{"1", "2", "3"}
+		return Spec{Range: rng("1..3")}, []string{"1", "2", "3"}
 	case 2:
 		return Spec{Mask: &MaskSpec{Mask: "?1x", Custom: []string{"pq"}}}, []string{"px", "qx"}
 	case 3:
@@ -110,8 +110,8 @@ func TestAlgebraAgainstModel(t *testing.T) {
 // Generators are their own inverse, and in the order of an odometer.
 func TestIndexIsInverse(t *testing.T) {
 	for _, s := range []Spec{
-		{Range: "-1000000000000..1000000000000..7"}, {Range: "000..999"}, {Mask: &MaskSpec{Mask: "?u?l?d?s?h"}},
-		{Strings: &StringsSpec{Alphabet: "abcdefghij", Length: 12}}, {Arrangements: &ArrangementsSpec{Alphabet: "0123456789abcdef", Length: 12}},
+		{Range: rng("-1000000000000..1000000000000..7")}, {Range: rng("000..999")}, {Mask: &MaskSpec{Mask: "?u?l?d?s?h"}},
+		{Strings: &StringsSpec{Alphabet: "abcdefghij", Length: 12}}, {Permutations: &PermutationsSpec{Alphabet: "0123456789abcdef", Length: 12}},
 		{Hosts: "a[001-500]b[1-20]"},
 	} {
 		src := build(t, s)
@@ -137,7 +137,11 @@ func FuzzSpec(f *testing.F) {
 		if len(s) > 256 {
 			t.Skip("long ones only take longer")
 		}
-		for _, spec := range []Spec{{Range: s}, {Hosts: s}, {Mask: &MaskSpec{Mask: s, Custom: []string{s}}}} {
+		specs := []Spec{{Hosts: s}, {Mask: &MaskSpec{Mask: s, Custom: []string{s}}}}
+		if r, err := ParseRange(s); err == nil {
+			specs = append(specs, Spec{Range: r})
+		}
+		for _, spec := range specs {
 			src, err := spec.Build(nil)
 			if err != nil {
 				continue

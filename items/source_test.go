@@ -44,10 +44,10 @@ func TestStringsWithReuse(t *testing.T) {
 	}
 }
 
-// The second table of the original: all arrangements of three letters, each used once.
-func TestArrangementsWithoutReuse(t *testing.T) {
+// The second table of the original: all permutations of three letters, each used once.
+func TestPermutationsWithoutReuse(t *testing.T) {
 	want := []string{"abc", "acb", "bac", "bca", "cab", "cba"}
-	src := build(t, Spec{Arrangements: &ArrangementsSpec{Alphabet: "abc"}})
+	src := build(t, Spec{Permutations: &PermutationsSpec{Alphabet: "abc"}})
 	if got := all(t, src); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
@@ -58,31 +58,31 @@ func TestSources(t *testing.T) {
 		spec Spec
 		want string // items, separated by |
 	}{
-		{Spec{Range: "1..5"}, "1|2|3|4|5"},
-		{Spec{Range: "{1..5}"}, "1|2|3|4|5"},
-		{Spec{Range: "1..10..3"}, "1|4|7|10"},
-		{Spec{Range: "1..9..3"}, "1|4|7"},
-		{Spec{Range: "5..1"}, "5|4|3|2|1"},
-		{Spec{Range: "5..1..2"}, "5|3|1"},
-		{Spec{Range: "5..1..-2"}, "5|3|1"},
-		{Spec{Range: "1..5..-2"}, "1|3|5"},
-		{Spec{Range: "-2..2"}, "-2|-1|0|1|2"},
-		{Spec{Range: "08..11"}, "08|09|10|11"},
-		{Spec{Range: "-01..1"}, "-01|000|001"},
-		{Spec{Range: "7..7"}, "7"},
+		{Spec{Range: rng("1..5")}, "1|2|3|4|5"},
+		{Spec{Range: rng("{1..5}")}, "1|2|3|4|5"},
+		{Spec{Range: rng("1..10..3")}, "1|4|7|10"},
+		{Spec{Range: rng("1..9..3")}, "1|4|7"},
+		{Spec{Range: rng("5..1")}, "5|4|3|2|1"},
+		{Spec{Range: rng("5..1..2")}, "5|3|1"},
+		{Spec{Range: rng("5..1..-2")}, "5|3|1"},
+		{Spec{Range: rng("1..5..-2")}, "1|3|5"},
+		{Spec{Range: rng("-2..2")}, "-2|-1|0|1|2"},
+		{Spec{Range: rng("08..11")}, "08|09|10|11"},
+		{Spec{Range: rng("-01..1")}, "-01|000|001"},
+		{Spec{Range: rng("7..7")}, "7"},
 		{Spec{Values: []string{"a b", "c"}}, "a b|c"},
 		{Spec{Mask: &MaskSpec{Mask: "a?d"}}, "a0|a1|a2|a3|a4|a5|a6|a7|a8|a9"},
 		{Spec{Mask: &MaskSpec{Mask: "?1?2", Custom: []string{"xy", "?1z"}}}, "xx|xy|xz|yx|yy|yz"},
 		{Spec{Mask: &MaskSpec{Mask: "??é"}}, "?é"},
 		{Spec{Strings: &StringsSpec{Alphabet: "äö", Length: 2}}, "ää|äö|öä|öö"},
-		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abcd", Length: 2}}, "ab|ac|ad|ba|bc|bd|ca|cb|cd|da|db|dc"},
+		{Spec{Permutations: &PermutationsSpec{Alphabet: "abcd", Length: 2}}, "ab|ac|ad|ba|bc|bd|ca|cb|cd|da|db|dc"},
 		{Spec{Hosts: "node[08-10]"}, "node08|node09|node10"},
 		{Spec{Hosts: "a[1-2]b[7,9],login"}, "a1b7|a1b9|a2b7|a2b9|login"},
-		{Spec{Product: []Spec{{Values: []string{"a", "b"}}, {Range: "1..2"}}}, "a 1|a 2|b 1|b 2"},
-		{Spec{Zip: []Spec{{Values: []string{"a", "b"}}, {Range: "1..2"}}}, "a 1|b 2"},
-		{Spec{Concat: []Spec{{Values: []string{"a", "b"}}, {Range: "1..2"}}}, "a|b|1|2"},
-		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..9"}, Start: 2, End: 5}}, "3|4|5"},
-		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..4"}, Start: 2}}, "3|4"},
+		{Spec{Product: []Spec{{Values: []string{"a", "b"}}, {Range: rng("1..2")}}}, "a 1|a 2|b 1|b 2"},
+		{Spec{Zip: []Spec{{Values: []string{"a", "b"}}, {Range: rng("1..2")}}}, "a 1|b 2"},
+		{Spec{Concat: []Spec{{Values: []string{"a", "b"}}, {Range: rng("1..2")}}}, "a|b|1|2"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: rng("1..9")}, Start: 2, End: 5}}, "3|4|5"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: rng("1..4")}, Start: 2}}, "3|4"},
 	} {
 		t.Run(c.spec.String(), func(t *testing.T) {
 			src := build(t, c.spec)
@@ -124,11 +124,11 @@ func TestNoSuchItem(t *testing.T) {
 		spec Spec
 		item string
 	}{
-		{Spec{Range: "1..10..3"}, "2"}, {Spec{Range: "1..10"}, "11"}, {Spec{Range: "1..10"}, "01"}, {Spec{Range: "1..10"}, "x"},
+		{Spec{Range: rng("1..10..3")}, "2"}, {Spec{Range: rng("1..10")}, "11"}, {Spec{Range: rng("1..10")}, "01"}, {Spec{Range: rng("1..10")}, "x"},
 		{Spec{Mask: &MaskSpec{Mask: "?d?d"}}, "1"}, {Spec{Mask: &MaskSpec{Mask: "?d?d"}}, "123"}, {Spec{Mask: &MaskSpec{Mask: "?d"}}, "a"},
-		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abc"}}, "aab"},
+		{Spec{Permutations: &PermutationsSpec{Alphabet: "abc"}}, "aab"},
 		{Spec{Hosts: "node[01-10]"}, "node1"},
-		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..9"}, Start: 2, End: 5}}, "1"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: rng("1..9")}, Start: 2, End: 5}}, "1"},
 	} {
 		if i, ok, err := Index(build(t, c.spec), c.item); ok || err != nil {
 			t.Errorf("%v: %q is item %d, %v", c.spec, c.item, i, err)
@@ -150,53 +150,47 @@ func TestRefused(t *testing.T) {
 		spec Spec
 		want string
 	}{
-		{Spec{}, "source: is empty; give one of range, values, lines"},
-		{Spec{Range: "1..2", Hosts: "a"}, "source: has more than one kind (range, hosts)"},
-		{Spec{Range: "1"}, `source.range: "1": must be START..END`},
-		{Spec{Range: "1..x"}, `"x" is not an integer`},
-		{Spec{Range: "1..5..0"}, "the step is 0"},
-		{Spec{Range: "{1..5"}, "the brace is not closed"},
-		{Spec{Range: "0..9007199254740991"}, "9,007,199,254,740,992 items are too many: a list has at most 9,007,199,254,740,991 (2^53-1)"},
-		{Spec{Range: "-9223372036854775808..9223372036854775807"}, "18,446,744,073,709,551,616 items are too many"},
+		{Spec{}, "items: is empty; give one of range, values, lines"},
+		{Spec{Range: rng("1..2"), Hosts: "a"}, "items: has more than one kind (range, hosts)"},
+		{Spec{Range: &RangeSpec{Start: 0, End: MaxLen}}, "items.range: 9,007,199,254,740,992 items are too many: a list has at most 9,007,199,254,740,991 (2^53-1)"},
+		{Spec{Range: &RangeSpec{Start: 1, End: 2, Width: -1}}, "items.range: width: is -1; must be 0 to 64"},
 		{Spec{Mask: &MaskSpec{Mask: "?a?a?a?a?a?a?a?a?a?a"}}, "59,873,693,923,837,890,625 items are too many"},
 		{Spec{Mask: &MaskSpec{Mask: "?x"}}, "?x: is no set"},
 		{Spec{Mask: &MaskSpec{Mask: "?1"}}, "there is no custom set 1"},
 		{Spec{Mask: &MaskSpec{Mask: "a?"}}, "ends in a single ?"},
-		{Spec{Strings: &StringsSpec{Alphabet: "aa", Length: 1}}, `source.strings: alphabet: "aa" has 2 letters, but only 1 different ones; give each once`},
-		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 0}}, "source.strings: length: is 0"},
-		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 1 << 40}}, "source.strings: 2 letters to the power of 1099511627776: about 10^330985980541 items are too many"},
-		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abcdefghijklmnopqrstuvwxyz"}}, "403,291,461,126,605,635,584,000,000 items are too many"},
-		{Spec{Arrangements: &ArrangementsSpec{Alphabet: "abc", Length: 4}}, "must be 1 to 3"},
+		{Spec{Strings: &StringsSpec{Alphabet: "aa", Length: 1}}, `items.strings: alphabet: "aa" has 2 letters, but only 1 different ones; give each once`},
+		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 0}}, "items.strings: length: is 0"},
+		{Spec{Strings: &StringsSpec{Alphabet: "ab", Length: 1 << 40}}, "items.strings: 2 letters to the power of 1099511627776: about 10^330985980541 items are too many"},
+		{Spec{Permutations: &PermutationsSpec{Alphabet: "abcdefghijklmnopqrstuvwxyz"}}, "403,291,461,126,605,635,584,000,000 items are too many"},
+		{Spec{Permutations: &PermutationsSpec{Alphabet: "abc", Length: 4}}, "must be 1 to 3"},
 		{Spec{Hosts: "node[1-"}, "a bracket is not closed"},
 		{Spec{Hosts: "node[3-1]"}, `"3-1" must be a number or a range`},
-		{Spec{Zip: []Spec{{Range: "1..2"}, {Range: "1..3"}}}, "part 0 has 2 items and part 1 has 3"},
-		{Spec{Product: []Spec{{Range: "1..2"}, {Range: "x"}}}, "source.product[1].range: "},
-		{Spec{Product: []Spec{{Range: "1..4294967296"}, {Range: "1..4294967296"}}}, "18,446,744,073,709,551,616 items are too many"},
-		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..2"}, Start: 1, End: 3}}, "not within the 2 items there are"},
-		{Spec{Lines: &LinesSpec{Path: "hosts.txt"}}, "source.lines: the file hosts.txt is not at hand here"},
-		{Spec{Lines: &LinesSpec{}}, "source.lines: path: is empty"},
-		{Spec{Lines: &LinesSpec{Path: "f", Count: -1}}, "source.lines: count: is -1; must be 0 to 9007199254740991"},
-		{Spec{Lines: &LinesSpec{Path: "f", Bytes: -1}}, "source.lines: bytes: is -1; must be 0 or more"},
-		{Spec{Lines: &LinesSpec{Path: "f", Count: 1 << 53}}, "source.lines: count: 9,007,199,254,740,992 items are too many"},
-		{Spec{Range: "1..9223372036854775808"}, `source.range: "1..9223372036854775808": "9223372036854775808" is not an integer within 64 bits`},
-		{Spec{Range: "0..9223372036854775807..1023"}, `source.range: "0..9223372036854775807..1023": 9,016,003,946,094,601 items are too many`},
-		{Spec{Mask: &MaskSpec{}}, "source.mask: is empty"},
-		{Spec{Mask: &MaskSpec{Mask: "?b"}}, `source.mask: "?b": ?b: items are text, not bytes`},
-		{Spec{Mask: &MaskSpec{Mask: "?1", Custom: []string{"?9"}}}, `source.mask: custom[0]: "?9": ?9: is no set`},
-		{Spec{Mask: &MaskSpec{Mask: "?1", Custom: []string{"", "", "", "", ""}}}, "source.mask: custom: has 5 sets"},
-		{Spec{Mask: &MaskSpec{Mask: "\xff"}}, `source.mask: "\xff": is not valid UTF-8`},
+		{Spec{Zip: []Spec{{Range: rng("1..2")}, {Range: rng("1..3")}}}, "part 0 has 2 items and part 1 has 3"},
+		{Spec{Product: []Spec{{Range: rng("1..2")}, {Hosts: "a["}}}, "items.product[1].hosts: "},
+		{Spec{Product: []Spec{{Range: rng("1..4294967296")}, {Range: rng("1..4294967296")}}}, "18,446,744,073,709,551,616 items are too many"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: rng("1..2")}, Start: 1, End: 3}}, "not within the 2 items there are"},
+		{Spec{Lines: &LinesSpec{Path: "hosts.txt"}}, "items.lines: the file hosts.txt is not at hand here"},
+		{Spec{Lines: &LinesSpec{}}, "items.lines: path: is empty"},
+		{Spec{Lines: &LinesSpec{Path: "f", Count: -1}}, "items.lines: count: is -1; must be 0 to 9007199254740991"},
+		{Spec{Lines: &LinesSpec{Path: "f", Bytes: -1}}, "items.lines: bytes: is -1; must be 0 or more"},
+		{Spec{Lines: &LinesSpec{Path: "f", Count: 1 << 53}}, "items.lines: count: 9,007,199,254,740,992 items are too many"},
+		{Spec{Mask: &MaskSpec{}}, "items.mask: is empty"},
+		{Spec{Mask: &MaskSpec{Mask: "?b"}}, `items.mask: "?b": ?b: items are text, not bytes`},
+		{Spec{Mask: &MaskSpec{Mask: "?1", Custom: []string{"?9"}}}, `items.mask: custom[0]: "?9": ?9: is no set`},
+		{Spec{Mask: &MaskSpec{Mask: "?1", Custom: []string{"", "", "", "", ""}}}, "items.mask: custom: has 5 sets"},
+		{Spec{Mask: &MaskSpec{Mask: "\xff"}}, `items.mask: "\xff": is not valid UTF-8`},
 		{Spec{Mask: &MaskSpec{Mask: strings.Repeat("?l", 257)}}, "has 257 positions; must be at most 256"},
 		{Spec{Mask: &MaskSpec{Mask: "?1", Custom: []string{strings.Repeat("a", 5000)}}}, "has 5000 positions; must be at most 1024"},
-		{Spec{Strings: &StringsSpec{Alphabet: "", Length: 1}}, "source.strings: alphabet: is empty"},
-		{Spec{Strings: &StringsSpec{Alphabet: "a", Length: 1 << 20}}, "source.strings: length: is 1048576; must be at most 65536"},
-		{Spec{Hosts: "a,,b"}, `source.hosts: "": a host has no name`},
-		{Spec{Hosts: "a]"}, `source.hosts: "a]": a bracket is closed that was not opened`},
+		{Spec{Strings: &StringsSpec{Alphabet: "", Length: 1}}, "items.strings: alphabet: is empty"},
+		{Spec{Strings: &StringsSpec{Alphabet: "a", Length: 1 << 20}}, "items.strings: length: is 1048576; must be at most 65536"},
+		{Spec{Hosts: "a,,b"}, `items.hosts: "": a host has no name`},
+		{Spec{Hosts: "a]"}, `items.hosts: "a]": a bracket is closed that was not opened`},
 		{Spec{Hosts: strings.Repeat("a[1]", 17)}, "has more than 16 brackets"},
-		{Spec{Hosts: "a[0-9007199254740991]"}, `source.hosts: "a[0-9007199254740991]": 9,007,199,254,740,992 items are too many`},
-		{Spec{Hosts: "a[1-9007199254740991],b"}, "source.hosts: 9,007,199,254,740,992 items are too many"},
-		{Spec{Concat: []Spec{{Range: "1..9007199254740991"}, {Range: "1..1"}}}, "source.concat: 9,007,199,254,740,992 items are too many"},
-		{Spec{Slice: &SliceSpec{Of: Spec{Range: "x"}}}, `source.slice.of.range: "x": must be`},
-		{Spec{Slice: &SliceSpec{Of: Spec{Range: "1..2"}, Start: -1}}, "source.slice: [-1,2) is"},
+		{Spec{Hosts: "a[0-9007199254740991]"}, `items.hosts: "a[0-9007199254740991]": 9,007,199,254,740,992 items are too many`},
+		{Spec{Hosts: "a[1-9007199254740991],b"}, "items.hosts: 9,007,199,254,740,992 items are too many"},
+		{Spec{Concat: []Spec{{Range: rng("1..9007199254740991")}, {Range: rng("1..1")}}}, "items.concat: 9,007,199,254,740,992 items are too many"},
+		{Spec{Slice: &SliceSpec{Of: Spec{Hosts: "a["}}}, `items.slice.of.hosts: "a[": a bracket`},
+		{Spec{Slice: &SliceSpec{Of: Spec{Range: rng("1..2")}, Start: -1}}, "items.slice: [-1,2) is"},
 	} {
 		_, err := c.spec.Build(nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -204,7 +198,7 @@ func TestRefused(t *testing.T) {
 			continue
 		}
 		path, what, _ := strings.Cut(err.Error(), ": ")
-		if i := strings.LastIndexByte(path, '.'); !strings.HasPrefix(path, "source") || i > 0 && strings.Contains(what, path[i+1:]+":") || strings.Contains(what, path) {
+		if i := strings.LastIndexByte(path, '.'); !strings.HasPrefix(path, "items") || i > 0 && strings.Contains(what, path[i+1:]+":") || strings.Contains(what, path) {
 			t.Errorf("names the field twice: %v", err)
 		}
 		if !strings.Contains(what, "; ") && !strings.Contains(what, "must be ") {
@@ -252,14 +246,14 @@ func TestParseArgs(t *testing.T) {
 }
 
 func TestPieces(t *testing.T) {
-	if got := (Spec{Range: "1..3"}).Fingerprint(); got != (Spec{Range: "1..3"}).Fingerprint() || got == (Spec{Range: "1..4"}).Fingerprint() {
+	if got := (Spec{Range: rng("1..3")}).Fingerprint(); got != (Spec{Range: rng("1..3")}).Fingerprint() || got == (Spec{Range: rng("1..4")}).Fingerprint() {
 		t.Error("fingerprints do not tell sources apart")
 	}
 }
 
 func BenchmarkAppend(b *testing.B) {
-	for _, s := range []Spec{{Range: "1..1000000000"}, {Range: "0000000001..1000000000"}, {Mask: &MaskSpec{Mask: "?l?l?l?d?d"}},
-		{Hosts: "node[001-999]-[1-9]"}, {Product: []Spec{{Range: "1..1000"}, {Range: "1..1000"}}}} {
+	for _, s := range []Spec{{Range: rng("1..1000000000")}, {Range: rng("0000000001..1000000000")}, {Mask: &MaskSpec{Mask: "?l?l?l?d?d"}},
+		{Hosts: "node[001-999]-[1-9]"}, {Product: []Spec{{Range: rng("1..1000")}, {Range: rng("1..1000")}}}} {
 		b.Run(s.String(), func(b *testing.B) {
 			src := build(b, s)
 			b.ReportAllocs()

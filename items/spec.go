@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Spec describes a source: exactly one of its fields is set. It stands in manifests under source.
+// Spec describes a source: exactly one of its fields is set. It stands in manifests under spec.items.
 type Spec struct {
-	Range        string            `json:"range,omitempty" doc:"Integers START..END or START..END..STEP, both ends included as in bash."`
+	Range        *RangeSpec        `json:"range,omitempty" doc:"Integers from start to end, both included."`
 	Values       []string          `json:"values,omitempty" doc:"Items written out."`
 	Lines        *LinesSpec        `json:"lines,omitempty" doc:"The lines of a file."`
 	Mask         *MaskSpec         `json:"mask,omitempty" doc:"Candidates by a hashcat-style mask."`
 	Strings      *StringsSpec      `json:"strings,omitempty" doc:"All strings of a length over an alphabet."`
-	Arrangements *ArrangementsSpec `json:"arrangements,omitempty" doc:"All strings that use each letter of an alphabet at most once."`
+	Permutations *PermutationsSpec `json:"permutations,omitempty" doc:"All strings that use each letter of an alphabet at most once."`
 	Hosts        string            `json:"hosts,omitempty" doc:"Host names, such as node[001-100],gpu[1-4]."`
 	Product      []Spec            `json:"product,omitempty" doc:"All combinations of items of other sources, the last turning fastest."`
 	Zip          []Spec            `json:"zip,omitempty" doc:"The first items of other sources, the second ones, and so on."`
@@ -33,7 +33,7 @@ const maxDepth = 32
 
 // Build makes the source. Files are opened with open; where that is nil a source with files is refused. The error names
 // the field.
-func (s Spec) Build(open OpenLines) (Source, error) { return s.build("source", open, 0) }
+func (s Spec) Build(open OpenLines) (Source, error) { return s.build("items", open, 0) }
 
 func (s Spec) build(path string, open OpenLines, depth int) (Source, error) {
 	field, err := s.field()
@@ -58,7 +58,7 @@ func (s Spec) build(path string, open OpenLines, depth int) (Source, error) {
 	var src Source
 	switch field {
 	case "range":
-		src, err = parseRange(s.Range)
+		src, err = s.Range.build()
 	case "values":
 		src = values(s.Values)
 	case "lines":
@@ -67,8 +67,8 @@ func (s Spec) build(path string, open OpenLines, depth int) (Source, error) {
 		src, err = s.Mask.build()
 	case "strings":
 		src, err = s.Strings.build()
-	case "arrangements":
-		src, err = s.Arrangements.build()
+	case "permutations":
+		src, err = s.Permutations.build()
 	case "hosts":
 		src, err = parseHosts(s.Hosts)
 	case "product":
@@ -138,8 +138,8 @@ func (s Spec) field() (string, error) {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"range", s.Range != ""}, {"values", len(s.Values) > 0}, {"lines", s.Lines != nil}, {"mask", s.Mask != nil},
-		{"strings", s.Strings != nil}, {"arrangements", s.Arrangements != nil}, {"hosts", s.Hosts != ""},
+	}{{"range", s.Range != nil}, {"values", len(s.Values) > 0}, {"lines", s.Lines != nil}, {"mask", s.Mask != nil},
+		{"strings", s.Strings != nil}, {"permutations", s.Permutations != nil}, {"hosts", s.Hosts != ""},
 		{"product", len(s.Product) > 0}, {"zip", len(s.Zip) > 0}, {"concat", len(s.Concat) > 0}, {"slice", s.Slice != nil}} {
 		names = append(names, f.name)
 		if f.set {
@@ -174,7 +174,7 @@ func (s Spec) Validate() error {
 
 // Empty tells whether the spec describes nothing.
 func (s Spec) Empty() bool {
-	return s.Range == "" && len(s.Values) == 0 && s.Lines == nil && s.Mask == nil && s.Strings == nil && s.Arrangements == nil &&
+	return s.Range == nil && len(s.Values) == 0 && s.Lines == nil && s.Mask == nil && s.Strings == nil && s.Permutations == nil &&
 		s.Hosts == "" && len(s.Product) == 0 && len(s.Zip) == 0 && len(s.Concat) == 0 && s.Slice == nil
 }
 
@@ -198,8 +198,8 @@ func (s Spec) String() string {
 		return strings.Join(texts, sep)
 	}
 	switch {
-	case s.Range != "":
-		return s.Range
+	case s.Range != nil:
+		return s.Range.String()
 	case len(s.Values) == 1:
 		return s.Values[0]
 	case len(s.Values) > 0:
@@ -210,8 +210,8 @@ func (s Spec) String() string {
 		return s.Mask.String()
 	case s.Strings != nil:
 		return fmt.Sprintf("%d of %s", s.Strings.Length, s.Strings.Alphabet)
-	case s.Arrangements != nil:
-		return "arrangements of " + s.Arrangements.Alphabet
+	case s.Permutations != nil:
+		return "permutations of " + s.Permutations.Alphabet
 	case s.Hosts != "":
 		return s.Hosts
 	case len(s.Product) > 0:

@@ -83,10 +83,10 @@ func (s *Server) locate(ctx context.Context, in *placeQuery) (*struct{ Body v1al
 	}
 	p := v1alpha1.Place{Index: in.Index, Item: in.Item}
 	if p.Index < 0 {
-		if wl.Spec.Source == nil {
+		if wl.Spec.Items == nil {
 			return nil, huma.Error422UnprocessableEntity("index: is missing; this list has no source by which to find an item")
 		}
-		src, err := wl.Spec.Source.Build(nil)
+		src, err := wl.Spec.Items.Build(nil)
 		if err != nil {
 			return nil, huma.Error422UnprocessableEntity("item: the server cannot find it: " + err.Error() + "; give its index")
 		}

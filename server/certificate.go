@@ -25,8 +25,8 @@ func (s *Server) certificate(ctx context.Context, name string) (*v1alpha1.Certif
 	}
 	c := &v1alpha1.Certificate{Worklist: wl.Name, UID: l.UID, Size: wl.Spec.Size, Phase: phase, Done: []v1alpha1.Range{},
 		Failed: []v1alpha1.FailedRange{}, Issued: time.Now().UTC().Truncate(time.Second)}
-	if wl.Spec.Source != nil {
-		c.Fingerprint = wl.Spec.Source.Fingerprint()
+	if wl.Spec.Items != nil {
+		c.Fingerprint = wl.Spec.Items.Fingerprint()
 	}
 	for r := range rec.Done.All() {
 		c.Done = append(c.Done, apiRange(r))

@@ -45,7 +45,7 @@ func (s *site) raw(t *testing.T, method, path, contentType string, body io.Reade
 func TestBadInput(t *testing.T) {
 	s := start(t, t.TempDir())
 	defer s.stop(t)
-	if _, err := s.Create(t.Context(), newList("a", v1alpha1.WorklistSpec{Size: 100, Blocks: v1alpha1.BlockPolicy{Size: 10}})); err != nil {
+	if _, err := s.Create(t.Context(), newList("a", v1alpha1.WorklistSpec{Size: 100, Block: v1alpha1.BlockPolicy{Size: 10}})); err != nil {
 		t.Fatal(err)
 	}
 	claim, err := s.Claim(t.Context(), "a", &v1alpha1.ClaimRequest{Worker: "w"})
@@ -70,10 +70,10 @@ func TestBadInput(t *testing.T) {
 		{"a negative size", "POST", "/v1/worklists", spec(`{"size":-1}`), 422, "body.spec.size"},
 		{"size 2^53", "POST", "/v1/worklists", spec(`{"size":9007199254740992}`), 422, "body.spec.size"},
 		{"a size that no number can hold", "POST", "/v1/worklists", spec(`{"size":1e400}`), 400, ""},
-		{"a source and another size", "POST", "/v1/worklists", spec(`{"size":5,"source":{"range":"1..4"}}`), 422, "spec.size: is 5, but the source has 4 items"},
-		{"a source that is too large", "POST", "/v1/worklists", spec(`{"source":{"mask":{"mask":"?a?a?a?a?a?a?a?a?a?a"}}}`), 422, "59,873,693,923,837,890,625 items"},
-		{"a duration without unit", "POST", "/v1/worklists", spec(`{"size":1,"lease":"90"}`), 422, "body.spec.lease"},
-		{"a negative duration", "POST", "/v1/worklists", spec(`{"size":1,"lease":"-1s"}`), 422, "lease"},
+		{"items and another size", "POST", "/v1/worklists", spec(`{"size":5,"items":{"range":{"start":1,"end":4}}}`), 422, "spec.size: is 5, but there are 4 items"},
+		{"items that are too many", "POST", "/v1/worklists", spec(`{"items":{"mask":{"mask":"?a?a?a?a?a?a?a?a?a?a"}}}`), 422, "59,873,693,923,837,890,625 items"},
+		{"a duration without unit", "POST", "/v1/worklists", spec(`{"size":1,"block":{"timeout":"90"}}`), 422, "body.spec.block.timeout"},
+		{"a negative duration", "POST", "/v1/worklists", spec(`{"size":1,"block":{"timeout":"-1s"}}`), 422, "timeout"},
 		{"a name with a slash", "POST", "/v1/worklists", strings.Replace(spec(`{"size":1}`), `"b"`, `"b/c"`, 1), 422, "metadata.name"},
 		{"another size for an old name", "POST", "/v1/worklists", strings.Replace(spec(`{"size":1}`), `"b"`, `"a"`, 1), 409, "exists already, with another spec"},
 		{"a patch of the size", "PATCH", "/v1/worklists/a", `{"spec":{"size":5}}`, 422, "spec.size: cannot be changed"},

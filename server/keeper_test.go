@@ -88,7 +88,7 @@ func complete(ctx context.Context, k *keeper, worker, token string) error {
 
 // Who completes alone waits for one write and no longer; a hundred at once share few.
 func TestGroupCommit(t *testing.T) {
-	kept(t, v1alpha1.WorklistSpec{Size: 1000, Blocks: v1alpha1.BlockPolicy{Size: 1}}, func(t *testing.T, k *keeper, j *slowJournal) {
+	kept(t, v1alpha1.WorklistSpec{Size: 1000, Block: v1alpha1.BlockPolicy{Size: 1}}, func(t *testing.T, k *keeper, j *slowJournal) {
 		first := claimed(t, k, v1alpha1.ClaimRequest{Worker: "w"})
 		synctest.Wait()
 		begun := time.Now()
@@ -121,7 +121,7 @@ func TestGroupCommit(t *testing.T) {
 
 // An answer is given after the write that holds it, never before.
 func TestNothingIsAnsweredBeforeItIsDurable(t *testing.T) {
-	kept(t, v1alpha1.WorklistSpec{Size: 10, Blocks: v1alpha1.BlockPolicy{Size: 1}}, func(t *testing.T, k *keeper, j *slowJournal) {
+	kept(t, v1alpha1.WorklistSpec{Size: 10, Block: v1alpha1.BlockPolicy{Size: 1}}, func(t *testing.T, k *keeper, j *slowJournal) {
 		l := claimed(t, k, v1alpha1.ClaimRequest{Worker: "w"})
 		synctest.Wait()
 		j.takes = time.Hour
@@ -142,8 +142,8 @@ func TestNothingIsAnsweredBeforeItIsDurable(t *testing.T) {
 
 // A claim that waits is served at the very moment when a lease runs out and its rest is over, first come first served.
 func TestWaitingClaims(t *testing.T) {
-	spec := v1alpha1.WorklistSpec{Size: 2, Blocks: v1alpha1.BlockPolicy{Size: 1}, Lease: &metav1.Duration{Duration: 20 * time.Second},
-		Backoff: v1alpha1.BackoffPolicy{Initial: &metav1.Duration{Duration: 3 * time.Second}}}
+	spec := v1alpha1.WorklistSpec{Size: 2, Block: v1alpha1.BlockPolicy{Size: 1, Timeout: &metav1.Duration{Duration: 20 * time.Second},
+		Backoff: v1alpha1.BackoffPolicy{Initial: &metav1.Duration{Duration: 3 * time.Second}}}}
 	kept(t, spec, func(t *testing.T, k *keeper, j *slowJournal) {
 		claimed(t, k, v1alpha1.ClaimRequest{Worker: "lost"})
 		begun := time.Now()
@@ -201,7 +201,7 @@ func TestAClaimWaitsInVain(t *testing.T) {
 // When a write fails nobody knows what is durable: everybody is refused, those who wait included, until the list is taken
 // over anew.
 func TestAFailedCommit(t *testing.T) {
-	kept(t, v1alpha1.WorklistSpec{Size: 2, Blocks: v1alpha1.BlockPolicy{Size: 1}}, func(t *testing.T, k *keeper, j *slowJournal) {
+	kept(t, v1alpha1.WorklistSpec{Size: 2, Block: v1alpha1.BlockPolicy{Size: 1}}, func(t *testing.T, k *keeper, j *slowJournal) {
 		l := claimed(t, k, v1alpha1.ClaimRequest{Worker: "w"})
 		claimed(t, k, v1alpha1.ClaimRequest{Worker: "v"})
 		waiting := make(chan error, 1)

@@ -112,7 +112,7 @@ func immutable(a, b *v1alpha1.WorklistSpec) error {
 		same  bool
 	}{
 		{"spec.size", a.Size == b.Size},
-		{"spec.source", reflect.DeepEqual(a.Source, b.Source)},
+		{"spec.items", reflect.DeepEqual(a.Items, b.Items)},
 		{"spec.command", reflect.DeepEqual(a.Command, b.Command)},
 		{"spec.cancelled", !a.Cancelled || b.Cancelled},
 	} {

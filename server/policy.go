@@ -16,18 +16,18 @@ import (
 func policyOf(wl *v1alpha1.Worklist) worklist.Policy {
 	s := &wl.Spec
 	p := worklist.Policy{
-		Blocks: worklist.BlockPolicy{Size: s.Blocks.Size, Target: duration(s.Blocks.TargetDuration), Min: s.Blocks.MinSize,
-			Max: s.Blocks.MaxSize},
-		Lease:           duration(s.Lease),
-		Attempts:        int(s.Attempts),
-		Backoff:         worklist.Backoff{Initial: duration(s.Backoff.Initial), Max: duration(s.Backoff.Max)},
+		Blocks: worklist.BlockPolicy{Size: s.Block.Size, Target: duration(s.Block.Target), Min: s.Block.MinSize,
+			Max: s.Block.MaxSize},
+		Lease:           duration(s.Block.Timeout),
+		Attempts:        int(s.Block.MaxAttempts),
+		Backoff:         worklist.Backoff{Initial: duration(s.Block.Backoff.Initial), Max: duration(s.Block.Backoff.Max)},
 		BlocksPerWorker: int(s.Limits.BlocksPerWorker),
 		MaxBlocks:       int(s.Limits.Blocks),
 		ItemsPerSecond:  s.Limits.ItemsPerSecond,
 		Tolerance:       toleranceOf(s.ToleratedFailures),
 		StopAtHit:       s.StopAtFirstSuccess,
 		Redo:            s.RedoStragglers,
-		Paused:          s.Paused,
+		Suspended:       s.Suspend,
 		Cancelled:       s.Cancelled,
 	}
 	if s.Deadline != nil {

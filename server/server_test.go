@@ -61,7 +61,7 @@ func TestAListGetsDone(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, dir)
 	const size = 10_000
-	if _, err := s.Create(t.Context(), newList("primes", v1alpha1.WorklistSpec{Size: size, Blocks: v1alpha1.BlockPolicy{Size: 100}})); err != nil {
+	if _, err := s.Create(t.Context(), newList("primes", v1alpha1.WorklistSpec{Size: size, Block: v1alpha1.BlockPolicy{Size: 100}})); err != nil {
 		t.Fatal(err)
 	}
 	counts := make([]atomic.Int32, size)

@@ -113,7 +113,7 @@ func (s *supply) request() *v1alpha1.ClaimRequest {
 	case used > 2*restock:
 		s.bulk /= 4
 	}
-	wanted := int64(s.keeper.waiting.queue.Len()+1) * max(1, s.spec.Spec.Blocks.Size)
+	wanted := int64(s.keeper.waiting.queue.Len()+1) * max(1, s.spec.Spec.Block.Size)
 	s.bulk = min(max(s.bulk, 2*wanted), worklist.MaxSize/8)
 	s.keeper.low.enough = max(1, s.bulk/2)
 	s.asked = time.Now()

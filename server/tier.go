@@ -131,7 +131,7 @@ func (t *Tier) mine(ctx context.Context, name string) (*keeper, error) {
 func tierPolicy(wl *v1alpha1.Worklist) worklist.Policy {
 	p := policyOf(wl)
 	return worklist.Policy{Blocks: p.Blocks, Lease: p.Lease, Attempts: p.Attempts, Backoff: p.Backoff,
-		BlocksPerWorker: p.BlocksPerWorker, Paused: p.Paused}
+		BlocksPerWorker: p.BlocksPerWorker, Suspended: p.Suspended}
 }
 
 func (t *Tier) keepers() []*keeper {

@@ -59,8 +59,8 @@ func TestTier(t *testing.T) {
 	s := start(t, t.TempDir())
 	defer s.stop(t)
 	const size = 20_000
-	if _, err := s.Create(t.Context(), newList("primes", v1alpha1.WorklistSpec{Size: size, Blocks: v1alpha1.BlockPolicy{Size: 10}, Attempts: 2,
-		Backoff: v1alpha1.BackoffPolicy{Initial: &metav1.Duration{Duration: time.Millisecond}}})); err != nil {
+	if _, err := s.Create(t.Context(), newList("primes", v1alpha1.WorklistSpec{Size: size, Block: v1alpha1.BlockPolicy{Size: 10, MaxAttempts: 2,
+		Backoff: v1alpha1.BackoffPolicy{Initial: &metav1.Duration{Duration: time.Millisecond}}}})); err != nil {
 		t.Fatal(err)
 	}
 	middle := startTier(t, s.Client, "primes", "middle")
@@ -130,14 +130,14 @@ func TestTier(t *testing.T) {
 func TestTierFollowsItsUpstream(t *testing.T) {
 	s := start(t, t.TempDir())
 	defer s.stop(t)
-	if _, err := s.Create(t.Context(), newList("long", v1alpha1.WorklistSpec{Size: 1 << 40, Blocks: v1alpha1.BlockPolicy{Size: 10}})); err != nil {
+	if _, err := s.Create(t.Context(), newList("long", v1alpha1.WorklistSpec{Size: 1 << 40, Block: v1alpha1.BlockPolicy{Size: 10}})); err != nil {
 		t.Fatal(err)
 	}
 	x := startTier(t, s.Client, "long", "tier")
 	defer x.stop(t)
 	ctx := t.Context()
 
-	if _, err := x.Patch(ctx, "long", map[string]any{"spec": map[string]any{"paused": true}}); err == nil || !strings.Contains(err.Error(), "ask its upstream") {
+	if _, err := x.Patch(ctx, "long", map[string]any{"spec": map[string]any{"suspend": true}}); err == nil || !strings.Contains(err.Error(), "ask its upstream") {
 		t.Errorf("a tier lets itself be changed: %v", err)
 	}
 	if _, err := x.Claim(ctx, "other", &v1alpha1.ClaimRequest{Worker: "w"}); !client.IsNotFound(err) {

@@ -21,7 +21,7 @@ func TestVersions(t *testing.T) {
 	if err != nil || same.ResourceVersion != first.ResourceVersion || first.ResourceVersion == "" {
 		t.Fatalf("applied unchanged: version %q after %q, %v", same.ResourceVersion, first.ResourceVersion, err)
 	}
-	second, err := s.Patch(ctx, "a", map[string]any{"spec": map[string]any{"paused": true}})
+	second, err := s.Patch(ctx, "a", map[string]any{"spec": map[string]any{"suspend": true}})
 	if err != nil || second.ResourceVersion == first.ResourceVersion {
 		t.Fatalf("patched: version %q after %q, %v", second.ResourceVersion, first.ResourceVersion, err)
 	}
@@ -31,7 +31,7 @@ func TestVersions(t *testing.T) {
 		t.Errorf("a change of what was changed meanwhile: %v", err)
 	}
 	first.ResourceVersion = ""
-	if third, err := s.Apply(ctx, first); err != nil || third.Spec.Priority != 7 || third.Spec.Paused {
+	if third, err := s.Apply(ctx, first); err != nil || third.Spec.Priority != 7 || third.Spec.Suspend {
 		t.Errorf("a change of whatever there is: %+v, %v", third, err)
 	}
 }

@@ -63,7 +63,7 @@ func TestTheOwnerIsKilled(t *testing.T) {
 	etcd := startEtcd(t)
 	a := newSite(t, "--etcd-endpoints", etcd, "--takeover-after", "2s")
 	b := newSite(t, "--etcd-endpoints", etcd, "--takeover-after", "2s")
-	a.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Blocks: v1alpha1.BlockPolicy{Size: 10}})
+	a.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Block: v1alpha1.BlockPolicy{Size: 10}})
 
 	// Work through both; whoever owns the list, the other one passes the calls on.
 	ctx, stop := context.WithCancel(t.Context())
@@ -132,7 +132,7 @@ func TestTheOwnerIsKilled(t *testing.T) {
 func TestAnyServerKnowsAllLists(t *testing.T) {
 	etcd := startEtcd(t)
 	a := newSite(t, "--etcd-endpoints", etcd)
-	spec := v1alpha1.WorklistSpec{Size: 1000, Blocks: v1alpha1.BlockPolicy{Size: 10}}
+	spec := v1alpha1.WorklistSpec{Size: 1000, Block: v1alpha1.BlockPolicy{Size: 10}}
 	a.create("of-a", spec)
 	eventually(t, "a owns its list", func() bool { return a.status("of-a").Owner == a.URL })
 	b := newSite(t, "--etcd-endpoints", etcd)

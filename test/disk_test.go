@@ -47,7 +47,7 @@ func TestAFullDisk(t *testing.T) {
 	c := client.New("http://"+addr, strings.TrimSpace(string(secret)))
 	defer c.Close()
 	s := &site{t: t, Client: c}
-	s.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Blocks: v1alpha1.BlockPolicy{Size: 10}})
+	s.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Block: v1alpha1.BlockPolicy{Size: 10}})
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -68,8 +68,8 @@ func TestKillingTheServer(t *testing.T) {
 	const kills = 200
 	s := newSite(t)
 	limit := resource.MustParse("1Gi")
-	s.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Blocks: v1alpha1.BlockPolicy{Size: 10},
-		Lease: &metav1.Duration{Duration: 2 * time.Second}, Results: v1alpha1.ResultsPolicy{Limit: &limit}})
+	s.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Block: v1alpha1.BlockPolicy{Size: 10, Timeout: seconds(2)},
+		Results: v1alpha1.ResultsPolicy{Limit: &limit}})
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -161,8 +161,8 @@ func (s *site) rowsOnce(t *testing.T, list string) {
 // and nothing is counted twice.
 func TestAStoppedWorkerIsFenced(t *testing.T) {
 	s := newSite(t)
-	s.create("few", v1alpha1.WorklistSpec{Size: 3, Blocks: v1alpha1.BlockPolicy{Size: 3}, Lease: &metav1.Duration{Duration: time.Second},
-		Backoff: v1alpha1.BackoffPolicy{Initial: &metav1.Duration{Duration: time.Millisecond}}})
+	s.create("few", v1alpha1.WorklistSpec{Size: 3, Block: v1alpha1.BlockPolicy{Size: 3, Timeout: seconds(1),
+		Backoff: v1alpha1.BackoffPolicy{Initial: seconds(0.001)}}})
 	ctx := t.Context()
 
 	slow, err := s.Claim(ctx, "few", &v1alpha1.ClaimRequest{Worker: "slow"})

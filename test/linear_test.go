@@ -74,8 +74,8 @@ var blockModel = porcupine.NondeterministicModel{
 func TestHistoryIsLinearizable(t *testing.T) {
 	const size = 3000
 	s := newSite(t)
-	spec := v1alpha1.WorklistSpec{Size: size, Blocks: v1alpha1.BlockPolicy{Size: 1}, Lease: seconds(0.2), Attempts: 1000,
-		Backoff: v1alpha1.BackoffPolicy{Initial: seconds(0.001), Max: seconds(0.001)}}
+	spec := v1alpha1.WorklistSpec{Size: size, Block: v1alpha1.BlockPolicy{Size: 1, Timeout: seconds(0.2), MaxAttempts: 1000,
+		Backoff: v1alpha1.BackoffPolicy{Initial: seconds(0.001), Max: seconds(0.001)}}}
 	s.create("list", spec)
 
 	var mu sync.Mutex

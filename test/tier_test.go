@@ -16,7 +16,7 @@ import (
 func TestKillingTiers(t *testing.T) {
 	const kills = 20
 	top := newSite(t)
-	spec := v1alpha1.WorklistSpec{Size: 1 << 50, Lease: seconds(2), Blocks: v1alpha1.BlockPolicy{Size: 10}}
+	spec := v1alpha1.WorklistSpec{Size: 1 << 50, Block: v1alpha1.BlockPolicy{Size: 10, Timeout: seconds(2)}}
 	top.create("long", spec)
 	var tiers []*site
 	for range 2 {

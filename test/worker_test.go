@@ -70,8 +70,8 @@ func seconds(n float64) *metav1.Duration {
 	return &metav1.Duration{Duration: time.Duration(n * float64(time.Second))}
 }
 
-var brisk = v1alpha1.WorklistSpec{Lease: seconds(1), Attempts: 100, Backoff: v1alpha1.BackoffPolicy{Initial: seconds(0.01), Max: seconds(0.1)},
-	Blocks: v1alpha1.BlockPolicy{Size: 5}}
+var brisk = v1alpha1.WorklistSpec{Block: v1alpha1.BlockPolicy{Size: 5, Timeout: seconds(1), MaxAttempts: 100,
+	Backoff: v1alpha1.BackoffPolicy{Initial: seconds(0.01), Max: seconds(0.1)}}}
 
 // Workers are killed one after the other. The list gets done, and costs only what they had in hand.
 func TestKillingWorkers(t *testing.T) {
@@ -127,7 +127,7 @@ func TestAStoppedProcessIsFenced(t *testing.T) {
 // out.
 func TestDrain(t *testing.T) {
 	s := newSite(t)
-	s.create("list", v1alpha1.WorklistSpec{Size: 1000, Blocks: v1alpha1.BlockPolicy{Size: 500}, Lease: seconds(600)})
+	s.create("list", v1alpha1.WorklistSpec{Size: 1000, Block: v1alpha1.BlockPolicy{Size: 500, Timeout: seconds(600)}})
 	p := s.work("list", "--name", "leaving", "-j1", "--", "sh", "-c", "exec sleep 0.05")
 	eventually(t, "the worker has a block", func() bool { return s.holds("list", "leaving") })
 	p.cmd.Process.Signal(syscall.SIGTERM)

@@ -30,7 +30,7 @@ func newRunner(t testing.TB, pipe bool, command ...string) *Runner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	src, err := items.Spec{Range: "1..100"}.Build(nil)
+	src, err := items.Spec{Range: span("1..100")}.Build(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestPipe(t *testing.T) {
 // A process that does not read more than a pipe holds gets no error, and leaves nothing behind.
 func TestPipeThatIsNotRead(t *testing.T) {
 	r := newRunner(t, true, "true")
-	src, err := items.Spec{Range: "1..1000000"}.Build(nil)
+	src, err := items.Spec{Range: span("1..1000000")}.Build(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,4 +330,12 @@ func BenchmarkExec(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func span(text string) *items.RangeSpec {
+	r, err := items.ParseRange(text)
+	if err != nil {
+		panic(err)
+	}
+	return r
 }

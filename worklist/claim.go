@@ -33,7 +33,7 @@ type None string
 // The reasons, in the order in which they are looked at.
 const (
 	NoneOver        None = "Over"
-	NonePaused      None = "Paused"
+	NoneSuspended   None = "Suspended"
 	NoneAfter       None = "After"
 	NoneWorkerLimit None = "WorkerLimit"
 	NoneBlockLimit  None = "BlockLimit"
@@ -105,8 +105,8 @@ func (l *Ledger) hold() (g Grant) {
 	switch {
 	case l.rec.End.over():
 		g.None, g.Message = NoneOver, fmt.Sprintf("the list is over: %s", l.rec.End.Reason)
-	case l.policy.Paused:
-		g.None, g.Message = NonePaused, "the list is paused"
+	case l.policy.Suspended:
+		g.None, g.Message = NoneSuspended, "the list is suspended"
 	case l.policy.WaitingFor != "":
 		g.None, g.Message = NoneAfter, l.policy.WaitingFor
 	}

@@ -22,7 +22,7 @@ type Policy struct {
 	StopAtHit  bool      // a found value ends the list
 	Redo       bool      // idle workers may do the oldest blocks again at the very end
 	Deadline   time.Time // the list stops as failed then; zero: never
-	Paused     bool      // hand out nothing; what is out may be finished
+	Suspended  bool      // hand out nothing; what is out may be finished
 	Cancelled  bool      // end the list
 	WaitingFor string    // why nothing may be handed out yet, in words: a list that comes first; "" for free to go
 }
@@ -88,7 +88,7 @@ func (p Policy) withDefaults() Policy {
 // Phase is where a list stands.
 type Phase string
 
-// The phases a list ends in. They are durable; that a list is paused or waiting is its policy's word, not its record's.
+// The phases a list ends in. They are durable; that a list is suspended or waiting is its policy's word, not its record's.
 const (
 	Complete  Phase = "Complete"  // done + failed = [0,size), or stopped at the first success
 	Failed    Phase = "Failed"    // too many failures, or past the deadline
@@ -97,9 +97,9 @@ const (
 
 // The phases of a list that goes on.
 const (
-	Waiting Phase = "Waiting"
-	Paused  Phase = "Paused"
-	Active  Phase = "Active"
+	Waiting   Phase = "Waiting"
+	Suspended Phase = "Suspended"
+	Active    Phase = "Active"
 )
 
 // Outcome is how a list ended. The zero Outcome is that of a list that goes on.

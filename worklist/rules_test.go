@@ -271,9 +271,9 @@ func TestPauseAndResume(t *testing.T) {
 	s := tell(t, 20, fixed(10))
 	a := s.take("a", 0, 10)
 	p := fixed(10)
-	p.Paused = true
+	p.Suspended = true
 	s.SetPolicy(s.now, p)
-	s.none("b", NonePaused)
+	s.none("b", NoneSuspended)
 	s.done(a) // what is out may be finished
 	s.SetPolicy(s.now, fixed(10))
 	s.take("b", 10, 20)

@@ -38,8 +38,8 @@ func (l *Ledger) Status(now time.Time) Status {
 	switch {
 	case l.rec.End.over():
 		s.Phase, s.Reason = l.rec.End.Phase, l.rec.End.Reason
-	case l.policy.Paused:
-		s.Phase, s.Reason = Paused, "paused"
+	case l.policy.Suspended:
+		s.Phase, s.Reason = Suspended, "suspended"
 	case l.policy.WaitingFor != "":
 		s.Phase, s.Reason = Waiting, l.policy.WaitingFor
 	default:
@@ -135,8 +135,8 @@ func (l *Ledger) Explain(now time.Time) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	switch g := l.hold(); g.None {
-	case NonePaused:
-		say("The list is paused: nothing is handed out until it is resumed.")
+	case NoneSuspended:
+		say("The list is suspended: nothing is handed out until it is resumed.")
 	case NoneAfter:
 		say("Nothing is handed out: %s.", g.Message)
 	}

@@ -67,7 +67,7 @@ type NoneReason string
 
 const (
 	NoneOver        NoneReason = "Over"        // the list has ended: stop asking
-	NonePaused      NoneReason = "Paused"      // the list is paused
+	NoneSuspended   NoneReason = "Suspended"   // the list is suspended
 	NoneAfter       NoneReason = "After"       // a list that comes first is not complete
 	NoneAllOut      NoneReason = "AllOut"      // every item is done or in somebody's hands
 	NoneResting     NoneReason = "Resting"     // what is left rests after a failure

@@ -42,22 +42,22 @@ func (w *Worklist) Complete() error {
 		return invalid("metadata.name", "%q: %s", w.Name, strings.Join(problems, "; "))
 	}
 	s := &w.Spec
-	if s.Source != nil {
-		if err := s.Source.Validate(); err != nil {
-			return invalid("spec.source", "%s", strings.TrimPrefix(err.Error(), "source."))
+	if s.Items != nil {
+		if err := s.Items.Validate(); err != nil {
+			return invalid("spec.items", "%s", strings.TrimPrefix(err.Error(), "items."))
 		}
-		n, err := s.Source.Len()
+		n, err := s.Items.Len()
 		if err != nil {
-			return invalid("spec.source", "%s", err)
+			return invalid("spec.items", "%s", err)
 		}
 		if s.Size != 0 && s.Size != n {
-			return invalid("spec.size", "is %d, but the source has %d items; leave it out", s.Size, n)
+			return invalid("spec.size", "is %d, but there are %d items; leave it out", s.Size, n)
 		}
 		s.Size = n
 	}
 	switch {
 	case s.Size < 1:
-		return invalid("spec.size", "is %d; a worklist has at least 1 item: give a size or a source", s.Size)
+		return invalid("spec.size", "is %d; a worklist has at least 1 item: give a size or items", s.Size)
 	case s.Size > maxSize:
 		return invalid("spec.size", "is %d; a worklist has at most %d items (2^53-1)", s.Size, int64(maxSize))
 	}
@@ -69,8 +69,8 @@ func (s *WorklistSpec) validate() error {
 		field string
 		value int64
 	}{
-		{"spec.blocks.size", s.Blocks.Size}, {"spec.blocks.minSize", s.Blocks.MinSize}, {"spec.blocks.maxSize", s.Blocks.MaxSize},
-		{"spec.attempts", int64(s.Attempts)}, {"spec.weight", int64(s.Weight)},
+		{"spec.block.size", s.Block.Size}, {"spec.block.minSize", s.Block.MinSize}, {"spec.block.maxSize", s.Block.MaxSize},
+		{"spec.block.maxAttempts", int64(s.Block.MaxAttempts)}, {"spec.weight", int64(s.Weight)},
 		{"spec.limits.blocksPerWorker", int64(s.Limits.BlocksPerWorker)}, {"spec.limits.blocks", int64(s.Limits.Blocks)},
 	} {
 		if f.value < 0 || f.value > maxSize {
@@ -81,18 +81,18 @@ func (s *WorklistSpec) validate() error {
 		field string
 		value *metav1.Duration
 	}{
-		{"spec.lease", s.Lease}, {"spec.deadline", s.Deadline}, {"spec.blocks.targetDuration", s.Blocks.TargetDuration},
-		{"spec.backoff.initial", s.Backoff.Initial}, {"spec.backoff.max", s.Backoff.Max},
+		{"spec.block.timeout", s.Block.Timeout}, {"spec.deadline", s.Deadline}, {"spec.block.target", s.Block.Target},
+		{"spec.block.backoff.initial", s.Block.Backoff.Initial}, {"spec.block.backoff.max", s.Block.Backoff.Max},
 	} {
 		if f.value != nil && f.value.Duration <= 0 {
 			return invalid(f.field, "is %s; must be above 0", f.value.Duration)
 		}
 	}
-	if s.Blocks.Size > 0 && (s.Blocks.TargetDuration != nil || s.Blocks.MinSize > 0 || s.Blocks.MaxSize > 0) {
-		return invalid("spec.blocks.size", "fixes the size; leave it out to aim at a duration within minSize and maxSize")
+	if s.Block.Size > 0 && (s.Block.Target != nil || s.Block.MinSize > 0 || s.Block.MaxSize > 0) {
+		return invalid("spec.block.size", "fixes the size; leave it out to aim at a duration within minSize and maxSize")
 	}
-	if s.Blocks.MaxSize > 0 && s.Blocks.MinSize > s.Blocks.MaxSize {
-		return invalid("spec.blocks.minSize", "is %d, above maxSize %d", s.Blocks.MinSize, s.Blocks.MaxSize)
+	if s.Block.MaxSize > 0 && s.Block.MinSize > s.Block.MaxSize {
+		return invalid("spec.block.minSize", "is %d, above maxSize %d", s.Block.MinSize, s.Block.MaxSize)
 	}
 	if r := s.Limits.ItemsPerSecond; r < 0 || r != r || r > maxSize {
 		return invalid("spec.limits.itemsPerSecond", "is %g; must be 0 (no bound) or above", r)

@@ -34,30 +34,20 @@ type WorklistList struct {
 	Items []Worklist `json:"items"`
 }
 
-// WorklistSpec says what is to be done and how it is shared out. Size, source and seal of a list never change once it
+// WorklistSpec says what is to be done and how it is shared out. Size, items and command of a list never change once it
 // exists; everything else may be changed while it runs.
 type WorklistSpec struct {
-	// Size is the number of items, 1 to 2^53-1. It may be left out where source gives it.
-	Size int64 `json:"size,omitempty" doc:"Number of items, 1 to 9007199254740991; may be left out where source gives it." minimum:"0" maximum:"9007199254740991"`
+	// Size is the number of items, 1 to 2^53-1. It may be left out where items gives it.
+	Size int64 `json:"size,omitempty" doc:"Number of items, 1 to 9007199254740991; may be left out where items gives it." minimum:"0" maximum:"9007199254740991"`
 
-	// Source says what item i is. Without one the items are the integers 0 to size-1.
-	Source *items.Spec `json:"source,omitempty" doc:"What item i is; without it the items are the integers 0 to size-1."`
+	// Items says what item i is. Without it the items are the integers 0 to size-1.
+	Items *items.Spec `json:"items,omitempty" doc:"What item i is; without it the items are the integers 0 to size-1."`
 
 	// Command binds the list to a command line: a worker that would run another one is refused. Empty: any command.
 	Command []string `json:"command,omitempty" doc:"Binds the list to this command line; a worker with another one is refused."`
 
-	// Blocks says how large the blocks are that are handed out.
-	Blocks BlockPolicy `json:"blocks,omitzero" doc:"How large the blocks are that are handed out."`
-
-	// Lease is how long a worker may hold a block without renewing it. Default 60s.
-	Lease *metav1.Duration `json:"lease,omitempty" doc:"How long a worker may hold a block without renewing its lease; default 60s."`
-
-	// Attempts is how often a block may fail or expire before it is split in halves, and a single item before it is
-	// given up. Default 3.
-	Attempts int32 `json:"attempts,omitempty" minimum:"0" maximum:"1000" doc:"How often a block may fail or expire before it is split in halves, and a single item before it is given up; default 3."`
-
-	// Backoff is how long a failed block rests before it goes out again.
-	Backoff BackoffPolicy `json:"backoff,omitzero" doc:"How long a failed block rests before it goes out again."`
+	// Block says how large the blocks are that are handed out, and how long and how often each is tried.
+	Block BlockPolicy `json:"block,omitzero" doc:"How large the blocks are that are handed out, and how long and how often each is tried."`
 
 	// Limits bounds what is out at one time.
 	Limits Limits `json:"limits,omitzero" doc:"Bounds on what is out at one time."`
@@ -85,8 +75,8 @@ type WorklistSpec struct {
 	// After names lists that must be complete before this one is handed out.
 	After []string `json:"after,omitempty" doc:"Lists that must be complete before this one is handed out."`
 
-	// Paused holds back new blocks; blocks that are out may be finished.
-	Paused bool `json:"paused,omitempty" doc:"Hold back new blocks; blocks that are out may be finished."`
+	// Suspend holds back new blocks; blocks that are out may be finished.
+	Suspend bool `json:"suspend,omitempty" doc:"Hold back new blocks; blocks that are out may be finished."`
 
 	// Cancelled ends the list for good; what is out is refused from then on.
 	Cancelled bool `json:"cancelled,omitempty" doc:"End the list for good."`
@@ -95,17 +85,27 @@ type WorklistSpec struct {
 	Results ResultsPolicy `json:"results,omitzero" doc:"What is kept of each block's outcome."`
 }
 
-// BlockPolicy sizes blocks: either fixed, or aimed at a duration.
+// BlockPolicy sizes blocks, either fixed or aimed at a duration, and says how long and how often each is tried.
 type BlockPolicy struct {
-	// Size fixes the number of items of a block. 0: aim at TargetDuration.
-	Size int64 `json:"size,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Fixed number of items of a block; 0 or absent: aim at targetDuration."`
+	// Size fixes the number of items of a block. 0: aim at Target.
+	Size int64 `json:"size,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Fixed number of items of a block; 0 or absent: aim at target."`
 
-	// TargetDuration is how long a worker should take for a block, measured per worker. Default 10s.
-	TargetDuration *metav1.Duration `json:"targetDuration,omitempty" doc:"How long a worker should take for a block; default 10s."`
+	// Target is how long a worker should take for a block, measured per worker. Default 10s.
+	Target *metav1.Duration `json:"target,omitempty" doc:"How long a worker should take for a block, measured per worker; default 10s."`
 
 	// MinSize and MaxSize bound the size that is aimed at. Defaults 1 and no bound.
 	MinSize int64 `json:"minSize,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Smallest block that is aimed at; default 1."`
 	MaxSize int64 `json:"maxSize,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Largest block that is aimed at; default no bound."`
+
+	// Timeout is how long a worker may hold a block without renewing its lease. Default 60s.
+	Timeout *metav1.Duration `json:"timeout,omitempty" doc:"How long a worker may hold a block without renewing its lease; default 60s."`
+
+	// MaxAttempts is how often a block may fail or expire before it is split in halves, and a single item before it is
+	// given up. Default 3.
+	MaxAttempts int32 `json:"maxAttempts,omitempty" minimum:"0" maximum:"1000" doc:"How often a block may fail or expire before it is split in halves, and a single item before it is given up; default 3."`
+
+	// Backoff is how long a failed block rests before it goes out again.
+	Backoff BackoffPolicy `json:"backoff,omitzero" doc:"How long a failed block rests before it goes out again."`
 }
 
 // BackoffPolicy is an exponential back-off: Initial, doubled after each further failure, at most Max.
@@ -151,7 +151,7 @@ type Phase string
 const (
 	PhaseWaiting   Phase = "Waiting"   // for a list it comes after
 	PhaseActive    Phase = "Active"    // blocks are handed out
-	PhasePaused    Phase = "Paused"    // held back by its spec
+	PhaseSuspended Phase = "Suspended" // held back by its spec
 	PhaseComplete  Phase = "Complete"  // done + failed = [0,size), or stopped at the first success
 	PhaseFailed    Phase = "Failed"    // too many failures, or past its deadline
 	PhaseCancelled Phase = "Cancelled" // by its spec
@@ -164,14 +164,14 @@ func (p Phase) Over() bool {
 
 // Condition types of a worklist.
 const (
-	ConditionComplete = "Complete"
-	ConditionFailed   = "Failed"
-	ConditionPaused   = "Paused"
+	ConditionComplete  = "Complete"
+	ConditionFailed    = "Failed"
+	ConditionSuspended = "Suspended"
 )
 
 // WorklistStatus is what the system knows of a worklist. Done, failed, leased, waiting and fresh items add up to size.
 type WorklistStatus struct {
-	Phase  Phase  `json:"phase,omitempty" doc:"Where the list stands: Waiting, Active, Paused, Complete, Failed or Cancelled."`
+	Phase  Phase  `json:"phase,omitempty" doc:"Where the list stands: Waiting, Active, Suspended, Complete, Failed or Cancelled."`
 	Reason string `json:"reason,omitempty" doc:"Why, in a sentence."`
 
 	Size    int64 `json:"size" doc:"Number of items."`

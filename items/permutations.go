@@ -7,24 +7,24 @@ import (
 	"unicode/utf8"
 )
 
-// ArrangementsSpec is all strings of a length that use each letter of an alphabet at most once, in the alphabet's order:
+// PermutationsSpec is all strings of a length that use each letter of an alphabet at most once, in the alphabet's order:
 // abc, acb, bac, bca, cab, cba. Length 0 means all letters.
 //
 // The index is read in the factorial number system (Laisant, "Sur la numération factorielle", 1888; Knuth, The Art of
 // Computer Programming 4A, 7.2.1.2): its first digit says which letter comes first, the next which of those that are left,
-// and so on. For arrangements shorter than the alphabet the radixes are n, n-1, ..., n-k+1.
-type ArrangementsSpec struct {
+// and so on. For permutations shorter than the alphabet the radixes are n, n-1, ..., n-k+1.
+type PermutationsSpec struct {
 	Alphabet string `json:"alphabet"`
 	Length   int    `json:"length,omitempty"`
 }
 
-type arrangements struct {
+type permutations struct {
 	set  []rune
-	step []int64 // step[p] arrangements share their first p+1 letters
+	step []int64 // step[p] permutations share their first p+1 letters
 	n    int64
 }
 
-func (s ArrangementsSpec) build() (Source, error) {
+func (s PermutationsSpec) build() (Source, error) {
 	set, err := letters(s.Alphabet)
 	if err != nil {
 		return nil, err
@@ -42,9 +42,9 @@ func (s ArrangementsSpec) build() (Source, error) {
 	}
 	n, err := checkLen(total)
 	if err != nil {
-		return nil, fmt.Errorf("arrangements of %d out of %d letters: %w", k, len(set), err)
+		return nil, fmt.Errorf("permutations of %d out of %d letters: %w", k, len(set), err)
 	}
-	a := &arrangements{set: set, step: make([]int64, k), n: n}
+	a := &permutations{set: set, step: make([]int64, k), n: n}
 	step := int64(1)
 	for p := k - 1; p >= 0; p-- {
 		a.step[p] = step
@@ -53,9 +53,9 @@ func (s ArrangementsSpec) build() (Source, error) {
 	return a, nil
 }
 
-func (a *arrangements) Len() int64 { return a.n }
+func (a *permutations) Len() int64 { return a.n }
 
-func (a *arrangements) Append(dst []byte, i int64) ([]byte, error) {
+func (a *permutations) Append(dst []byte, i int64) ([]byte, error) {
 	left := slices.Clone(a.set)
 	for _, step := range a.step {
 		d := i / step
@@ -66,7 +66,7 @@ func (a *arrangements) Append(dst []byte, i int64) ([]byte, error) {
 	return dst, nil
 }
 
-func (a *arrangements) Index(item string) (int64, bool) {
+func (a *permutations) Index(item string) (int64, bool) {
 	if !utf8.ValidString(item) {
 		return 0, false // or a broken byte would pass for the letter U+FFFD
 	}
