@@ -52,7 +52,7 @@ type Report struct {
 // Run makes a list and has it worked off. It leaves the list.
 func Run(ctx context.Context, c *client.Client, o Options) (r Report, err error) {
 	r = Report{BlockSize: o.BlockSize, Workers: o.Workers, Batch: o.Batch}
-	wl := &v1alpha1.Worklist{Spec: v1alpha1.WorklistSpec{Size: o.Items, Blocks: v1alpha1.BlockPolicy{Size: o.BlockSize}}}
+	wl := &v1alpha1.Worklist{Spec: v1alpha1.WorklistSpec{Size: o.Items, Block: v1alpha1.BlockPolicy{Size: o.BlockSize}}}
 	wl.APIVersion, wl.Kind, wl.Name = v1alpha1.APIVersion, v1alpha1.WorklistKind, o.List
 	begun := time.Now()
 	if _, err := c.Create(ctx, wl); err != nil {
