@@ -21,8 +21,12 @@ var (
 // the rows.
 type batchOfRows struct {
 	key  string
-	size int64 // bytes, compressed
+	size int64 // bytes, compressed, with rowOverhead
 }
+
+// rowOverhead is about what etcd takes for a batch beside its bytes: the key on disk, and its place in the index in memory.
+// Where commits are small and many it is most of all.
+const rowOverhead = 256
 
 // rowOps put rows under the commit's number, so that they are read in the order in which they were committed.
 func (t *Tenure) rowOps(seq int64, rows []Rows) (ops []clientv3.Op, batches []batchOfRows) {
@@ -34,7 +38,7 @@ func (t *Tenure) rowOps(seq int64, rows []Rows) (ops []clientv3.Op, batches []ba
 		key := fmt.Sprintf("%s%016x-%x", t.store.rowPrefix(t.uid, r.Kept), seq, len(packed))
 		ops = append(ops, clientv3.OpPut(key, string(packed)))
 		if !r.Kept {
-			batches = append(batches, batchOfRows{key, int64(len(packed))})
+			batches = append(batches, batchOfRows{key, int64(len(packed)) + rowOverhead})
 		}
 	}
 	return ops, batches
@@ -90,7 +94,7 @@ func (t *Tenure) loadRows(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("load the results of list %s: the key %s has no size", t.name, kv.Key)
 		}
-		t.took(batchOfRows{string(kv.Key), size})
+		t.took(batchOfRows{string(kv.Key), size + rowOverhead})
 	}
 	return nil
 }
