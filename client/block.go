@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/worklist"
@@ -86,13 +87,28 @@ func (b *Block) Report(r v1alpha1.Report) {
 func weigh(r *v1alpha1.Report) int {
 	n := 100 + 20*len(r.Done) + 60*len(r.Failed) + 60*len(r.Found) + 120*len(r.Results)
 	for _, f := range r.Failed {
-		n += len(f.Reason)
+		n += quoted(f.Reason)
 	}
 	for _, f := range r.Found {
-		n += len(f.Value)
+		n += quoted(f.Value)
 	}
 	for _, x := range r.Results {
-		n += len(x.Reason) + 2*len(x.Output) // quoting may double it
+		n += quoted(x.Reason) + quoted(x.Output)
+	}
+	return n
+}
+
+// quoted is at most how many bytes a string takes as encoding/json writes it: it escapes markup, too.
+func quoted(s string) (n int) {
+	for _, r := range s {
+		switch {
+		case r < ' ', r == '<', r == '>', r == '&', r == utf8.RuneError, r == '\u2028', r == '\u2029':
+			n += 6
+		case r == '"', r == '\\':
+			n += 2
+		default:
+			n += utf8.RuneLen(r)
+		}
 	}
 	return n
 }
@@ -129,9 +145,6 @@ func (b *Block) news() []v1alpha1.Report {
 func (b *Block) take() []v1alpha1.Report {
 	out := b.full
 	b.full = nil
-	for i := range out {
-		out[i].Token = b.token
-	}
 	return out
 }
 

@@ -119,10 +119,11 @@ func (c *Client) repeat(ctx context.Context, method, path string, body []byte, c
 		}
 		var p *Problem
 		again := !errors.As(err, &p) || p.Status == http.StatusServiceUnavailable || p.Status == http.StatusBadGateway
-		if !again || ctx.Err() != nil || time.Now().Add(pause).After(until) {
+		rest := pause/2 + rand.N(pause)
+		if !again || ctx.Err() != nil || time.Now().Add(rest).After(until) {
 			return nil, err
 		}
-		t := time.NewTimer(pause/2 + rand.N(pause))
+		t := time.NewTimer(rest)
 		select {
 		case <-ctx.Done():
 			t.Stop()

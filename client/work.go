@@ -48,7 +48,7 @@ func (c *Client) Work(ctx context.Context, name string, do func(context.Context,
 		o.Log = slog.Default()
 	}
 	o.Parallel = max(1, o.Parallel)
-	w := &work{client: c, name: name, reports: map[string][]v1alpha1.Report{}, due: map[string]bool{}, do: do, o: o, log: o.Log.With("worklist", name, "worker", o.Worker),
+	w := &work{client: c, name: name, reports: map[string][]outgoing{}, due: map[string]bool{}, do: do, o: o, log: o.Log.With("worklist", name, "worker", o.Worker),
 		held: map[*Block]struct{}{}, nudge: make(chan struct{}, 1), finished: make(chan *Block), exchanged: make(chan exchanged), polled: make(chan polled)}
 	for slot := o.Parallel; slot > 0; slot-- {
 		w.free = append(w.free, slot)
@@ -81,9 +81,9 @@ type work struct {
 
 	free    []int // slots
 	held    map[*Block]struct{}
-	reports map[string][]v1alpha1.Report // to be sent, by list
+	reports map[string][]outgoing // to be sent, by list
 
-	renewal  time.Time       // when the leases are to be renewed next; zero while nothing is held
+	renewal  time.Time       // when the leases of what is held are to be renewed next
 	interval time.Duration   // between renewals
 	due      map[string]bool // lists whose leases are to be renewed now
 
@@ -96,6 +96,12 @@ type work struct {
 	finished  chan *Block
 	exchanged chan exchanged
 	polled    chan polled
+}
+
+// outgoing is a report that has yet to get its token: a renewal on the way may bring the block a new one.
+type outgoing struct {
+	block *Block
+	v1alpha1.Report
 }
 
 type exchanged struct {
@@ -127,7 +133,7 @@ func (w *work) run(ctx context.Context) error {
 			}
 			return w.err
 		}
-		if !w.renewal.IsZero() && !w.calling { // the end of a call brings us here again
+		if len(w.held) > 0 && !w.calling { // the end of a call brings us here again
 			timer.Reset(time.Until(w.renewal))
 		}
 		select {
@@ -135,7 +141,7 @@ func (w *work) run(ctx context.Context) error {
 			delete(w.held, b)
 			w.free = append(w.free, b.Slot)
 			if !b.lost {
-				w.tell(b.Worklist, b.final)
+				w.tell(b, b.final)
 			}
 		case x := <-w.exchanged:
 			w.calling = false
@@ -168,7 +174,7 @@ func (w *work) call(ctx context.Context) {
 	if w.calling {
 		return
 	}
-	if len(w.held) > 0 && !w.renewal.IsZero() && !time.Now().Before(w.renewal) {
+	if len(w.held) > 0 && !time.Now().Before(w.renewal) {
 		w.gather()
 		for b := range w.held {
 			w.due[b.Worklist] = true
@@ -220,31 +226,34 @@ func (w *work) next() (string, bool) {
 }
 
 // tell has reports sent.
-func (w *work) tell(list string, reports []v1alpha1.Report) {
-	if len(reports) > 0 {
-		w.reports[list] = append(w.reports[list], reports...)
+func (w *work) tell(b *Block, reports []v1alpha1.Report) {
+	for _, r := range reports {
+		w.reports[b.Worklist] = append(w.reports[b.Worklist], outgoing{b, r})
 	}
 }
 
 // gather takes what the blocks in work have to report.
 func (w *work) gather() {
 	for b := range w.held {
-		w.tell(b.Worklist, b.news())
+		w.tell(b, b.news())
 	}
 }
 
 // batch takes as many reports of a list as one call takes.
-func (w *work) batch(list string) []v1alpha1.Report {
+func (w *work) batch(list string) (out []v1alpha1.Report) {
 	all := w.reports[list]
-	n, weight := 0, 0
-	for n < len(all) && (n == 0 || weight < 4*reportWeight) {
-		weight += weigh(&all[n])
-		n++
+	for weight := 0; len(out) < len(all); {
+		x := all[len(out)]
+		if weight += weigh(&x.Report); weight > 6*reportWeight && len(out) > 0 {
+			break
+		}
+		x.Token = x.block.current()
+		out = append(out, x.Report)
 	}
-	if w.reports[list] = all[n:]; n == len(all) {
+	if w.reports[list] = all[len(out):]; len(out) == len(all) {
 		delete(w.reports, list)
 	}
-	return all[:n:n]
+	return out
 }
 
 // poll waits at the server for blocks when the last claim got none.
@@ -288,12 +297,12 @@ func (w *work) exchange(ctx context.Context, x exchanged) {
 		return
 	}
 	for i, b := range x.renewed {
-		if _, held := w.held[b]; !held || i >= len(x.resp.Renewed) {
-			continue
+		if i >= len(x.resp.Renewed) {
+			break
 		}
 		if r := x.resp.Renewed[i]; r.Status == v1alpha1.ReportAccepted {
-			b.renewed(r.Token)
-		} else {
+			b.renewed(r.Token) // what it reported since is still to be sent
+		} else if _, held := w.held[b]; held {
 			w.log.Warn("a block is lost", "index", b.Index, "size", b.Size, "reason", r.Message)
 			b.lost = true
 			b.cancel(fmt.Errorf("%w: %s", ErrLost, r.Message))

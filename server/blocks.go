@@ -30,7 +30,7 @@ func (k *keeper) claim(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alph
 	news := k.ledger.News()
 	k.lookAtStock()
 	k.mu.Unlock()
-	if news || w != nil {
+	if news || g.Durable || w != nil {
 		k.touch()
 	}
 	if w != nil {
@@ -220,8 +220,8 @@ func (k *keeper) renewal(r worklist.Renewal) v1alpha1.RenewedLease {
 
 // bound refuses a worker whose command is not the one the list is bound to.
 func (k *keeper) bound(command []string) error {
-	if len(k.spec.Command) > 0 && len(command) > 0 && !slices.Equal(k.spec.Command, command) {
-		return &otherCommand{list: k.name, bound: k.spec.Command, given: command}
+	if len(k.command) > 0 && len(command) > 0 && !slices.Equal(k.command, command) {
+		return &otherCommand{list: k.name, bound: k.command, given: command}
 	}
 	return nil
 }

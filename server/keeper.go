@@ -25,6 +25,7 @@ var errGone = errors.New("the list is being taken over; repeat the call")
 // which a call waits is the one whose flush comes after the call's change.
 type keeper struct {
 	name, uid string
+	command   []string // that the list is bound to, for ever
 	journal   journal
 	log       *slog.Logger
 	sealers   sync.Pool // of *worklist.Sealer: tokens are signed outside the lock
@@ -34,11 +35,12 @@ type keeper struct {
 	spec    v1alpha1.WorklistSpec
 	policy  worklist.Policy // what the ledger goes by: the spec, and what else holds the list back
 	batch   *batch          // gathers until the next commit
+	flying  *batch          // is being committed; nil: none is
 	waiting waiters         // claims that wait for a block
 	watch   broadcast
 	gone    bool
 
-	low *stock // of a tier: when to ask for more; nil: not a tier
+	low *stock // of a tier: what it has from upstream, and when to ask for more; nil: not a tier
 
 	crowd       int          // calls that waited for the last commit,
 	committed   time.Time    // when it began; both belong to the goroutine
@@ -86,7 +88,7 @@ func newBatch() *batch { return &batch{done: make(chan struct{})} }
 
 // newKeeper is a keeper that is yet to be started.
 func newKeeper(wl *v1alpha1.Worklist, l *worklist.Ledger, p worklist.Policy, j journal, secret []byte, log *slog.Logger) *keeper {
-	k := &keeper{name: wl.Name, uid: string(wl.UID), journal: j, log: log.With("worklist", wl.Name), ledger: l, spec: wl.Spec,
+	k := &keeper{name: wl.Name, uid: string(wl.UID), command: wl.Spec.Command, journal: j, log: log.With("worklist", wl.Name), ledger: l, spec: wl.Spec,
 		policy: p, onEnd: func() {}, batch: newBatch(), dirty: make(chan struct{}, 1), ended: make(chan struct{})}
 	k.sealers.New = func() any { return worklist.NewSealer(secret, k.uid) }
 	return k
@@ -201,7 +203,7 @@ func (k *keeper) gather(ctx context.Context) {
 func (k *keeper) commit(ctx context.Context) error {
 	k.mu.Lock()
 	b := k.batch
-	k.batch = newBatch()
+	k.batch, k.flying = newBatch(), b
 	k.crowd, k.committed = b.waiting, time.Now()
 	news := k.ledger.News()
 	over := k.ledger.Outcome().Phase != ""
@@ -217,11 +219,14 @@ func (k *keeper) commit(ctx context.Context) error {
 		err = k.journal.write(ctx, &c)
 	}
 	k.recordBytes.Store(int64(k.journal.size()))
+	k.mu.Lock()
 	if err == nil {
-		k.mu.Lock()
 		k.ledger.Confirm()
-		k.void(c.refused, b, k.batch)
-		k.mu.Unlock()
+		k.void(c.refused)
+	}
+	k.flying = nil
+	k.mu.Unlock()
+	if err == nil {
 		if news {
 			k.watch.send()
 		}

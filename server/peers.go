@@ -147,7 +147,8 @@ func (p *peers) candidates(ctx context.Context) []candidate {
 	}
 	var mu sync.Mutex
 	var found []candidate
-	err := p.each(ctx, func(ctx context.Context, url string, c *client.Client) {
+	// Not on the caller's time: what is found is for others, too.
+	err := p.each(context.WithoutCancel(ctx), func(ctx context.Context, url string, c *client.Client) {
 		for wl, err := range c.Worklists(ctx) {
 			if err != nil {
 				return
@@ -160,6 +161,8 @@ func (p *peers) candidates(ctx context.Context) []candidate {
 			found = append(found, candidate{
 				worklist.Candidate{Name: wl.Name, Priority: int(wl.Spec.Priority), Weight: int(wl.Spec.Weight), Out: int(st.BlocksOut)},
 				func(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alpha1.ClaimResponse, error) {
+					ctx, cancel := context.WithTimeout(ctx, peerTimeout)
+					defer cancel()
 					return c.Claim(ctx, wl.Name, req)
 				}})
 			mu.Unlock()

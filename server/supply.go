@@ -9,13 +9,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
 	"teamtask.dev/worklist"
 )
 
-// stock says when a tier has too little at hand. It belongs to the keeper's lock.
+// stock is what a tier has from upstream, and says when it is too little. It belongs to the keeper's lock.
 type stock struct {
-	enough int64         // items
-	signal chan struct{} // capacity 1: there are fewer
+	upstream *upstream
+	enough   int64         // items
+	signal   chan struct{} // capacity 1: there are fewer
 }
 
 // lookAtStock has more fetched where there is too little at hand.
@@ -25,6 +27,13 @@ func (k *keeper) lookAtStock() {
 		case k.low.signal <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// lookAtQueue has more fetched where somebody waits for it.
+func (k *keeper) lookAtQueue() {
+	if k.waiting.queue.Len() > 0 {
+		k.lookAtStock()
 	}
 }
 
@@ -55,7 +64,7 @@ const (
 func (s *supply) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.lease = max(3*time.Second, s.keeper.policy.Lease)
+	s.lease = time.Minute // until a claim's answer says it
 	s.claims = make(chan *v1alpha1.ClaimResponse)
 	look := time.NewTicker(pollEvery)
 	defer look.Stop()
@@ -71,7 +80,14 @@ func (s *supply) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			if claiming {
-				<-s.claims
+				s.keep(<-s.claims)
+			}
+			select {
+			case <-s.keeper.ended: // by itself: nobody else gives back what it had
+				last, cancel := context.WithTimeout(context.WithoutCancel(ctx), peerTimeout)
+				defer cancel()
+				s.release(last)
+			default:
 			}
 			return
 		case <-s.keeper.ended:
@@ -83,17 +99,18 @@ func (s *supply) run(ctx context.Context) {
 			}
 		case resp := <-s.claims:
 			claiming = false
+			lease := s.lease
 			s.admit(ctx, resp)
-		case <-renew.C:
-			lost, err := s.upstream.renew(ctx)
-			if err != nil && ctx.Err() == nil {
-				s.keeper.log.Warn("the leases could not be renewed", "error", err)
+			if s.lease != lease {
+				renew.Reset(s.lease / 3)
 			}
-			s.keeper.expel(lost)
+		case <-renew.C:
+			s.renew(ctx)
 			renew.Reset(s.lease / 3)
 		case <-look.C:
 			s.look(ctx)
 			s.giveBack(ctx)
+			s.keeper.read(func(time.Time) { s.keeper.lookAtQueue() })
 		}
 	}
 }
@@ -142,41 +159,69 @@ func (s *supply) claim(ctx context.Context, req *v1alpha1.ClaimRequest) *v1alpha
 // admit takes in what was claimed, and looks at once whether it is enough.
 func (s *supply) admit(ctx context.Context, resp *v1alpha1.ClaimResponse) {
 	if resp != nil && resp.LeaseSeconds > 0 {
-		s.lease = max(3*time.Second, time.Duration(resp.LeaseSeconds*float64(time.Second)))
+		s.lease = time.Duration(resp.LeaseSeconds * float64(time.Second))
+	}
+	if resp != nil && len(resp.Leases) > 0 {
+		gone := s.keeper.change(ctx, func(now time.Time, _ *batch) bool {
+			for _, lease := range resp.Leases {
+				s.keeper.refuse(s.keeper.ledger.Admit(now, s.upstream.admit(lease)))
+				s.short = lease.Size < s.bulk
+				s.bulk = min(s.bulk, lease.Size)
+				s.keeper.low.enough = max(1, s.bulk/2)
+			}
+			s.keeper.ledger.Upstream(resp.Unclaimed, "")
+			return false
+		})
+		if gone != nil {
+			s.keep(resp)
+		}
+		return
 	}
 	if resp != nil && resp.None == v1alpha1.NoneOver {
 		s.look(ctx)
 		return
 	}
-	s.keeper.change(ctx, func(now time.Time, b *batch) bool {
-		if resp == nil {
-			return false
+	s.keeper.read(func(time.Time) {
+		if resp != nil {
+			s.keeper.ledger.Upstream(resp.Unclaimed, resp.Message)
 		}
-		for _, lease := range resp.Leases {
-			b.voids = append(b.voids, s.keeper.ledger.Admit(now, s.upstream.admit(lease)))
-			s.short = lease.Size < s.bulk
-			s.bulk = min(s.bulk, lease.Size)
-			s.keeper.low.enough = max(1, s.bulk/2)
-		}
-		why := ""
-		if len(resp.Leases) == 0 {
-			why = resp.Message
-		}
-		s.keeper.ledger.Upstream(resp.Unclaimed, why)
-		return false
+		s.keeper.lookAtQueue()
 	})
-	if resp == nil || len(resp.Leases) == 0 {
-		s.keeper.mu.Lock()
-		if s.keeper.waiting.queue.Len() > 0 {
-			s.keeper.lookAtStock()
-		}
-		s.keeper.mu.Unlock()
+}
+
+// keep takes in a claim's answer that came too late, so that it is given back with the rest.
+func (s *supply) keep(resp *v1alpha1.ClaimResponse) {
+	if resp == nil {
+		return
+	}
+	for _, lease := range resp.Leases {
+		s.upstream.admit(lease)
+	}
+}
+
+// renew keeps the leases upstream. The answer may say that the list has ended.
+func (s *supply) renew(ctx context.Context) {
+	soon, cancel := context.WithTimeout(ctx, s.lease/3)
+	defer cancel()
+	lost, over, err := s.upstream.renew(soon)
+	if err != nil && ctx.Err() == nil {
+		s.keeper.log.Warn("the leases could not be renewed", "error", err)
+	}
+	s.keeper.expel(lost)
+	if over {
+		s.look(ctx)
 	}
 }
 
 // look reads how the list stands upstream: its spec may have changed, it may have ended, been reopened, or made anew.
 func (s *supply) look(ctx context.Context) {
-	wl, err := s.upstream.api.Get(ctx, s.upstream.list)
+	soon, cancel := context.WithTimeout(ctx, min(pollEvery, s.lease/3)) // the leases have to be renewed meanwhile
+	defer cancel()
+	wl, err := s.upstream.api.Get(soon, s.upstream.list)
+	if client.IsNotFound(err) {
+		s.keeper.stop() // the next call is told so
+		return
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			s.keeper.log.Warn("the upstream could not be asked how the list stands", "error", err)
@@ -216,9 +261,13 @@ func (s *supply) giveBack(ctx context.Context) {
 		}
 		s.idle = idle
 	})
-	if len(spare) == 0 {
-		return
+	if len(spare) > 0 {
+		s.release(ctx)
 	}
+}
+
+// release gives back all that is not turned in.
+func (s *supply) release(ctx context.Context) {
 	if err := s.upstream.release(ctx); err != nil && ctx.Err() == nil {
 		s.keeper.log.Warn("blocks could not be given back; the upstream will take them", "error", err)
 	}
@@ -236,23 +285,28 @@ type loss struct {
 	why string
 }
 
-// expel takes in losses: those who hold a part of it are refused, and those who wait for the next commit.
+// expel takes in losses: those who hold a part of it are refused, and those who wait for a commit.
 func (k *keeper) expel(lost []loss) {
-	if len(lost) == 0 {
-		return
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.void(lost, k.batch)
+	k.void(lost)
 }
 
-// void takes in losses, under the lock, on behalf of the calls of these batches.
-func (k *keeper) void(lost []loss, batches ...*batch) {
+// void takes in losses, under the lock. What the upstream has handed out to this tier anew meanwhile stays: those who were
+// to be refused for it were when it came in.
+func (k *keeper) void(lost []loss) {
 	for _, x := range lost {
 		k.log.Warn("a block was lost to the upstream", "index", x.Start, "size", x.Size(), "reason", x.why)
-		v := k.ledger.Expel(time.Now(), x.Range)
-		for _, b := range batches {
-			b.voids = append(b.voids, v)
+		for _, r := range k.low.upstream.without(x.Range) {
+			k.refuse(k.ledger.Expel(time.Now(), r))
 		}
+	}
+}
+
+// refuse has the calls that wait for a commit refused where they speak of what is void, under the lock.
+func (k *keeper) refuse(v worklist.Void) {
+	k.batch.voids = append(k.batch.voids, v)
+	if k.flying != nil {
+		k.flying.voids = append(k.flying.voids, v)
 	}
 }

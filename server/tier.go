@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -41,7 +42,9 @@ type Tier struct {
 	handler http.Handler
 	changed broadcast
 
-	mu     sync.Mutex // held while the keeper is made
+	making chan struct{} // capacity 1: holds a token while a keeper is made
+
+	mu     sync.Mutex
 	keeper *keeper
 	epoch  uint64
 	closed bool
@@ -56,7 +59,7 @@ func NewTier(ctx context.Context, o TierOptions) (*Tier, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	t := &Tier{o: o, secret: make([]byte, 32)}
+	t := &Tier{o: o, secret: make([]byte, 32), making: make(chan struct{}, 1)}
 	rand.Read(t.secret)
 	if t.o.Token == "" {
 		token := make([]byte, 16)
@@ -84,15 +87,16 @@ func (t *Tier) Lost() <-chan struct{} { return nil }
 
 // Close turns in what was done and gives the rest back. Calls that wait are refused.
 func (t *Tier) Close(ctx context.Context) error {
+	t.mu.Lock()
+	t.closed = true
+	k := t.keeper
+	t.mu.Unlock()
 	t.stop()
 	t.loops.Wait()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-	if t.keeper == nil {
+	if k == nil {
 		return nil
 	}
-	return t.keeper.close(ctx)
+	return k.close(ctx)
 }
 
 // mine is the keeper of the tier's list, made anew if the last one gave up.
@@ -100,31 +104,52 @@ func (t *Tier) mine(ctx context.Context, name string) (*keeper, error) {
 	if name != t.o.List {
 		return nil, huma.Error404NotFound(fmt.Sprintf("this is a tier that shares out the list %s only, not %s; ask its upstream", t.o.List, name))
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return nil, errGone
+	if k, err := t.alive(); k != nil || err != nil {
+		return k, err
 	}
-	if t.keeper != nil {
-		select {
-		case <-t.keeper.ended:
-		default:
-			return t.keeper, nil
-		}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.ctx, cancel)()
+	select {
+	case t.making <- struct{}{}:
+		defer func() { <-t.making }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if k, err := t.alive(); k != nil || err != nil {
+		return k, err
 	}
 	wl, err := t.o.Upstream.Get(ctx, name)
 	if err != nil {
 		return nil, &upstreamError{err}
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, errGone
+	}
 	t.epoch++
-	up := &upstream{api: t.o.Upstream, list: name, worker: t.o.Name}
+	up := newUpstream(t.o.Upstream, name, t.o.Name)
 	p := tierPolicy(wl)
 	k := newKeeper(wl, worklist.NewTier(wl.Spec.Size, t.epoch, p), p, up, t.secret, t.o.Log)
-	k.low = &stock{enough: 1, signal: make(chan struct{}, 1)}
+	k.low = &stock{upstream: up, enough: 1, signal: make(chan struct{}, 1)}
 	k.start(t.ctx)
 	t.keeper = k
 	t.loops.Go(func() { (&supply{tier: t, keeper: k, upstream: up, spec: wl}).run(t.ctx) })
 	return k, nil
+}
+
+// alive is the keeper, unless it has given up; an error where the tier is closed.
+func (t *Tier) alive() (*keeper, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, errGone
+	}
+	if k := t.keeper; k != nil && k.read(func(time.Time) {}) == nil {
+		return k, nil
+	}
+	return nil, nil
 }
 
 // tierPolicy is the list's policy without what the upstream sees to.
@@ -143,7 +168,15 @@ func (t *Tier) keepers() []*keeper {
 	return []*keeper{t.keeper}
 }
 
-func (t *Tier) others(context.Context) []candidate { return nil }
+// others has a keeper made where the last one gave up: a worker that serves all lists names none.
+func (t *Tier) others(ctx context.Context) []candidate {
+	ctx, cancel := context.WithTimeout(ctx, peerTimeout)
+	defer cancel()
+	if _, err := t.mine(ctx, t.o.List); err != nil {
+		t.o.Log.Debug("the tier cannot go on", "error", err)
+	}
+	return nil
+}
 
 func (t *Tier) next() <-chan struct{} { return t.changed.next() }
 

@@ -2,9 +2,11 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -22,8 +24,11 @@ type Upstream interface {
 // grant is a block that a tier holds upstream.
 type grant struct {
 	worklist.Range
-	token string // the newest
+	token string // the newest; belongs to whose turn it is
 }
+
+// maxReports bounds the reports, and the renewals, of one exchange.
+const maxReports = 1000
 
 // upstream is the journal of a tier: what its workers have done is durable when the upstream has counted it. It also keeps
 // the tier's leases there.
@@ -31,8 +36,35 @@ type upstream struct {
 	api          Upstream
 	list, worker string
 
+	// turn holds a token while an exchange is under way: a renewal may bring a lease a new token, and what is turned in
+	// under the old one at the same time would be refused.
+	turn chan struct{}
+
 	mu   sync.Mutex
 	held worklist.Map[*grant] // what of the upstream's blocks has not been turned in
+}
+
+func newUpstream(api Upstream, list, worker string) *upstream {
+	return &upstream{api: api, list: list, worker: worker, turn: make(chan struct{}, 1)}
+}
+
+// begin waits until no other exchange is under way; end is to follow.
+func (u *upstream) begin(ctx context.Context) error {
+	select {
+	case u.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (u *upstream) end() { <-u.turn }
+
+// without is what of a range is not held.
+func (u *upstream) without(r worklist.Range) []worklist.Range {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Collect(u.held.Gaps(r))
 }
 
 func (u *upstream) foldDue() bool { return false } // there is no record to be folded
@@ -50,12 +82,16 @@ func (u *upstream) admit(lease v1alpha1.Lease) worklist.Range {
 
 // write turns in what a commit brings. What the upstream does not count is in the commit's refused.
 func (u *upstream) write(ctx context.Context, c *commit) error {
+	if err := u.begin(ctx); err != nil {
+		return fmt.Errorf("turn in upstream: %w", err)
+	}
+	defer u.end()
 	turned, missing := u.reports(c)
 	c.refused = append(c.refused, missing...)
 	for len(turned) > 0 {
 		req := &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: u.worker}}
 		n, weight := 0, 0
-		for n < len(turned) && n < 1000 && (n == 0 || weight+turned[n].weight < maxExchange/2) {
+		for n < len(turned) && n < maxReports && (n == 0 || weight+turned[n].weight < maxExchange/2) {
 			weight += turned[n].weight
 			req.Reports = append(req.Reports, turned[n].Report)
 			n++
@@ -92,13 +128,7 @@ func (u *upstream) write(ctx context.Context, c *commit) error {
 func (u *upstream) forget(g *grant, r worklist.Range) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	var parts []worklist.Range
-	for part, holder := range u.held.Within(r) {
-		if holder == g {
-			parts = append(parts, part)
-		}
-	}
-	for _, part := range parts {
+	for _, part := range slices.Collect(u.heldBy(g, r)) {
 		u.held.Delete(part)
 	}
 }
@@ -138,26 +168,32 @@ func (u *upstream) reports(c *commit) (out []turnedIn, missing []loss) {
 }
 
 // report is what there is to say of a part of a grant, in halves where it is too much for one call.
-func (u *upstream) report(g *grant, part worklist.Range, c *commit, rows []v1alpha1.Result) []turnedIn {
+func (u *upstream) report(g *grant, part worklist.Range, c *commit, rows []row) []turnedIn {
 	t := turnedIn{Report: v1alpha1.Report{Token: g.token}, grant: g, weight: 100}
 	for r := range c.delta.Done.Within(part) {
-		t.Done = append(t.Done, apiRange(r))
-		t.weight += 40
+		for r := range u.heldBy(g, r) {
+			t.Done = append(t.Done, apiRange(r))
+			t.weight += 50
+		}
 	}
 	for r, f := range c.delta.Failed.Within(part) {
-		// This tier has tried as often as the list wants.
-		t.Failed = append(t.Failed, v1alpha1.FailedItems{Range: apiRange(r), Reason: f.Reason, Final: true})
-		t.weight += 60 + 2*len(f.Reason)
+		for r := range u.heldBy(g, r) {
+			// This tier has tried as often as the list wants.
+			t.Failed = append(t.Failed, v1alpha1.FailedItems{Range: apiRange(r), Reason: f.Reason, Final: true})
+			t.weight += 100 + 6*len(f.Reason)
+		}
 	}
 	if len(t.Done)+len(t.Failed) == 0 {
 		return nil
 	}
-	first, _ := slices.BinarySearchFunc(rows, part.Start, func(r v1alpha1.Result, at int64) int { return int(min(1, max(-1, r.Index+r.Size-1-at))) })
-	for _, r := range rows[first:] {
-		if r.Index >= part.End {
-			break
+	var within []row
+	cut := part.Start + part.Size()/2
+	for _, r := range rows {
+		at := r.at.Intersect(part)
+		if at.Size() == 0 {
+			continue
 		}
-		at := worklist.Range{Start: r.Index, End: r.Index + r.Size}.Intersect(part)
+		within = append(within, r)
 		r.Index, r.Size = at.Start, at.Size()
 		if r.Found != "" {
 			t.Found = append(t.Found, v1alpha1.Found{Index: r.Index, Value: r.Found, Worker: r.Worker})
@@ -165,27 +201,49 @@ func (u *upstream) report(g *grant, part worklist.Range, c *commit, rows []v1alp
 			r.By = r.Worker
 			t.Results = append(t.Results, r.ItemResult)
 		}
-		t.weight += 200 + 2*(len(r.Reason)+len(r.Found)+len(r.Output))
+		t.weight += 50 + r.weight
+		if r.Output != "" && at.Start < cut && cut < at.End { // an output stays in one piece
+			if cut = at.Start; cut == part.Start {
+				cut = at.End
+			}
+		}
 	}
-	if t.weight < maxExchange/4 || part.Size() == 1 {
+	if t.weight < maxExchange/4 || part.Size() == 1 || cut == part.End {
 		return []turnedIn{t}
 	}
-	half := part.Start + part.Size()/2
-	return append(u.report(g, worklist.Range{Start: part.Start, End: half}, c, rows), u.report(g, worklist.Range{Start: half, End: part.End}, c, rows)...)
+	return append(u.report(g, worklist.Range{Start: part.Start, End: cut}, c, within), u.report(g, worklist.Range{Start: cut, End: part.End}, c, within)...)
+}
+
+// heldBy yields the parts of a range that are held under a grant.
+func (u *upstream) heldBy(g *grant, r worklist.Range) iter.Seq[worklist.Range] {
+	return func(yield func(worklist.Range) bool) {
+		for part, holder := range u.held.Within(r) {
+			if holder == g && !yield(part) {
+				return
+			}
+		}
+	}
+}
+
+// row is a row of results on its way upstream.
+type row struct {
+	v1alpha1.Result
+	at     worklist.Range
+	weight int // bytes as JSON
 }
 
 // readRows are the rows of a commit by index.
-func readRows(c *commit) (out []v1alpha1.Result) {
+func readRows(c *commit) (out []row) {
 	for _, rows := range c.rows {
 		for line := range bytes.Lines(rows.Data) {
-			var r v1alpha1.Result
-			if json.Unmarshal(line, &r) == nil {
-				r.Size = max(1, r.Size)
+			r := row{weight: len(line)}
+			if json.Unmarshal(line, &r.Result) == nil {
+				r.at = worklist.Range{Start: r.Index, End: r.Index + max(1, r.Size)}
 				out = append(out, r)
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b v1alpha1.Result) int { return int(min(1, max(-1, a.Index-b.Index))) })
+	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(a.Index, b.Index) })
 	return out
 }
 
@@ -203,53 +261,52 @@ func (u *upstream) grants() (out []*grant) {
 	return out
 }
 
-// renew renews all leases, and returns what is lost.
-func (u *upstream) renew(ctx context.Context) (lost []loss, err error) {
-	grants := u.grants()
-	if len(grants) == 0 {
-		return nil, nil
+// renew renews all leases, and returns what is lost, and whether the list has ended.
+func (u *upstream) renew(ctx context.Context) (lost []loss, over bool, err error) {
+	if err := u.begin(ctx); err != nil {
+		return nil, false, fmt.Errorf("renew the leases upstream: %w", err)
 	}
-	req := &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: u.worker}}
-	u.mu.Lock()
-	for _, g := range grants {
-		req.Renew = append(req.Renew, g.token)
-	}
-	u.mu.Unlock()
-	resp, err := u.api.Exchange(ctx, u.list, req)
-	if err != nil {
-		return nil, fmt.Errorf("renew the leases upstream: %w", err)
-	}
-	for i, r := range resp.Renewed {
-		if i >= len(grants) {
-			break
+	defer u.end()
+	for grants := range slices.Chunk(u.grants(), maxReports) {
+		req := &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: u.worker}}
+		for _, g := range grants {
+			req.Renew = append(req.Renew, g.token)
 		}
-		switch g := grants[i]; r.Status {
-		case v1alpha1.ReportAccepted:
-			u.mu.Lock()
-			g.token = r.Token
-			u.mu.Unlock()
-		case v1alpha1.ReportDuplicate: // all of it was turned in meanwhile
-		default:
-			u.forget(g, g.Range)
-			lost = append(lost, loss{g.Range, r.Message})
+		resp, err := u.api.Exchange(ctx, u.list, req)
+		if err != nil {
+			return lost, over, fmt.Errorf("renew the leases upstream: %w", err)
+		}
+		for i, r := range resp.Renewed[:min(len(grants), len(resp.Renewed))] {
+			switch g := grants[i]; r.Status {
+			case v1alpha1.ReportAccepted:
+				g.token = r.Token
+			case v1alpha1.ReportDuplicate: // others have done it
+			case v1alpha1.ReportOver:
+				over = true
+			default:
+				u.forget(g, g.Range)
+				lost = append(lost, loss{g.Range, r.Message})
+			}
 		}
 	}
-	return lost, nil
+	return lost, over, nil
 }
 
 // release gives everything back that was not turned in.
 func (u *upstream) release(ctx context.Context) error {
-	grants := u.grants()
-	if len(grants) == 0 {
-		return nil
-	}
-	req := &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: u.worker}}
-	for _, g := range grants {
-		req.Reports = append(req.Reports, v1alpha1.Report{Token: g.token, Release: true})
-		u.forget(g, g.Range)
-	}
-	if _, err := u.api.Exchange(ctx, u.list, req); err != nil {
+	if err := u.begin(ctx); err != nil {
 		return fmt.Errorf("give back upstream: %w", err)
+	}
+	defer u.end()
+	for grants := range slices.Chunk(u.grants(), maxReports) {
+		req := &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: u.worker}}
+		for _, g := range grants {
+			req.Reports = append(req.Reports, v1alpha1.Report{Token: g.token, Release: true})
+			u.forget(g, g.Range)
+		}
+		if _, err := u.api.Exchange(ctx, u.list, req); err != nil {
+			return fmt.Errorf("give back upstream: %w", err)
+		}
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (l *Ledger) Claim(now time.Time, c Claim) Grant {
 		return g
 	}
 	for range max(1, c.Blocks) {
-		if g = l.limit(now, w, g); g.None != "" {
+		if g = l.limit(now, w, c, g); g.None != "" {
 			break
 		}
 		x, durable := l.next(now, w, c)
@@ -105,6 +105,7 @@ func (l *Ledger) hold() (g Grant) {
 	switch {
 	case l.rec.End.over():
 		g.None, g.Message = NoneOver, fmt.Sprintf("the list is over: %s", l.rec.End.Reason)
+		g.Durable = l.unsure() // workers go home on it
 	case l.policy.Suspended:
 		g.None, g.Message = NoneSuspended, "the list is suspended"
 	case l.policy.WaitingFor != "":
@@ -114,10 +115,10 @@ func (l *Ledger) hold() (g Grant) {
 }
 
 // limit is why this worker gets no further block just now.
-func (l *Ledger) limit(now time.Time, w *worker, g Grant) Grant {
+func (l *Ledger) limit(now time.Time, w *worker, c Claim, g Grant) Grant {
 	p := l.policy
 	switch {
-	case p.BlocksPerWorker > 0 && w.held >= p.BlocksPerWorker:
+	case p.BlocksPerWorker > 0 && w.held >= p.BlocksPerWorker && c.Bulk == 0: // a tier holds its own workers to it
 		g.None = NoneWorkerLimit
 		g.Message = fmt.Sprintf("worker %s holds %d blocks, as many as one worker may", w.name, w.held)
 	case p.MaxBlocks > 0 && len(l.leases) >= p.MaxBlocks:
@@ -140,11 +141,12 @@ func (l *Ledger) next(now time.Time, w *worker, c Claim) (x *lease, durable bool
 		x, durable = l.grant(now, w, r, []Range{r}, attempt), l.unsure()
 	} else if r, ok := l.takeFresh(now, size); ok {
 		x, durable = l.grant(now, w, r, []Range{r}, 1), r.End > l.safe
-	} else if x = l.redo(now, w); x == nil {
+	} else if x = l.redo(now, w, c); x == nil {
 		return nil, false
 	} else {
 		durable = l.unsure() // the first copy may wait for its reservation
 	}
+	x.bulk = c.Bulk > 0
 	if x.twin == nil {
 		if c.Bulk == 0 {
 			w.pace.last, l.all.last = x.r.Size(), x.r.Size()
@@ -235,14 +237,15 @@ func (l *Ledger) takeFresh(now time.Time, size int64) (Range, bool) {
 }
 
 // redo hands out once more what has been out the longest in another worker's hand, as MapReduce's backup tasks do (Dean
-// and Ghemawat, OSDI 2004, section 3.6). Each block has at most two holders.
-func (l *Ledger) redo(now time.Time, w *worker) *lease {
-	if !l.policy.Redo || l.ready.Len() > 0 || l.resting.Len() > 0 || l.doubt.Len() > 0 {
+// and Ghemawat, OSDI 2004, section 3.6). Each block has at most two holders. Tiers take no part: they tell their workers
+// what counted by their own books.
+func (l *Ledger) redo(now time.Time, w *worker, c Claim) *lease {
+	if !l.policy.Redo || c.Bulk > 0 || l.ready.Len() > 0 || l.resting.Len() > 0 || l.doubt.Len() > 0 {
 		return nil
 	}
 	var oldest *lease
 	for x := l.expiry.head; x != nil; x = x.next {
-		if x.twin == nil && x.worker != w && (oldest == nil || x.granted.Before(oldest.granted)) {
+		if x.twin == nil && !x.bulk && x.worker != w && (oldest == nil || x.granted.Before(oldest.granted)) {
 			oldest = x
 		}
 	}

@@ -11,6 +11,7 @@ type lease struct {
 	worker   *worker
 	granted  time.Time
 	deadline time.Time
+	bulk     bool   // a tier's
 	twin     *lease // the same block in another worker's hand, when stragglers are done twice
 
 	prev, next *lease // in leaseQueue

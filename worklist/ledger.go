@@ -27,6 +27,7 @@ type Ledger struct {
 	doubt      Set       // out at the takeover, in unknown hands
 	doubtUntil time.Time // by then every lease of an earlier epoch has run out
 
+	tier      bool   // the list ends when its upstream says so
 	elsewhere Set    // of a tier: what its upstream has not given it
 	free      int64  // of a tier: what its upstream has still to hand out,
 	starved   string // and why it does not, in words

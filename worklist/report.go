@@ -223,7 +223,7 @@ func (l *Ledger) reportLate(now time.Time, t Token, rep Report) (rc Receipt) {
 	return rc
 }
 
-// counted tells whether everything that a report says is done has been counted.
+// counted tells whether everything that a report speaks of has been counted.
 func (l *Ledger) counted(t Token, rep Report) bool {
 	if rep.whole() {
 		return l.rec.Done.Covers(t.Range)
@@ -233,7 +233,12 @@ func (l *Ledger) counted(t Token, rep Report) bool {
 			return false
 		}
 	}
-	return len(rep.Failed) == 0
+	for _, f := range rep.Failed {
+		if !l.rec.Failed.Covers(f.Range) {
+			return false
+		}
+	}
+	return true
 }
 
 // turnedIn tells whether every index of r is done, or one that may be turned in late.

@@ -96,7 +96,7 @@ func (l *Ledger) wakeUp(now time.Time, r Range) {
 
 // settle ends the list when there is a reason to.
 func (l *Ledger) settle(now time.Time) {
-	if l.rec.End.over() {
+	if l.rec.End.over() || l.tier {
 		return
 	}
 	failed := l.rec.Failed.Sum()

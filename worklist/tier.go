@@ -10,6 +10,7 @@ func NewTier(size int64, epoch uint64, p Policy) *Ledger {
 	l.ready = Map[holder]{}
 	l.elsewhere.Put(Range{0, size}, struct{}{})
 	l.news = Delta{}
+	l.tier = true
 	return l
 }
 
@@ -81,7 +82,7 @@ func (l *Ledger) Stock() int64 { return l.ready.Sum() }
 // none of them, in words, if it is so. While there are plenty, blocks do not shrink towards the end of what is at hand.
 func (l *Ledger) Upstream(free int64, why string) { l.free, l.starved = free, why }
 
-// Conclude ends a tier's list because it ended upstream.
+// Conclude ends a tier's list because it ended upstream. It ends in no other way: what was turned in may yet be refused.
 func (l *Ledger) Conclude(now time.Time, o Outcome) {
 	if !l.rec.End.over() {
 		l.end(now, o.Phase, o.Reason)
