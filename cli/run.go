@@ -210,16 +210,19 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 		if before.Done > 0 {
 			fmt.Fprintf(stderr, "Going on where it stopped: %s of %s items are done.\n", count(before.Done), count(before.Size))
 		}
+		p := newProgress(stderr)
 		watching, stopWatching := context.WithCancel(ctx)
 		watched := make(chan struct{})
 		go func() {
 			defer close(watched)
-			follow(watching, c, runName, stderr)
+			p.follow(watching, c, runName)
 		}()
-		o.work.every = time.Second // nobody else pays for it, and a crash costs as much
+		o.work.every = 200 * time.Millisecond // nobody else pays for it, and a crash costs as much
+		o.work.stdout, o.work.stderr = p.beside(cmd.OutOrStdout()), p.beside(stderr)
 		err = o.do(ctx, c, cmd, list, source, command, log)
 		stopWatching()
 		<-watched
+		p.end()
 	}
 	last, getErr := c.Get(context.WithoutCancel(ctx), runName)
 	if getErr != nil {

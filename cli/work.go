@@ -33,6 +33,8 @@ type workFlags struct {
 	name    string
 	all     bool
 	every   time.Duration // reports of what is done; 0: with each heartbeat
+
+	stdout, stderr io.Writer // of commands; nil: the command's own
 }
 
 func (w *workFlags) register(cmd *cobra.Command) {
@@ -129,6 +131,9 @@ func (w *workFlags) newRunners(c *client.Client, cmd *cobra.Command) *runners {
 	if w.name == "" {
 		w.name = client.WorkerName()
 	}
+	if w.stdout == nil {
+		w.stdout, w.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+	}
 	return &runners{flags: w, client: c, cmd: cmd, byList: map[string]*worker.Runner{}, uid: map[string]types.UID{}}
 }
 
@@ -172,7 +177,7 @@ func (rs *runners) add(wl *v1alpha1.Worklist, source items.Source, command []str
 		return nil, err
 	}
 	r := &worker.Runner{Template: t, Source: source, Worklist: wl.Name, Worker: w.name, Timeout: w.timeout, Retries: w.retries,
-		Find: w.find, Rows: wl.Spec.Results.Keep == v1alpha1.KeepItems, Stdout: rs.cmd.OutOrStdout(), Stderr: rs.cmd.ErrOrStderr(),
+		Find: w.find, Rows: wl.Spec.Results.Keep == v1alpha1.KeepItems, Stdout: w.stdout, Stderr: w.stderr,
 		Joblog: rs.joblog}
 	if q := wl.Spec.Results.Output; q != nil {
 		r.Output = int(q.Value())

@@ -1,0 +1,111 @@
+package test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// onTerminal runs a command on a terminal of its own, and returns what is on its screen in the end.
+func onTerminal(t *testing.T, cmd *exec.Cmd) []string {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 100})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
+	cmd.Env = append(os.Environ(), "TERM=xterm", "XDG_STATE_HOME="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	terminal.Close()
+	text, _ := io.ReadAll(master) // ends with an error when the last process has closed the terminal
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return screen(string(text))
+}
+
+// control is what a program sends to a terminal beside text: as much of ECMA-48 as progress bars use.
+var control = regexp.MustCompile("(?s)\x1b\\[(\\d*)([A-Za-z])|(.)")
+
+// screen is what a terminal shows after it was sent a text.
+func screen(text string) []string {
+	lines, x, y := []string{""}, 0, 0
+	for _, m := range control.FindAllStringSubmatch(text, -1) {
+		switch count, command, c := m[1], m[2], m[3]; {
+		case command == "A": // up
+			n, err := strconv.Atoi(count)
+			if err != nil {
+				n = 1
+			}
+			y = max(0, y-n)
+		case command == "J": // erase from here on
+			lines = append(lines[:y], lines[y][:min(x, len(lines[y]))])
+		case command == "K": // erase to the end of the line
+			lines[y] = lines[y][:min(x, len(lines[y]))]
+		case c == "\r":
+			x = 0
+		case c == "\n":
+			if y++; y == len(lines) {
+				lines = append(lines, "")
+			}
+		case c != "":
+			line := []byte(fmt.Sprintf("%-*s", x+1, lines[y]))
+			line[x] = c[0]
+			lines[y] = string(line)
+			x++
+		}
+	}
+	return lines
+}
+
+// On a terminal the progress bar takes nothing away of what commands print, and is gone in the end.
+func TestProgressBarLeavesOutputAlone(t *testing.T) {
+	cmd := exec.Command(teamtask, "run", "-j2", "--range", "1..6", "--", "sh", "-c", "sleep 0.3; echo out {}; printf 'err {}' >&2")
+	lines := onTerminal(t, cmd)
+	for i := 1; i <= 6; i++ {
+		for _, want := range []string{fmt.Sprint("out ", i), fmt.Sprint("err ", i)} {
+			n := 0
+			for _, line := range lines {
+				if strings.TrimSpace(line) == want {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Errorf("%q is on the screen %d times", want, n)
+			}
+		}
+	}
+	all := strings.Join(lines, "\n")
+	if strings.Contains(all, "[=") || !strings.Contains(all, "Complete: all items are done") {
+		t.Error("the bar is still there, or the end is not told")
+	}
+	if t.Failed() {
+		t.Log("\n" + all)
+	}
+}
