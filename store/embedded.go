@@ -33,6 +33,8 @@ type embedded struct {
 	etcd   *embed.Etcd
 	client *clientv3.Client
 	lock   *os.File
+	wal    string
+	log    *slog.Logger
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -67,7 +69,7 @@ func startEmbedded(ctx context.Context, dir string, noSync bool, log *slog.Logge
 		lock.Close()
 		return nil, fmt.Errorf("start the embedded etcd in %s: %w", dir, err)
 	}
-	e := &embedded{etcd: etcd, lock: lock}
+	e := &embedded{etcd: etcd, lock: lock, wal: filepath.Join(cfg.Dir, "member", "wal"), log: log}
 	select {
 	case <-etcd.Server.ReadyNotify():
 	case err := <-etcd.Err():
@@ -115,5 +117,8 @@ func (e *embedded) close() {
 		e.client.Close()
 	}
 	e.etcd.Close()
+	if err := shrink(e.wal); err != nil {
+		e.log.Warn("the data directory is larger than it need be", "error", err)
+	}
 	e.lock.Close()
 }

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"teamtask.dev/worklist"
@@ -267,5 +270,34 @@ func TestADirectoryInUse(t *testing.T) {
 	}
 	if _, err := Open(context.Background(), Options{}); err == nil {
 		t.Error("opened nowhere")
+	}
+}
+
+// A small store takes little room once it is closed, and is whole when it is opened again, however often.
+func TestASmallStoreIsSmall(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 3 {
+		s := open(t, dir)
+		name := fmt.Sprintf("list-%d", round)
+		create(t, s, name)
+		lists, _, err := s.Lists(t.Context(), "", 100)
+		if err != nil || len(lists) != round+1 {
+			t.Fatalf("round %d: %d lists, %v", round, len(lists), err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var size int64
+		filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				if info, err := d.Info(); err == nil {
+					size += info.Sys().(*syscall.Stat_t).Blocks * 512 // the database is sparse
+				}
+			}
+			return err
+		})
+		if size > 1<<20 {
+			t.Errorf("round %d: %d bytes for %d lists", round, size, round+1)
+		}
 	}
 }
