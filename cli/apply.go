@@ -19,7 +19,8 @@ import (
 )
 
 func applyCommand(g *global) *cobra.Command {
-	var file, output string
+	var file string
+	output := "name"
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
@@ -27,8 +28,11 @@ func applyCommand(g *global) *cobra.Command {
 		Long:  "Create worklists from a manifest, or change them to what it says. The manifest is that of Kubernetes: YAML or JSON,\nseveral documents separated by ---.",
 		Example: `  teamtask apply -f primes.yaml
   cat primes.yaml | teamtask apply -f -`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return errors.New("name the manifest: -f FILE, or -f - for standard input")
+			}
 			lists, err := readManifests(file, cmd.InOrStdin())
 			if err != nil {
 				return err
@@ -58,8 +62,7 @@ func applyCommand(g *global) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&file, "filename", "f", "", "the manifest; - for standard input")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check and print")
-	cmd.Flags().StringVarP(&output, "output", "o", "name", "name, json or yaml")
-	cmd.MarkFlagRequired("filename")
+	outputFlag(cmd, cmd.Flags(), &output, "name", "json", "yaml")
 	return cmd
 }
 
@@ -108,7 +111,7 @@ func decodeManifest(doc []byte, wl *v1alpha1.Worklist) error {
 	}
 	problems, err := kjson.UnmarshalStrict(raw, wl)
 	if err != nil {
-		return err
+		return v1alpha1.WrongValue(raw, wl, err)
 	}
 	return errors.Join(problems...)
 }

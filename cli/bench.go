@@ -45,7 +45,7 @@ temporary directory. Workers and server share this machine.`,
 		Example: `  teamtask bench
   teamtask bench --block-size 1 --batch 1000 -o json
   teamtask bench --workers 10000 --rate 5000 --limit 30s`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Items < 1 || o.BlockSize < 1 || o.Workers < 1 || o.Batch < 1 {
 				return fmt.Errorf("--items, --block-size, --workers and --batch must be at least 1")
@@ -61,7 +61,7 @@ temporary directory. Workers and server share this machine.`,
 	f.Float64Var(&o.Rate, "rate", 0, "calls per second of all workers together (default as fast as it goes)")
 	f.DurationVar(&o.Limit, "limit", 20*time.Second, "stop after that, whether the list is done or not")
 	f.BoolVar(&durable, "durable", true, "acknowledge only what is on disk; false shows what that costs")
-	f.StringVarP(&output, "output", "o", "", "json, or nothing for a text")
+	outputFlag(cmd, f, &output, "json")
 	return cmd
 }
 

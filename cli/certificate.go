@@ -21,7 +21,7 @@ func certificateCommand(g *global) *cobra.Command {
 			"With --verify check one: that nothing in it was changed, and that every item is accounted for.",
 		Example: `  teamtask certificate primes > primes.cert.json
   teamtask certificate --verify primes.cert.json --public-key O1cX...=`,
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: g.completeLists,
+		Args: arguments(0, 1), ValidArgsFunction: g.completeLists,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (verify == "") == (len(args) == 0) {
 				return fmt.Errorf("give either a worklist or --verify FILE")

@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -73,8 +75,16 @@ func (g *global) withClient(f func(ctx context.Context, c *client.Client, cmd *c
 			return err
 		}
 		defer c.Close()
-		return f(cmd.Context(), c, cmd, args)
+		return unreached(f(cmd.Context(), c, cmd, args))
 	}
+}
+
+// unreached adds what to do where there is no server.
+func unreached(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w; start a server with \"teamtask serve\", or set TEAMTASK_SERVER", err)
+	}
+	return err
 }
 
 // completeLists completes names of worklists in the shell.

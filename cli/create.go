@@ -15,7 +15,7 @@ func createCommand(g *global) *cobra.Command {
 	var source sourceFlags
 	var list listFlags
 	var dryRun bool
-	var output string
+	output := "name"
 	cmd := &cobra.Command{
 		Use:   "create NAME (--range ... | --lines FILE | --mask MASK | --size N | ...) [flags]",
 		Short: "Create a worklist",
@@ -27,7 +27,7 @@ runs.`,
   teamtask create pins --mask ?d?d?d?d --stop-at-first
   teamtask create pairs ::: a b ::: 1 2
   teamtask create primes --range 1..1000 --dry-run -o yaml > primes.yaml`,
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, many),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rest, given, err := items.ParseArgs(args)
 			if err != nil {
@@ -44,7 +44,15 @@ runs.`,
 				return err
 			}
 			return g.send(cmd, wl, dryRun, output, func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
+				before, err := c.Get(ctx, wl.Name)
+				if err != nil && !client.IsNotFound(err) {
+					return nil, "", err
+				}
+				existed := err == nil
 				out, err := c.Create(ctx, wl)
+				if existed && out.UID == before.UID {
+					return out, "unchanged", err
+				}
 				return out, "created", err
 			})
 		},
@@ -52,7 +60,7 @@ runs.`,
 	source.register(cmd)
 	list.register(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check and print what would be created")
-	cmd.Flags().StringVarP(&output, "output", "o", "name", "name, json or yaml")
+	outputFlag(cmd, cmd.Flags(), &output, "name", "json", "yaml")
 	return cmd
 }
 
@@ -79,12 +87,21 @@ func (g *global) send(cmd *cobra.Command, wl *v1alpha1.Worklist, dryRun bool, ou
 		}
 		defer c.Close()
 		if wl, verb, err = do(cmd.Context(), c); err != nil {
-			return err
+			return unreached(err)
 		}
 	}
 	if output == "name" {
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "worklist/%s %s\n", wl.Name, verb)
 		return err
 	}
-	return printObject(cmd.OutOrStdout(), output, wl)
+	return printObject(cmd.OutOrStdout(), output, asWritten(wl))
+}
+
+// asWritten is a manifest without the size that follows from its items, so that these can be edited.
+func asWritten(wl *v1alpha1.Worklist) *v1alpha1.Worklist {
+	out := *wl
+	if out.Spec.Items != nil {
+		out.Spec.Size = 0
+	}
+	return &out
 }

@@ -20,7 +20,7 @@ func getCommand(g *global) *cobra.Command {
   teamtask get worklist primes -o yaml
   teamtask get blocks primes -o wide`,
 	}
-	cmd.PersistentFlags().StringVarP(&output, "output", "o", "", "wide, name, json or yaml")
+	outputFlag(cmd, cmd.PersistentFlags(), &output, "wide", "name", "json", "yaml")
 	cmd.AddCommand(
 		&cobra.Command{Use: "worklists [NAME...]", Aliases: []string{"worklist", "wl"}, Short: "List worklists",
 			ValidArgsFunction: g.completeLists,
@@ -71,6 +71,9 @@ func getWorklists(ctx context.Context, c *client.Client, cmd *cobra.Command, nam
 		}
 		return nil
 	default:
+		for i := range lists {
+			lists[i] = *asWritten(&lists[i])
+		}
 		if len(names) == 1 {
 			return printObject(w, output, lists[0])
 		}

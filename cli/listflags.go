@@ -30,7 +30,7 @@ func (l *listFlags) register(cmd *cobra.Command) {
 	f.Int64Var(&s.Block.MinSize, "min-block", 0, "smallest block that is aimed at (default 1)")
 	f.Int64Var(&s.Block.MaxSize, "max-block", 0, "largest block that is aimed at")
 	f.DurationVar(&l.lease, "block-timeout", 0, "how long a block may be held without a heartbeat (default 1m)")
-	f.Int32Var(&s.Block.MaxAttempts, "max-attempts", 0, "failures before a block is split, or an item given up (default 3)")
+	f.Var(int32AtLeast(1, &s.Block.MaxAttempts), "max-attempts", "failures before a block is split, or an item given up (default 3)")
 	f.DurationVar(&l.backoff, "backoff", 0, "rest after the first failure, doubled after each further one (default 1s)")
 	f.DurationVar(&l.longest, "max-backoff", 0, "longest rest (default 1m)")
 	f.Int32Var(&s.Limits.BlocksPerWorker, "blocks-per-worker", 0, "most blocks one worker may hold")

@@ -31,7 +31,7 @@ func printObject(w io.Writer, format string, v any) error {
 		_, err = w.Write(b)
 		return err
 	}
-	return fmt.Errorf("-o %s: must be json, yaml, name, or for tables wide", format)
+	return fmt.Errorf("-o %s: must be json or yaml", format)
 }
 
 // table writes aligned columns as kubectl does.
@@ -68,6 +68,14 @@ func count(n int64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// number writes a number with what there is so many of.
+func number(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
 }
 
 // rate writes a number of items per second in three digits or so.

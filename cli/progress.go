@@ -78,7 +78,7 @@ func (p *progress) end() {
 	p.bars.Wait()
 }
 
-func isTerminal(w io.Writer) bool {
+func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -19,29 +20,35 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
+	"teamtask.dev/items"
 )
 
 func resultsCommand(g *global) *cobra.Command {
 	var filter client.ResultsFilter
-	var output string
+	output := "table"
 	cmd := &cobra.Command{
-		Use: "results NAME", Short: "Export what became of items and blocks", Args: cobra.ExactArgs(1), ValidArgsFunction: g.completeLists,
-		Long: "Export what became of items and blocks: first failures and found values, then what was done, each in the order in\nwhich it was counted. What is kept is set by the worklist's results policy.",
+		Use: "results NAME", Short: "Export what became of items and blocks", Args: arguments(1, 1), ValidArgsFunction: g.completeLists,
+		Long: "Export what became of items and blocks: first failures and found values, then what was done, each in the order in\nwhich it was counted. What is kept is set by the worklist's results policy. A failure that was tried again has a row for\neach attempt. The output of a command that failed is the end of its standard error, if it wrote any.",
 		Example: `  teamtask results primes --failed
   teamtask results primes -o csv > results.csv`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			w := bufio.NewWriter(cmd.OutOrStdout())
-			rows := c.Results(ctx, args[0], filter)
-			var err error
+			wl, err := c.Get(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			var source items.Source
+			if wl.Spec.Items != nil {
+				source, _ = wl.Spec.Items.Build(nil) // nil where the items are in a file that may be elsewhere
+			}
+			rows := named(c.Results(ctx, args[0], filter), source)
 			switch output {
 			case "jsonl":
 				err = writeJSONL(w, rows)
 			case "csv":
 				err = writeCSV(w, rows)
-			case "table":
-				err = writeTable(w, rows)
 			default:
-				return fmt.Errorf("-o %s: must be table, jsonl or csv", output)
+				err = writeTable(w, rows)
 			}
 			if err != nil {
 				return err
@@ -51,8 +58,44 @@ func resultsCommand(g *global) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&filter.Failed, "failed", false, "only failures")
 	cmd.Flags().BoolVar(&filter.Found, "found", false, "only found values")
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, jsonl or csv")
+	outputFlag(cmd, cmd.Flags(), &output, "table", "jsonl", "csv")
 	return cmd
+}
+
+// named are rows of single items with the item itself.
+func named(rows iter.Seq2[*v1alpha1.Result, error], source items.Source) iter.Seq2[*v1alpha1.Result, error] {
+	if source == nil {
+		return rows
+	}
+	return func(yield func(*v1alpha1.Result, error) bool) {
+		for r, err := range rows {
+			if err == nil && r.Size == 1 {
+				r.Item, err = items.At(source, r.Index)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// checkExport tells whether a file can be written, before there is work to lose.
+func checkExport(name string) error {
+	if name == "" {
+		return nil
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("--results %s: is a directory; give a file, which unlike GNU parallel's has a row for each item", name)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".results-*")
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err // the name is not the one that was given
+	}
+	if err != nil {
+		return fmt.Errorf("--results %s: %w", name, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // exportTo writes rows to a file, which is there whole or not at all: CSV if its name ends so, otherwise JSON lines.
@@ -97,12 +140,12 @@ func writeJSONL(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {
 
 func writeCSV(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"index", "size", "ok", "exit", "signal", "reason", "seconds", "found", "worker", "attempt", "time", "output"})
+	c.Write([]string{"index", "item", "size", "ok", "exit", "signal", "reason", "seconds", "found", "worker", "attempt", "time", "output"})
 	for r, err := range rows {
 		if err != nil {
 			return err
 		}
-		c.Write([]string{strconv.FormatInt(r.Index, 10), strconv.FormatInt(r.Size, 10), strconv.FormatBool(r.OK), strconv.Itoa(r.Exit),
+		c.Write([]string{strconv.FormatInt(r.Index, 10), r.Item, strconv.FormatInt(r.Size, 10), strconv.FormatBool(r.OK), strconv.Itoa(r.Exit),
 			r.Signal, r.Reason, strconv.FormatFloat(r.Seconds, 'g', 6, 64), r.Found, r.Worker, strconv.Itoa(r.Attempt),
 			r.Time.Format(time.RFC3339Nano), r.Output})
 	}
@@ -129,7 +172,7 @@ func writeTable(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {
 func locateCommand(g *global) *cobra.Command {
 	var item string
 	cmd := &cobra.Command{
-		Use: "locate NAME (INDEX | --item ITEM)", Short: "Tell where an item is, and who did it", Args: cobra.RangeArgs(1, 2),
+		Use: "locate NAME (INDEX | --item ITEM)", Short: "Tell where an item is, and who did it", Args: arguments(1, 2),
 		ValidArgsFunction: g.completeLists,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			var p v1alpha1.Place

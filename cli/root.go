@@ -45,8 +45,16 @@ func Main(args []string) int {
 		return 130
 	}
 	fmt.Fprintln(root.ErrOrStderr(), "Error:", err)
+	if errors.As(err, new(otherError)) {
+		return 255
+	}
 	return 1
 }
+
+// otherError is an error of a command whose exit codes count failed items: it ends with 255, as GNU parallel does.
+type otherError struct{ error }
+
+func (e otherError) Unwrap() error { return e.error }
 
 // Root is the teamtask command.
 func Root() *cobra.Command {
@@ -67,10 +75,12 @@ On several machines:
 		Version:       version.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	root.SetVersionTemplate("teamtask {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // the flag may well be one of the command that was meant
+			return unknownCommand(cmd, cmd.Flags().Arg(0))
+		}
 		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
 	})
 	f := root.PersistentFlags()
@@ -94,6 +104,8 @@ On several machines:
 	add("other", benchCommand(g), versionCommand())
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
+	root.InitDefaultCompletionCmd()
+	refuseUnknown(root)
 	return root
 }
 
@@ -120,8 +132,17 @@ func (g *global) log(w io.Writer, level slog.Level) (*slog.Logger, error) {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "teamtask", version.Version) },
+	var output string
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the version", Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "" {
+				return printObject(cmd.OutOrStdout(), output, map[string]string{"version": version.Version})
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "teamtask", version.Version)
+			return err
+		},
 	}
+	outputFlag(cmd, cmd.Flags(), &output, "json", "yaml")
+	return cmd
 }

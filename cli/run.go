@@ -48,15 +48,29 @@ same directory, goes on where it stopped and repeats nothing. If the items or th
 changed meanwhile it says so and does nothing.
 
 The exit code is that of GNU parallel: 0 if all items are done, 1-100 if so many failed, 101 if
-more than 100 failed.
+more than 100 failed or the run was stopped by its limits, 255 for other errors; 130 after Ctrl-C.
+An item is tried once, unless --retries or --max-attempts say otherwise.
 ` + replacementHelp,
 		Example: `  teamtask run --lines hosts.txt -- ping -c1 {}
   teamtask run --range 1..10000000 --pipe -- ./check-primes
   teamtask run -- echo {1} {2} ::: a b ::: 1 2
+  seq 100 | teamtask run -- echo
   teamtask run --range 1..100 -j8 --retries 2 --joblog log -- ./convert {}`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, g, args) },
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return otherError{errors.New("the command is missing, as in `teamtask run --range 1..3 -- echo {}`")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := o.run(cmd, g, args)
+			if err == nil || errors.As(err, new(exit)) || cmd.Context().Err() != nil {
+				return err
+			}
+			return otherError{err}
+		},
 	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return otherError{flagError(cmd, err)} })
 	o.source.register(cmd)
 	o.list.register(cmd)
 	o.work.register(cmd)
@@ -82,8 +96,21 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	if err != nil {
 		return err
 	}
-	if _, err := worker.Parse(command, o.work.pipe); err != nil {
+	template, err := worker.Parse(command, o.work.pipe)
+	if err != nil {
 		return err
+	}
+	if err := (&worker.Runner{Template: template}).Check(); err != nil && !o.dryRun {
+		return err // before there is a run that is bound to it
+	}
+	if err := checkExport(o.rows); err != nil {
+		return err
+	}
+	if given.Empty() && o.source.none() && !isTerminal(cmd.InOrStdin()) {
+		o.source.lines = standardInput
+	}
+	if !cmd.Flags().Changed("max-attempts") {
+		o.list.spec.Block.MaxAttempts = 1
 	}
 	wl, err := newWorklist(ctx, runName, &o.source, &o.list, given)
 	if err != nil {
@@ -151,7 +178,7 @@ func (o *runOptions) begin(ctx context.Context, c *client.Client, wl *v1alpha1.W
 		return nil, err
 	}
 	if what := changed(old, wl); what != "" {
-		if !old.Status.Phase.Over() {
+		if !old.Status.Phase.Over() && old.Status.Done+old.Status.Failed > 0 {
 			restore := ""
 			if fingerprint(old) != fingerprint(wl) {
 				restore = "bring its items back, and "
@@ -232,7 +259,7 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 		summarize(stderr, before, last.Status, source)
 	}
 	if o.rows != "" {
-		err = errors.Join(err, exportTo(o.rows, c.Results(context.WithoutCancel(ctx), runName, client.ResultsFilter{})))
+		err = errors.Join(err, exportTo(o.rows, named(c.Results(context.WithoutCancel(ctx), runName, client.ResultsFilter{}), source)))
 	}
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// serve starts a List server for the script, with the arguments given, and ends it with the script.
+// serve starts a List server for the script, with the arguments given, and ends it with the script. Where it is, and its
+// token, are then in $SERVED_URL and $SERVED_TOKEN.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	dir := ts.MkAbs(".data/teamtask/server")
 	os.Remove(filepath.Join(dir, "url"))
@@ -51,6 +53,10 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	defer look.Stop()
 	for {
 		if b, err := os.ReadFile(filepath.Join(dir, "url")); err == nil && len(b) > 0 {
+			token, err := os.ReadFile(filepath.Join(dir, "token"))
+			ts.Check(err)
+			ts.Setenv("SERVED_URL", strings.TrimSpace(string(b)))
+			ts.Setenv("SERVED_TOKEN", strings.TrimSpace(string(token)))
 			return
 		}
 		select {

@@ -58,7 +58,7 @@ nothing; when it is lost, what it had in hand goes out again.`,
   teamtask serve --listen :7070 --tls-cert cert.pem --tls-key key.pem
   teamtask serve --etcd-endpoints http://etcd-1:2379,http://etcd-2:2379 --url http://host-1:7070
   teamtask serve --upstream https://main:7070 --upstream-list primes`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0), PreRunE: checkFlags,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), g, o, cmd) },
 	}
 	f := cmd.Flags()
@@ -77,9 +77,19 @@ nothing; when it is lost, what it had in hand goes out again.`,
 	f.BoolVar(&o.noSync, "no-sync", false, "do not wait for the disk: a crash of the machine loses what was acknowledged; for measurements")
 	f.MarkHidden("no-sync")
 	o.upstream.addTo(cmd)
-	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
-	cmd.MarkFlagsRequiredTogether("etcd-cert", "etcd-key")
 	return cmd
+}
+
+// checkFlags refuses flags without those they need.
+func checkFlags(cmd *cobra.Command, _ []string) error {
+	for _, pair := range [][2]string{{"upstream", "upstream-list"}, {"tls-cert", "tls-key"}, {"etcd-cert", "etcd-key"}} {
+		for i, name := range pair {
+			if other := pair[1-i]; cmd.Flags().Changed(name) && !cmd.Flags().Changed(other) {
+				return fmt.Errorf("--%s needs --%s", name, other)
+			}
+		}
+	}
+	return nil
 }
 
 func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) error {

@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +31,7 @@ type sourceFlags struct {
 func (s *sourceFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.rng, "range", "", "integers START..END or START..END..STEP, both ends included")
-	f.StringVar(&s.lines, "lines", "", "the lines of a file")
+	f.StringVar(&s.lines, "lines", "", "the lines of a file; - for standard input")
 	f.StringVar(&s.hosts, "hosts", "", "host names, such as node[001-100],gpu[1-4]")
 	f.StringVar(&s.mask, "mask", "", "candidates by a hashcat-style mask, such as ?u?l?l?d?d")
 	for i := range s.custom {
@@ -89,9 +92,12 @@ func (s *sourceFlags) customSets() []string {
 // describeLines fills in what is to be known of the files in a source, and makes their paths absolute.
 func describeLines(ctx context.Context, s *items.Spec) error {
 	if s.Lines != nil {
-		path, err := filepath.Abs(s.Lines.Path)
-		if err != nil {
-			return err
+		path := s.Lines.Path
+		if path != standardInput {
+			var err error
+			if path, err = filepath.Abs(path); err != nil {
+				return err
+			}
 		}
 		l, err := openLines(ctx, *s.Lines)
 		if err != nil {
@@ -131,6 +137,9 @@ func carryLines(ctx context.Context, s *items.Spec) error {
 			s.Values = append(s.Values, string(text))
 		}
 	}
+	if s.Lines != nil && s.Lines.Path == standardInput {
+		return fmt.Errorf("standard input is longer than %d bytes, so it cannot travel with the list: write it to a file that all workers can read", carried)
+	}
 	for _, parts := range [][]items.Spec{s.Product, s.Zip, s.Concat} {
 		for i := range parts {
 			if err := carryLines(ctx, &parts[i]); err != nil {
@@ -146,7 +155,7 @@ func carryLines(ctx context.Context, s *items.Spec) error {
 
 // withoutContent is the source with only the names of its files: what stays when a file changes.
 func withoutContent(s items.Spec) items.Spec {
-	if s.Lines != nil {
+	if s.Lines != nil && s.Lines.Path != standardInput { // other lines there are another run
 		s.Lines = &items.LinesSpec{Path: s.Lines.Path}
 	}
 	strip := func(parts []items.Spec) (out []items.Spec) {
@@ -163,21 +172,55 @@ func withoutContent(s items.Spec) items.Spec {
 }
 
 // openLines opens and indexes a file. The file stays open as long as the process.
-func openLines(ctx context.Context, s items.LinesSpec) (*items.Lines, error) {
-	f, err := os.Open(s.Path)
+func openLines(ctx context.Context, s items.LinesSpec) (l *items.Lines, err error) {
+	var f *os.File
+	if s.Path == standardInput {
+		f, err = spooled()
+	} else {
+		f, err = os.Open(s.Path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("--lines: %w", err)
+		return nil, fmt.Errorf("read the lines: %w", err)
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("--lines: %w", err)
+		return nil, fmt.Errorf("read the lines: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("--lines %s: is not a regular file; write the lines to one first", s.Path)
+		return nil, fmt.Errorf("read the lines of %s: it is not a regular file; give its lines on standard input, or write them to a file first", s.Path)
 	}
-	l, err := items.IndexLines(ctx, f, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("--lines %s: %w", s.Path, err)
+	if info.Size() == 0 && s.Path == standardInput {
+		return nil, errors.New("there are no items: give --range, --lines, --hosts, --mask or --alphabet, ::: and items, or lines on standard input")
+	}
+	if info.Size() == 0 {
+		return nil, fmt.Errorf("the file %s is empty: there are no items in it", s.Path)
+	}
+	if l, err = items.IndexLines(ctx, f, info.Size()); err != nil {
+		return nil, fmt.Errorf("read the lines of %s: %w", s.Path, err)
 	}
 	return l, nil
+}
+
+// standardInput stands for a file of lines.
+const standardInput = "-"
+
+// spooled is what stands on standard input, in a file that is in no directory: its lines are read more than once, and out
+// of order.
+var spooled = sync.OnceValues(func() (*os.File, error) {
+	f, err := os.CreateTemp("", "teamtask-lines-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(f, os.Stdin); err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	return f, nil
+})
+
+// none tells whether the flags name no items.
+func (s *sourceFlags) none() bool {
+	return s.rng == "" && s.lines == "" && s.hosts == "" && s.mask == "" && s.alphabet == "" && s.size == 0
 }

@@ -31,7 +31,6 @@ func (u *upstreamOptions) addTo(cmd *cobra.Command) {
 	f.StringVar(&u.url, "upstream", "", "be a tier of the List server at this URL: claim large blocks there, share them out in small ones")
 	f.StringVar(&u.list, "upstream-list", "", "the worklist to share out")
 	f.StringVar(&u.token, "upstream-token", "", "the upstream's token (default $TEAMTASK_UPSTREAM_TOKEN)")
-	cmd.MarkFlagsRequiredTogether("upstream", "upstream-list")
 	for _, other := range []string{"etcd-endpoints", "takeover-after", "no-sync", "url"} {
 		cmd.MarkFlagsMutuallyExclusive("upstream", other)
 	}
@@ -55,15 +54,19 @@ func serveTier(cmd *cobra.Command, g *global, o *serveOptions, listener net.List
 	if !cmd.Flags().Changed("data-dir") {
 		o.dataDir = o.upstream.dataDir()
 	}
+	// Its own token is one that it made: it must be good for nothing but work, whatever the environment says.
 	own, err := written(tokenFile(o.dataDir))
 	if err != nil {
 		return fmt.Errorf("read the token: %w", err)
+	}
+	if own == token {
+		own = ""
 	}
 	c := client.New(at.String(), token)
 	defer c.Close()
 	c.Patience = tierPatience
 	tier, err := server.NewTier(cmd.Context(), server.TierOptions{Upstream: c, List: o.upstream.list, Name: "tier-" + client.WorkerName(),
-		Token: firstOf(g.token, os.Getenv("TEAMTASK_TOKEN"), own), Log: log, URL: at, UpstreamToken: token})
+		Token: own, Log: log, URL: at, UpstreamToken: token})
 	if err != nil {
 		return fmt.Errorf("--upstream %s: %w", strings.TrimSuffix(at.String(), "/"), err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,10 +41,10 @@ type workFlags struct {
 func (w *workFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SetInterspersed(false) // what follows the name is the command's own
-	f.IntVarP(&w.jobs, "jobs", "j", 0, "commands to run at the same time (default: one for each processor)")
+	f.VarP(intAtLeast(1, &w.jobs), "jobs", "j", "commands to run at the same time (default: one for each processor)")
 	f.BoolVar(&w.pipe, "pipe", false, "run the command once for each block, with its items on standard input, a line each")
-	f.DurationVar(&w.timeout, "timeout", 0, "end a command that takes longer; its item has failed")
-	f.IntVar(&w.retries, "retries", 0, "run a command that failed again, so often, before its item has failed")
+	f.Var(durationAtLeast(time.Millisecond, &w.timeout), "timeout", "end a command that takes longer; its item has failed")
+	f.Var(intAtLeast(0, &w.retries), "retries", "run a command that failed again, so often, before its item has failed")
 	f.BoolVar(&w.find, "find", false, "as with grep, exit code 0 means found, 1 not found, and more that the command failed")
 	f.StringVar(&w.joblog, "joblog", "", "append a line for each command to this file, as GNU parallel does")
 	f.StringVar(&w.name, "name", "", "the worker's name (default from host and process)")
@@ -67,7 +68,8 @@ func workCommand(g *global) *cobra.Command {
 		Use:   "work (NAME | --all) [flags] -- COMMAND [ARG...]",
 		Short: "Work on a worklist: run a command for its items",
 		Long: `Work on a worklist: claim its blocks and run a command for each item, until the list is over.
-With --all work on all lists of the server, by their priority and weight, until it is stopped.
+With --all work on every list of the server that is not over, and on those that are created later,
+by their priority and weight, until it is stopped. All of them get the same command.
 
 On SIGTERM, or the first Ctrl-C, the worker finishes the commands that run, gives the rest back
 and ends; on the second Ctrl-C it ends the commands, too.
@@ -76,7 +78,7 @@ and ends; on the second Ctrl-C it ends the commands, too.
   teamtask work primes -j4 -- ./check-primes {start} {end}
   teamtask work primes --pipe -- ./check-primes
   teamtask work --all -- ./do {}     # the list is in $TEAMTASK_WORKLIST`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: g.completeLists,
+		Args: func(cmd *cobra.Command, args []string) error { return w.checkArguments(cmd.ArgsLenAtDash(), args) }, ValidArgsFunction: g.completeLists,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			return w.work(ctx, g, c, cmd, args)
 		}),
@@ -85,6 +87,17 @@ and ends; on the second Ctrl-C it ends the commands, too.
 	cmd.Flags().SetInterspersed(true)
 	cmd.Flags().BoolVar(&w.all, "all", false, "work on all lists of the server")
 	return cmd
+}
+
+// checkArguments refuses what would be taken for something else: dash is how many arguments stand before --, or -1.
+func (w *workFlags) checkArguments(dash int, args []string) error {
+	switch {
+	case !w.all && (len(args) == 0 || dash == 0):
+		return errors.New("name a worklist, or give --all")
+	case w.all && dash > 0:
+		return fmt.Errorf("with --all no worklist is named: leave out %q", args[0])
+	}
+	return nil
 }
 
 func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *cobra.Command, args []string) error {
@@ -112,6 +125,24 @@ func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *co
 	if errors.Is(err, context.Canceled) {
 		return exit(130)
 	}
+	if err != nil {
+		return err
+	}
+	return rs.summarize(ctx, name)
+}
+
+// summarize says how the list stands, or with "" only what this worker did.
+func (rs *runners) summarize(ctx context.Context, name string) error {
+	did := "this worker did " + number(rs.done.Load(), "item", "items")
+	if name != "" {
+		wl, err := rs.client.Get(ctx, name)
+		if err != nil {
+			return err
+		}
+		s := wl.Status
+		did = fmt.Sprintf("%s: %s, %s done, %s failed; %s", name, s.Phase, count(s.Done), count(s.Failed), did)
+	}
+	_, err := fmt.Fprintln(rs.cmd.ErrOrStderr(), did)
 	return err
 }
 
@@ -121,6 +152,7 @@ type runners struct {
 	client *client.Client
 	cmd    *cobra.Command
 	joblog *worker.Joblog
+	done   atomic.Int64 // items that this worker turned in as done
 
 	mu     sync.Mutex
 	byList map[string]*worker.Runner
@@ -205,7 +237,12 @@ func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, rs *runners, 
 	err := rs.client.Work(ctx, list, func(ctx context.Context, b *client.Block) error {
 		r, err := rs.of(ctx, b.Worklist, command)
 		if err == nil {
-			err = r.Run(ctx, b.Lease, b.Slot, drain, b.Report)
+			err = r.Run(ctx, b.Lease, b.Slot, drain, func(rep v1alpha1.Report) {
+				for _, d := range rep.Done {
+					rs.done.Add(d.Size)
+				}
+				b.Report(rep)
+			})
 		}
 		if err != nil && ctx.Err() == nil {
 			fail(err) // the worker's own fault: it must not fail the items, or it would fail the whole list

@@ -215,7 +215,7 @@ func decodeStrict(b []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return err
+		return v1alpha1.WrongValue(b, v, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("there is something behind the JSON value")

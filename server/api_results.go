@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -100,7 +101,7 @@ func (s *Server) locate(ctx context.Context, in *placeQuery) (*struct{ Body v1al
 		p.Index = i
 	}
 	if p.Index >= wl.Spec.Size {
-		return nil, huma.Error404NotFound("index: is beyond the list's last")
+		return nil, huma.Error404NotFound(fmt.Sprintf("index %d: the list has items 0 to %d", p.Index, wl.Spec.Size-1))
 	}
 	k, err := s.mine(ctx, in.Name)
 	if err == nil {

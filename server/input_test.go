@@ -10,6 +10,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
+	"teamtask.dev/items"
 )
 
 // raw sends a request as it is, and returns the status and the answer.
@@ -32,6 +33,9 @@ func (s *site) raw(t *testing.T, method, path, contentType string, body io.Reade
 	if err != nil {
 		t.Fatal(err)
 	}
+	if resp.StatusCode == http.StatusMethodNotAllowed && resp.Header.Get("Allow") == "" {
+		t.Errorf("%s %s: no header says what is allowed", method, path)
+	}
 	if resp.StatusCode >= 400 {
 		var p client.Problem
 		if err := json.Unmarshal(b, &p); err != nil || p.Status != resp.StatusCode || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") {
@@ -46,6 +50,9 @@ func TestBadInput(t *testing.T) {
 	s := start(t, t.TempDir())
 	defer s.stop(t)
 	if _, err := s.Create(t.Context(), newList("a", v1alpha1.WorklistSpec{Size: 100, Block: v1alpha1.BlockPolicy{Size: 10}})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Create(t.Context(), newList("ten", v1alpha1.WorklistSpec{Items: &items.Spec{Range: &items.RangeSpec{Start: 1, End: 10}}})); err != nil {
 		t.Fatal(err)
 	}
 	claim, err := s.Claim(t.Context(), "a", &v1alpha1.ClaimRequest{Worker: "w"})
@@ -77,6 +84,9 @@ func TestBadInput(t *testing.T) {
 		{"a name with a slash", "POST", "/v1/worklists", strings.Replace(spec(`{"size":1}`), `"b"`, `"b/c"`, 1), 422, "metadata.name"},
 		{"another size for an old name", "POST", "/v1/worklists", strings.Replace(spec(`{"size":1}`), `"b"`, `"a"`, 1), 409, "exists already, with another spec"},
 		{"a patch of the size", "PATCH", "/v1/worklists/a", `{"spec":{"size":5}}`, 422, "spec.size: cannot be changed"},
+		{"a patch of a duration that is none", "PATCH", "/v1/worklists/a", `{"spec":{"block":{"timeout":5}}}`, 422, "spec.block.timeout: must be a duration such as 60s"},
+		{"a patch of the items", "PATCH", "/v1/worklists/ten", `{"spec":{"items":{"range":{"end":20}}}}`, 422, "spec.items: cannot be changed"},
+		{"other items", "PUT", "/v1/worklists/ten", strings.Replace(spec(`{"items":{"range":{"start":1,"end":20}}}`), `"b"`, `"ten"`, 1), 422, "spec.items: cannot be changed"},
 		{"a patch of nothing known", "PATCH", "/v1/worklists/a", `{"spec":{"sise":5}}`, 422, "sise"},
 		{"a patch of the name", "PATCH", "/v1/worklists/a", `{"metadata":{"name":"c"}}`, 422, "metadata.name: cannot be changed"},
 		{"a claim by nobody", "POST", "/v1/worklists/a/blocks/claim", `{}`, 422, "worker"},
@@ -89,8 +99,10 @@ func TestBadInput(t *testing.T) {
 		{"an exchange by nobody", "POST", "/v1/worklists/a/blocks/exchange", `{}`, 422, "worker"},
 		{"an exchange with something behind it", "POST", "/v1/worklists/a/blocks/exchange", `{"worker":"w"} {}`, 422, "behind"},
 		{"a page of too many", "GET", "/v1/worklists?limit=100000", "", 422, "limit"},
+		{"another method", "GET", "/v1/worklists/a/blocks/claim", "", 405, "/v1/worklists/a/blocks/claim takes POST, not GET"},
+		{"no method it has", "POST", "/v1/worklists/a", "", 405, "takes GET, PUT, PATCH, DELETE, not POST"},
 		{"an unknown query", "GET", "/v1/worklists?limits=1", "", 422, "limits"},
-		{"a place behind the end", "GET", "/v1/worklists/a/place?index=100", "", 404, "beyond the list's last"},
+		{"a place behind the end", "GET", "/v1/worklists/a/place?index=100", "", 404, "index 100: the list has items 0 to 99"},
 	} {
 		contentType := "application/json"
 		if c.method == "PATCH" {
@@ -107,6 +119,11 @@ func TestBadInput(t *testing.T) {
 		if status, answer := s.raw(t, "POST", path, "application/json", io.LimitReader(zeros{}, 100<<20)); status != 413 {
 			t.Errorf("100 MB to %s: %d %s", path, status, answer)
 		}
+	}
+	mistaken := client.New(s.URL, "another")
+	defer mistaken.Close()
+	if _, err := mistaken.Get(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "the token given is not this server's") {
+		t.Errorf("with another token: %v", err)
 	}
 	anonymous := client.New(s.URL, "")
 	defer anonymous.Close()

@@ -76,6 +76,9 @@ func (s *Server) update(ctx context.Context, k *keeper, version string, change f
 		if err := change(wl); err != nil {
 			return nil, err
 		}
+		if wl.Spec.Items != nil && wl.Spec.Size == old.Size {
+			wl.Spec.Size = 0 // it followed from the items, and does again
+		}
 		if err := wl.Complete(); err != nil {
 			return nil, err
 		}
@@ -111,8 +114,8 @@ func immutable(a, b *v1alpha1.WorklistSpec) error {
 		field string
 		same  bool
 	}{
+		{"spec.items", reflect.DeepEqual(a.Items, b.Items)}, // before the size that follows from them
 		{"spec.size", a.Size == b.Size},
-		{"spec.items", reflect.DeepEqual(a.Items, b.Items)},
 		{"spec.command", reflect.DeepEqual(a.Command, b.Command)},
 		{"spec.cancelled", !a.Cancelled || b.Cancelled},
 	} {
@@ -197,10 +200,15 @@ func (s *Server) fillStatus(ctx context.Context, l *store.List, wl *v1alpha1.Wor
 	return nil
 }
 
+// noWorklists is a page without any list yet.
+func noWorklists() v1alpha1.WorklistList {
+	return v1alpha1.WorklistList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind + "List"},
+		Items: []v1alpha1.Worklist{}}
+}
+
 // list is a page of lists by name, and from where to go on.
 func (s *Server) list(ctx context.Context, after string, limit int) (out v1alpha1.WorklistList, err error) {
-	out.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind + "List"}
-	out.Items = []v1alpha1.Worklist{}
+	out = noWorklists()
 	lists, more, err := s.store.Lists(ctx, after, limit)
 	if err != nil {
 		return out, err

@@ -56,8 +56,11 @@ func authenticate(token string, next http.Handler) http.Handler {
 		if strings.HasPrefix(r.URL.Path, "/v1/") &&
 			subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="teamtask"`)
-			writeProblem(w, http.StatusUnauthorized, "the call needs the server's token, as header `Authorization: Bearer TOKEN`; "+
-				"the server wrote it to the file `token` in its data directory")
+			what := "the call needs the server's token, as header `Authorization: Bearer TOKEN`"
+			if r.Header.Get("Authorization") != "" {
+				what = "the token given is not this server's"
+			}
+			writeProblem(w, http.StatusUnauthorized, what+`; it is in the file "token" in its data directory`)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -40,7 +40,8 @@ var (
 type durationText struct{}
 
 func (durationText) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Description: "A Go duration.", Examples: []any{"90s"}, Pattern: `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$|^0$`}
+	return &huma.Schema{Type: huma.TypeString, Description: "A Go duration.", Examples: []any{"90s"},
+		Pattern: `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$|^0$`, PatternDescription: "a duration such as 60s"}
 }
 
 type quantityText struct{}

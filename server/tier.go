@@ -187,20 +187,38 @@ func (t *Tier) routes() http.Handler {
 	registerBlocks(api, t)
 	registerAny(api, t)
 	registerExplanation(api, t)
+	t.registerList(api)
 	handleOperations(mux, t.metrics, func(context.Context) error { return nil })
 	mux.Handle("/v1/", t.passOn())
 	return authenticate(t.o.Token, mux)
 }
 
+// registerList lists what there is at a tier: its own list, as its upstream has it.
+func (t *Tier) registerList(api huma.API) {
+	huma.Register(api, huma.Operation{OperationID: "list-worklists", Method: http.MethodGet, Path: "/v1/worklists", Tags: []string{"Worklists"},
+		Summary: "List worklists: the one that is shared out"},
+		func(ctx context.Context, in *worklistPage) (*struct{ Body v1alpha1.WorklistList }, error) {
+			out := &struct{ Body v1alpha1.WorklistList }{noWorklists()}
+			if in.Continue >= t.o.List {
+				return out, nil
+			}
+			wl, err := t.o.Upstream.Get(ctx, t.o.List)
+			if err != nil {
+				return nil, problem(&upstreamError{err})
+			}
+			out.Body.Items = append(out.Body.Items, *wl)
+			return out, nil
+		})
+}
+
 func (t *Tier) passOn() http.Handler {
-	const path = "/v1/worklists"
-	own := path + "/" + t.o.List
+	own := "/v1/worklists/" + t.o.List
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || t.o.URL == nil {
-			writeProblem(w, http.StatusForbidden, fmt.Sprintf("this is a tier, which only hands out blocks; ask its upstream to %s %s", r.Method, r.URL.Path))
+			writeProblem(w, http.StatusForbidden, t.refusal())
 			return
 		}
-		if r.URL.Path != path && r.URL.Path != own && !strings.HasPrefix(r.URL.Path, own+"/") {
+		if r.URL.Path != own && !strings.HasPrefix(r.URL.Path, own+"/") {
 			writeProblem(w, http.StatusNotFound, "this is a tier that shares out the list "+t.o.List+" only; ask its upstream")
 			return
 		}
@@ -217,4 +235,13 @@ func (t *Tier) passOn() http.Handler {
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// refusal sends those who want to change the list to the server above. The command line adds its command.
+func (t *Tier) refusal() string {
+	const what = "this is a tier, which only hands out blocks; "
+	if t.o.URL == nil {
+		return what + "ask its upstream"
+	}
+	return what + "run it above: teamtask --server " + strings.TrimSuffix(t.o.URL.String(), "/")
 }

@@ -133,11 +133,23 @@ func TestTierFollowsItsUpstream(t *testing.T) {
 	if _, err := s.Create(t.Context(), newList("long", v1alpha1.WorklistSpec{Size: 1 << 40, Block: v1alpha1.BlockPolicy{Size: 10}})); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Create(t.Context(), newList("another", v1alpha1.WorklistSpec{Size: 1})); err != nil {
+		t.Fatal(err)
+	}
 	x := startTier(t, s.Client, "long", "tier")
 	defer x.stop(t)
 	ctx := t.Context()
+	for _, c := range []struct {
+		after string
+		want  int
+	}{{"", 1}, {"lone", 1}, {"long", 0}, {"m", 0}} {
+		page, err := x.Page(ctx, c.after, 10)
+		if err != nil || len(page.Items) != c.want || c.want > 0 && page.Items[0].Name != "long" {
+			t.Errorf("after %q it lists %+v, %v", c.after, page, err)
+		}
+	}
 
-	if _, err := x.Patch(ctx, "long", map[string]any{"spec": map[string]any{"suspend": true}}); err == nil || !strings.Contains(err.Error(), "ask its upstream") {
+	if _, err := x.Patch(ctx, "long", map[string]any{"spec": map[string]any{"suspend": true}}); err == nil || !strings.Contains(err.Error(), "run it above: teamtask --server http://") {
 		t.Errorf("a tier lets itself be changed: %v", err)
 	}
 	if _, err := x.Claim(ctx, "other", &v1alpha1.ClaimRequest{Worker: "w"}); !client.IsNotFound(err) {

@@ -103,7 +103,7 @@ func (l *Ledger) Place(i int64) (place, worker string) {
 		return "done", ""
 	}
 	if f, ok := l.rec.Failed.Get(i); ok {
-		return fmt.Sprintf("failed after %d attempts: %s", f.Attempts, f.Reason), ""
+		return fmt.Sprintf("failed after %s: %s", number(f.Attempts, "attempt", "attempts"), f.Reason), ""
 	}
 	if i >= l.cursor {
 		return "not handed out yet", ""
@@ -141,16 +141,16 @@ func (l *Ledger) Explain(now time.Time) []string {
 		say("Nothing is handed out: %s.", g.Message)
 	}
 	if s.Blocks > 0 {
-		say("%d workers hold %d blocks with %d items.", s.Workers, s.Blocks, s.Leased)
+		say("%s %s with %s.", number(s.Workers, "worker holds", "workers hold"), number(s.Blocks, "block", "blocks"), number(s.Leased, "item", "items"))
 		if x := l.expiry.head; x != nil {
 			say("The next lease to run out is that of worker %s on %v, in %s.", x.worker.name, x.r, until(now, x.deadline))
 		}
 	}
 	if n := l.resting.Sum(); n > 0 {
-		say("%d items rest after a failure, the next for %s.", n, until(now, l.wakes.next()))
+		say("%s after a failure, the next for %s.", number(n, "item rests", "items rest"), until(now, l.wakes.next()))
 	}
 	if n := l.doubt.Sum(); n > 0 {
-		say("%d items were out when the list was taken over; what their holders do not turn in goes out again in %s.", n, until(now, l.doubtUntil))
+		say("%s out when the list was taken over; what is not turned in goes out again in %s.", number(n, "item was", "items were"), until(now, l.doubtUntil))
 	}
 	if p := l.policy; p.MaxBlocks > 0 && s.Blocks >= p.MaxBlocks {
 		say("As many blocks are out as may be (%d).", p.MaxBlocks)
@@ -159,14 +159,14 @@ func (l *Ledger) Explain(now time.Time) []string {
 		say("It is limited to %g items per second.", rate)
 	}
 	if free := l.ready.Sum() + s.Fresh; free > 0 && s.Blocks == 0 && l.hold().None == "" {
-		say("%d items are free to be taken, but no worker asks for them: start one with `teamtask work`.", free)
+		say("%s free to be taken, but no worker asks for them: start one with `teamtask work`.", number(free, "item is", "items are"))
 	} else if free > 0 {
-		say("%d items are free to be taken.", free)
+		say("%s free to be taken.", number(free, "item is", "items are"))
 	} else if s.Blocks > 0 && s.Elsewhere == 0 {
-		say("Everything else is done: the list waits for these blocks.")
+		say("Everything else is done: the list waits for what is out.")
 	}
 	if n := l.elsewhere.Sum(); n > 0 {
-		say("%d items are not in this tier's hands.", n)
+		say("%s not in this tier's hands.", number(n, "item is", "items are"))
 		if l.starved != "" {
 			say("Its upstream gives it nothing: %s.", l.starved)
 		}
@@ -174,5 +174,22 @@ func (l *Ledger) Explain(now time.Time) []string {
 	return out
 }
 
-// until is the time left, for people.
-func until(now, t time.Time) time.Duration { return max(0, t.Sub(now)).Round(time.Second) }
+// number writes how many there are of something.
+func number[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", many)
+}
+
+// until is the time left, for people: in whole seconds, without the units that are zero at its end.
+func until(now, t time.Time) string {
+	text := max(0, t.Sub(now)).Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -105,11 +105,11 @@ func (l *Ledger) settle(now time.Time) {
 	case l.policy.StopAtHit && len(l.rec.Found) > 0:
 		l.end(now, Complete, fmt.Sprintf("stopped at the first success: %q in item %d", l.rec.Found[0].Value, l.rec.Found[0].Index))
 	case tooMany:
-		l.end(now, Failed, fmt.Sprintf("%d items failed, %d are tolerated", failed, bound))
+		l.end(now, Failed, fmt.Sprintf("%s failed, %d tolerated", number(failed, "item", "items"), bound))
 	case l.rec.Done.Sum() == l.rec.Size:
 		l.end(now, Complete, "all items are done")
 	case l.rec.Done.Sum()+failed == l.rec.Size:
-		l.end(now, Complete, fmt.Sprintf("all items are accounted for: %d done, %d failed", l.rec.Done.Sum(), failed))
+		l.end(now, Complete, fmt.Sprintf("%d done, %d failed", l.rec.Done.Sum(), failed))
 	case l.policy.Cancelled:
 		l.end(now, Cancelled, "cancelled")
 	case !l.policy.Deadline.IsZero() && !l.policy.Deadline.After(now):

@@ -198,6 +198,7 @@ type Result struct {
 	Attempt int       `json:"attempt"`
 	Found   string    `json:"found,omitempty" doc:"The value found in this item."`
 	Time    time.Time `json:"time" doc:"When it was counted, by the server's clock."`
+	Item    string    `json:"item,omitempty" doc:"The item itself, in rows for single items, where teamtask exports them and can tell."`
 }
 
 // Place says where an item is.

@@ -29,6 +29,9 @@ const (
 	minRowsLimit = 64 << 10
 )
 
+// nameRule is that of Kubernetes' names (a DNS subdomain, RFC 1123).
+const nameRule = "%q: lower-case letters, digits, - and . only, beginning and ending with a letter or digit, 253 at most"
+
 // Complete fills in what follows from the rest (the size from the source) and checks the whole. The error is a
 // *FieldError.
 func (w *Worklist) Complete() error {
@@ -39,7 +42,7 @@ func (w *Worklist) Complete() error {
 		return invalid("kind", "is %q; must be %q", w.Kind, WorklistKind)
 	}
 	if problems := validation.IsDNS1123Subdomain(w.Name); len(problems) > 0 {
-		return invalid("metadata.name", "%q: %s", w.Name, strings.Join(problems, "; "))
+		return invalid("metadata.name", nameRule, w.Name)
 	}
 	s := &w.Spec
 	if s.Items != nil {
@@ -102,7 +105,7 @@ func (s *WorklistSpec) validate() error {
 	}
 	for i, name := range s.After {
 		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-			return invalid(fmt.Sprintf("spec.after[%d]", i), "%q: %s", name, strings.Join(problems, "; "))
+			return invalid(fmt.Sprintf("spec.after[%d]", i), nameRule, name)
 		}
 	}
 	return s.Results.validate()

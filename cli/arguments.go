@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// refuseUnknown lets a command that has subcommands, and those of them that have some, refuse words that are none. Without
+// it cobra prints the help and calls that a success.
+func refuseUnknown(cmd *cobra.Command) {
+	if !cmd.HasSubCommands() {
+		return
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return cmd.Help()
+	}
+	for _, sub := range cmd.Commands() {
+		refuseUnknown(sub)
+	}
+}
+
+func unknownCommand(cmd *cobra.Command, word string) error {
+	above := strings.TrimPrefix(cmd.CommandPath()+" ", cmd.Root().Name()+" ")
+	cmd.SuggestionsMinimumDistance = 2 // cobra's own default, which SuggestionsFor does not know
+	var like []string
+	for _, name := range cmd.SuggestionsFor(word) {
+		like = append(like, fmt.Sprintf("%q", above+name))
+	}
+	if len(like) == 0 {
+		return fmt.Errorf("unknown command %q; see \"%s --help\"", above+word, cmd.CommandPath())
+	}
+	return fmt.Errorf("unknown command %q; did you mean %s?", above+word, strings.Join(like, " or "))
+}
+
+// arguments is how many a command takes, at least and at most. The first of them is named in the command's usage.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			what := strings.Fields(cmd.Use)[1]
+			return fmt.Errorf("%s is missing; usage: %s", strings.TrimSuffix(what, "..."), cmd.UseLine())
+		case len(args) > most:
+			return fmt.Errorf("%q is one argument too many; usage: %s", args[most], cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// many is as many arguments as there are.
+const many = math.MaxInt
