@@ -18,7 +18,7 @@ func TestImports(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
 		name := strings.TrimPrefix(fields[0], module)
-		if strings.HasPrefix(name, "examples/") || name == "test" {
+		if strings.HasPrefix(name, "examples/") || strings.HasPrefix(name+"/", "test/") {
 			continue
 		}
 		own, ok := layer[name]
