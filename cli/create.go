@@ -23,7 +23,7 @@ func createCommand(g *global) *cobra.Command {
 64 KiB its lines travel with the list. A larger one has to be at the same path, with the same content, wherever a worker
 runs.`,
 		Example: `  teamtask create primes --range 1..1000000000
-  teamtask create hosts --lines hosts.txt --attempts 5 --tolerate 5%
+  teamtask create hosts --lines hosts.txt --max-attempts 5 --tolerate 5%
   teamtask create pins --mask ?d?d?d?d --stop-at-first
   teamtask create pairs ::: a b ::: 1 2
   teamtask create primes --range 1..1000 --dry-run -o yaml > primes.yaml`,

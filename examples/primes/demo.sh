@@ -28,7 +28,7 @@ TEAMTASK_TOKEN=$(cat "$dir/data/token")
 export TEAMTASK_SERVER TEAMTASK_TOKEN
 
 say '$ teamtask create primes --range 1..20000000'
-teamtask create primes --range 1..20000000 --block-time 500ms --lease 3s --keep Items --keep-output 64
+teamtask create primes --range 1..20000000 --block-time 500ms --block-timeout 3s --keep Items --keep-output 64
 
 say '$ teamtask work primes -j1 -- primes {start} {end} &     (four times)'
 for i in 1 2 3 4; do
