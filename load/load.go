@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,12 +70,13 @@ func Run(ctx context.Context, c *client.Client, o Options) (r Report, err error)
 		ticks = pace(work, o.Rate)
 	}
 	workers := make([]worker, o.Workers)
+	var claims, exchanges latencies
 	var all sync.WaitGroup
 	var failure atomic.Pointer[error]
 	begun = time.Now()
 	for i := range workers {
 		w := &workers[i]
-		w.name = fmt.Sprintf("load-%d", i)
+		w.name, w.claims, w.exchanges = fmt.Sprintf("load-%d", i), &claims, &exchanges
 		all.Go(func() {
 			if err := w.run(work, c, o, ticks); err != nil && work.Err() == nil {
 				failure.CompareAndSwap(nil, &err)
@@ -92,7 +92,7 @@ func Run(ctx context.Context, c *client.Client, o Options) (r Report, err error)
 	if ctx.Err() != nil {
 		return r, ctx.Err()
 	}
-	r.sum(workers)
+	r.sum(workers, &claims, &exchanges)
 	return r, nil
 }
 
@@ -129,7 +129,7 @@ func pace(ctx context.Context, rate float64) <-chan struct{} {
 type worker struct {
 	name              string
 	items, blocks     int64
-	claims, exchanges []time.Duration // how long calls took
+	claims, exchanges *latencies // of all workers
 }
 
 func (w *worker) run(ctx context.Context, c *client.Client, o Options, ticks <-chan struct{}) error {
@@ -157,9 +157,9 @@ func (w *worker) run(ctx context.Context, c *client.Client, o Options, ticks <-c
 			return fmt.Errorf("a report was refused: %s: %s", resp.Receipts[0].Status, resp.Receipts[0].Message)
 		}
 		if len(held) > 0 {
-			w.exchanges = append(w.exchanges, took)
+			w.exchanges.add(took)
 		} else if len(resp.Leases) > 0 {
-			w.claims = append(w.claims, took)
+			w.claims.add(took)
 		}
 		w.items += resp.Items
 		w.blocks += int64(resp.Accepted)
@@ -173,29 +173,16 @@ func (w *worker) run(ctx context.Context, c *client.Client, o Options, ticks <-c
 	}
 }
 
-func (r *Report) sum(workers []worker) {
+func (r *Report) sum(workers []worker, claims, exchanges *latencies) {
 	var blocks int64
-	var claims, exchanges []time.Duration
 	for _, w := range workers {
 		r.Items += w.items
 		blocks += w.blocks
-		claims = append(claims, w.claims...)
-		exchanges = append(exchanges, w.exchanges...)
 	}
-	r.Calls = int64(len(claims) + len(exchanges))
+	r.Calls = claims.total() + exchanges.total()
 	r.ItemsPerSecond = float64(r.Items) / r.Seconds
 	r.BlocksPerSecond = float64(blocks) / r.Seconds
 	r.CallsPerSecond = float64(r.Calls) / r.Seconds
-	claims = append(claims, exchanges...) // an exchange claims, too
-	r.ClaimP50Millis, r.ClaimP99Millis = percentiles(claims)
-	r.CompleteP50Millis, r.CompleteP99Millis = percentiles(exchanges)
-}
-
-func percentiles(d []time.Duration) (p50, p99 float64) {
-	if len(d) == 0 {
-		return 0, 0
-	}
-	slices.Sort(d)
-	millis := func(p int) float64 { return d[min(len(d)-1, len(d)*p/100)].Seconds() * 1000 }
-	return millis(50), millis(99)
+	r.ClaimP50Millis, r.ClaimP99Millis = claims.percentile(50, exchanges), claims.percentile(99, exchanges) // an exchange claims, too
+	r.CompleteP50Millis, r.CompleteP99Millis = exchanges.percentile(50), exchanges.percentile(99)
 }
