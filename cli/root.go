@@ -1,4 +1,4 @@
-// Package cli is the teamtask command: one file for each subcommand, named after it.
+// Package cli is the teamtask command: the subcommands, those of a kind in one file.
 //
 // The commands follow kubectl where they do the same (get, describe, apply -f, -o json) and GNU parallel where they run
 // commands ({}, --joblog, exit codes). What they print on standard output is their result; everything else goes to

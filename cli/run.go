@@ -44,8 +44,8 @@ func runCommand(g *global) *cobra.Command {
 		Long: `Run a command for every item on this machine. No server is needed.
 
 It can be stopped at any time, with Ctrl-C or otherwise: the same command, started again in the
-same directory, goes on where it stopped and repeats nothing. If the items or the command have
-changed meanwhile it says so and does nothing.
+same directory, goes on where it stopped; only commands that were running are run again. If the
+items or the command have changed meanwhile it says so and does nothing.
 
 The exit code is that of GNU parallel: 0 if all items are done, 1-100 if so many failed, 101 if
 more than 100 failed or the run was stopped by its limits, 255 for other errors; 130 after Ctrl-C.

@@ -25,13 +25,6 @@ func (c *Client) Exchange(ctx context.Context, name string, req *v1alpha1.Exchan
 	return out, c.call(ctx, http.MethodPost, path(name, "blocks", "exchange"), req, out)
 }
 
-// Renew renews leases.
-func (c *Client) Renew(ctx context.Context, name, worker string, tokens ...string) ([]v1alpha1.RenewedLease, error) {
-	var out v1alpha1.RenewResponse
-	err := c.call(ctx, http.MethodPost, path(name, "blocks", "renew"), v1alpha1.RenewRequest{Worker: worker, Tokens: tokens}, &out)
-	return out.Leases, err
-}
-
 // Complete reports a block, or a part of it, done. A lease that is gone is a conflict.
 func (c *Client) Complete(ctx context.Context, name, worker string, r v1alpha1.Report) (v1alpha1.Receipt, error) {
 	var out v1alpha1.Receipt

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// Client speaks to a List server. It is safe for concurrent use.
+// Client speaks to a List server. Make one with [New]. It is safe for concurrent use.
 type Client struct {
 	URL   string // of the server, such as http://localhost:7070
 	Token string
-	HTTP  *http.Client // default: one made for this client, without a time limit for calls
+	HTTP  *http.Client // does the calls; without a time limit, since claims wait
 
 	// Patience is how long a call is repeated while the server cannot be reached. Default 10s; below 0: not at all.
 	Patience time.Duration

@@ -36,7 +36,7 @@ const (
 	farewell = 10 * time.Second
 )
 
-// Work claims blocks of a list and calls do for each, until the list is over, drained, or ctx ends. Leases are renewed
+// Work claims blocks of a list, or where the name is "" of all lists by their priority and weight, and calls do for each, until the list is over, drained, or ctx ends. Leases are renewed
 // meanwhile, and what blocks reported ahead of their end is sent along. It goes on through restarts of the server. The
 // error is nil when the list is over, whatever its outcome, and when it was drained. When ctx ends, so do the contexts of
 // the blocks in work; what they have not reported is given back.
@@ -54,11 +54,6 @@ func (c *Client) Work(ctx context.Context, name string, do func(context.Context,
 		w.free = append(w.free, slot)
 	}
 	return w.run(ctx)
-}
-
-// WorkAll is Work on all lists of the server, by their priority and weight. It goes on until it is drained or ctx ends.
-func (c *Client) WorkAll(ctx context.Context, do func(context.Context, *Block) error, o WorkOptions) error {
-	return c.Work(ctx, "", do, o)
 }
 
 // WorkerName makes a name that is unique.

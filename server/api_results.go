@@ -12,6 +12,8 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/items"
+	"teamtask.dev/store"
+	"teamtask.dev/worklist"
 )
 
 type resultsQuery struct {
@@ -103,25 +105,45 @@ func (s *Server) locate(ctx context.Context, in *placeQuery) (*struct{ Body v1al
 	if p.Index >= wl.Spec.Size {
 		return nil, huma.Error404NotFound(fmt.Sprintf("index %d: the list has items 0 to %d", p.Index, wl.Spec.Size-1))
 	}
+	var done, over bool // done, or one of done and failed
 	k, err := s.mine(ctx, in.Name)
 	if err == nil {
-		err = k.read(func(time.Time) { p.Place, p.Worker = k.ledger.Place(p.Index) })
+		err = k.read(func(time.Time) {
+			p.Place, p.Worker = k.ledger.Place(p.Index)
+			at := worklist.Range{Start: p.Index, End: p.Index + 1}
+			done = k.ledger.Record().Done.Covers(at)
+			over = done || k.ledger.Record().Failed.Covers(at)
+		})
 	}
 	if err != nil {
 		return nil, problem(err)
 	}
-	for _, kept := range []bool{true, false} {
-		for rows, err := range s.store.Results(ctx, l, kept) {
-			if err != nil {
-				return nil, problem(err)
-			}
-			for line := range bytes.Lines(rows) {
-				var r v1alpha1.Result
-				if json.Unmarshal(line, &r) == nil && r.Index <= p.Index && p.Index < r.Index+max(1, r.Size) && p.Worker == "" {
-					p.Worker = r.Worker
-				}
-			}
+	if p.Worker == "" && over {
+		if p.Worker, err = s.whoDid(ctx, l, p.Index, done); err != nil {
+			return nil, problem(err)
 		}
 	}
 	return &struct{ Body v1alpha1.Place }{p}, nil
+}
+
+// whoDid is the worker of the last row about an item that tells of its success, or of its failure; "" if there is none, or
+// none any more.
+func (s *Server) whoDid(ctx context.Context, l *store.List, index int64, ok bool) (worker string, err error) {
+	for _, kept := range []bool{false, true} { // successes are in both: with a found value they are kept
+		for rows, err := range s.store.Results(ctx, l, kept) {
+			if err != nil {
+				return "", err
+			}
+			for line := range bytes.Lines(rows) {
+				var r v1alpha1.Result
+				if json.Unmarshal(line, &r) == nil && r.OK == ok && r.Index <= index && index < r.Index+max(1, r.Size) {
+					worker = r.Worker
+				}
+			}
+		}
+		if worker != "" {
+			break
+		}
+	}
+	return worker, nil
 }

@@ -53,7 +53,7 @@ type worklistPage struct {
 type specPatch struct {
 	ListPath
 	IfMatch
-	RawBody []byte `contentType:"application/merge-patch+json" doc:"Merge patch (RFC 7396) of a worklist, such as {\"spec\":{\"paused\":true}}."`
+	RawBody []byte `contentType:"application/merge-patch+json" doc:"Merge patch (RFC 7396) of a worklist, such as {\"spec\":{\"suspend\":true}}."`
 }
 
 type counted struct {
@@ -124,7 +124,7 @@ func (s *Server) registerWorklists(api huma.API) {
 			})
 		})
 	huma.Register(api, huma.Operation{OperationID: "patch-worklist", Method: http.MethodPatch, Path: one, Tags: tags,
-		Summary: "Change limits, pause, resume or cancel a worklist", SkipValidateBody: true},
+		Summary: "Change limits, suspend, resume or cancel a worklist", SkipValidateBody: true},
 		func(ctx context.Context, in *specPatch) (*worklistBody, error) {
 			return s.change(ctx, in.Name, in.version(""), func(wl *v1alpha1.Worklist) error { return mergePatch(wl, in.RawBody) })
 		})

@@ -13,8 +13,14 @@
 // On a shared etcd each list has one owner, and every server answers for every list: it passes calls on to the owner, or
 // becomes the owner where there is none. See owners.go.
 //
+// # Tiers
+//
+// A [Tier] is the same keeper with another journal: its commit is an exchange with its upstream, of which it shares out
+// blocks. supply.go keeps it in blocks, upstream.go turns in what is done.
+//
 // # The door
 //
 // The REST API under /v1 is made with huma, which serves the OpenAPI document at /openapi.json; errors are problem details
-// (RFC 9457). A door holds no rule: what it refuses, the ledger refused.
+// (RFC 9457). The door checks form: what a message may hold, and what of a manifest may change. Who gets which item, and what
+// counts, is the ledger's alone to say.
 package server

@@ -206,7 +206,7 @@ func (k *keeper) commit(ctx context.Context) error {
 	k.batch, k.flying = newBatch(), b
 	k.crowd, k.committed = b.waiting, time.Now()
 	news := k.ledger.News()
-	over := k.ledger.Outcome().Phase != ""
+	over := k.ledger.Outcome().Over()
 	c := commit{rows: b.rows.take(), policy: k.spec.Results}
 	var err error
 	if news && (k.journal.foldDue() || over) {

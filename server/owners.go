@@ -128,12 +128,12 @@ func (s *Server) tend(ctx context.Context, l *store.List) error {
 	}
 	if x == nil {
 		rec, err := s.store.Record(ctx, l)
-		if err == nil && rec.End.Phase != "" {
+		if err == nil && rec.End.Over() {
 			s.mu.Lock()
 			s.over[l.Name] = l.UID
 			s.mu.Unlock()
 		}
-		if err != nil || rec.End.Phase != "" {
+		if err != nil || rec.End.Over() {
 			return err
 		}
 	}

@@ -75,7 +75,7 @@ func statusOf(l *worklist.Ledger, now time.Time) v1alpha1.WorklistStatus {
 	if !s.Started.IsZero() {
 		out.StartTime = &metav1.Time{Time: s.Started.UTC()}
 	}
-	if rec.End.Phase != "" {
+	if rec.End.Over() {
 		out.ItemsPerSecond = 0
 		at := metav1.NewTime(rec.End.At)
 		out.CompletionTime = &at

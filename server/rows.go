@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/store"
@@ -97,7 +98,11 @@ func cut(x v1alpha1.ItemResult, p v1alpha1.ResultsPolicy) v1alpha1.ItemResult {
 		most = int(p.Output.Value())
 	}
 	if len(x.Output) > most {
-		x.Output = x.Output[len(x.Output)-most:] // its end, where the error is
+		at := len(x.Output) - most // its end, where the error is,
+		for at < len(x.Output) && !utf8.RuneStart(x.Output[at]) {
+			at++ // in whole characters
+		}
+		x.Output = x.Output[at:]
 	}
 	return x
 }

@@ -275,7 +275,7 @@ func (s *supply) release(ctx context.Context) {
 
 // over tells whether the list has ended.
 func (k *keeper) over() (over bool) {
-	k.read(func(time.Time) { over = k.ledger.Outcome().Phase != "" })
+	k.read(func(time.Time) { over = k.ledger.Outcome().Over() })
 	return over
 }
 

@@ -15,7 +15,8 @@ import (
 const (
 	// chunkSize is the most of a record that goes into one value; etcd takes requests of 1.5 MiB unless told otherwise.
 	chunkSize = 512 << 10
-	// foldAfter is how many deltas, or foldBytes how many bytes of them beyond the size of the checkpoint, are folded.
+	// foldAfter is how many deltas are folded, if they are no small part of the checkpoint; or foldBytes how many bytes of
+	// them beyond its size.
 	foldAfter = 1000
 	foldBytes = 64 << 10
 )
@@ -127,9 +128,10 @@ type Rows struct {
 // RecordBytes is how much the record takes in the store: the checkpoint and the deltas since.
 func (t *Tenure) RecordBytes() int { return t.checkpoint + t.deltaBytes }
 
-// FoldDue tells whether the next commit should bring the whole record.
+// FoldDue tells whether the next commit should bring the whole record. A fold costs as much as the record is large, so there
+// has to be a share of that in news first; then all that is written is at most a few times the news.
 func (t *Tenure) FoldDue() bool {
-	return t.deltas >= foldAfter || t.deltaBytes > foldBytes+t.checkpoint
+	return t.deltas >= foldAfter && 4*t.deltaBytes >= t.checkpoint || t.deltaBytes > foldBytes+t.checkpoint
 }
 
 // Commit makes a delta and its rows durable, in one transaction.

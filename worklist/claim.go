@@ -103,7 +103,7 @@ func (l *Ledger) again(w *worker) (Grant, bool) {
 // hold is why nothing is handed out to anybody just now.
 func (l *Ledger) hold() (g Grant) {
 	switch {
-	case l.rec.End.over():
+	case l.rec.End.Over():
 		g.None, g.Message = NoneOver, fmt.Sprintf("the list is over: %s", l.rec.End.Reason)
 		g.Durable = l.unsure() // workers go home on it
 	case l.policy.Suspended:

@@ -12,6 +12,7 @@
 //	retry       ranges that failed or expired and go out again, with how often
 //	failed      ranges given up on, with a reason
 //	epoch       counts takeovers of the record
+//	floor       leases of earlier epochs than this are void
 //
 // A claim writes nothing: next is reserved ahead in large steps, and a lease is a signed [Token] that the worker keeps.
 // After a crash everything below next that is neither done nor failed is in doubt: its holder may still report it or renew
@@ -24,7 +25,7 @@
 //
 //	ledger := worklist.New(size, policy)
 //	grant := ledger.Claim(now, worklist.Claim{Worker: "a", Blocks: 1})
-//	receipt := ledger.Report(now, grant.Leases[0].Token("a"), worklist.Report{})
+//	receipt := ledger.Report(now, grant.Leases[0].Token(), worklist.Report{})
 //	delta := ledger.Flush() // write it, then answer
 //
 // The engine around it (package server) writes the delta and only then answers: an acknowledged completion is a durable
@@ -41,6 +42,7 @@
 //	doubt     was out when the record was taken over
 //	done      counted
 //	failed    given up on
+//	elsewhere not in this ledger's hands: of a tier, what its upstream has not given it
 //
 // The property tests hold the ledger against a model that keeps this per index.
 package worklist

@@ -72,7 +72,7 @@ type worker struct {
 	granted []uint64 // the leases it was given
 }
 
-// New is the ledger of a list that nothing is known of yet. The size must pass [CheckSize].
+// New is the ledger of a list that nothing is known of yet. The size is 1 to MaxSize.
 func New(size int64, p Policy) *Ledger {
 	return Restore(Record{Size: size}, p, time.Time{}, false)
 }
@@ -183,7 +183,7 @@ func (l *Ledger) Retry(now time.Time) int64 {
 		l.news.Retry.Put(r, try)
 		l.ready.Put(r, nobody)
 	}
-	if l.rec.End.over() && l.rec.Done.Sum() < l.rec.Size {
+	if l.rec.End.Over() && l.rec.Done.Sum() < l.rec.Size {
 		for _, r := range l.ready.Ranges(0) { // what was out at the end, too
 			l.giveBack(r)
 		}

@@ -374,7 +374,7 @@ func (e *engine) finish(t *rapid.T) {
 	e.policy.Tolerance = Tolerance{}
 	e.ledger.SetPolicy(e.now, e.policy)
 	e.ledger.Retry(e.now)
-	for steps := 0; !e.ledger.Outcome().over(); steps++ {
+	for steps := 0; !e.ledger.Outcome().Over(); steps++ {
 		if steps > 10_000 {
 			t.Fatalf("it does not end: %s", e.ledger.Explain(e.now))
 		}
@@ -384,7 +384,7 @@ func (e *engine) finish(t *rapid.T) {
 			e.out(t, x.Token(), Token{}, false)
 			e.report(t, x.Token(), Report{})
 		}
-		if len(g.Leases) == 0 && !e.ledger.Outcome().over() {
+		if len(g.Leases) == 0 && !e.ledger.Outcome().Over() {
 			at := e.ledger.Wake()
 			if at.IsZero() {
 				t.Fatalf("nothing to do and nothing to wait for: %s", e.ledger.Explain(e.now))

@@ -1,9 +1,6 @@
 package worklist
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Policy is what the owner of a list wants of its ledger. It may be changed while the list runs, with
 // [Ledger.SetPolicy]. Zero values take the defaults given.
@@ -109,16 +106,5 @@ type Outcome struct {
 	At     time.Time `json:"at"`
 }
 
-// over tells whether the list has ended.
-func (o Outcome) over() bool { return o.Phase != "" }
-
-// CheckSize is an error naming the size where a list cannot have it.
-func CheckSize(size int64) error {
-	switch {
-	case size < 1:
-		return fmt.Errorf("size %d: a worklist has at least 1 item", size)
-	case size > MaxSize:
-		return fmt.Errorf("size %d: a worklist has at most %d items (2^53-1)", size, int64(MaxSize))
-	}
-	return nil
-}
+// Over tells whether the list has ended.
+func (o Outcome) Over() bool { return o.Phase != "" }

@@ -158,7 +158,7 @@ type failJSON struct {
 func (r *Record) MarshalJSON() ([]byte, error) {
 	j := recordJSON{Size: r.Size, Next: r.Next, Epoch: r.Epoch, Floor: r.Floor, Lease: formatDuration(r.Lease), Done: FormatRanges(&r.Done),
 		Retry: formatTries(&r.Retry), Failed: formatFailures(&r.Failed), Found: r.Found}
-	if r.End.Phase != "" {
+	if r.End.Over() {
 		j.End = &r.End
 	}
 	return json.Marshal(j)

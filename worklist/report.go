@@ -165,7 +165,7 @@ func (l *Ledger) reportHeld(now time.Time, x *lease, rep Report) (rc Receipt) {
 // reportLate takes in a report under a lease that is not out any more. What was not handed out again still counts; where
 // any of it was, the whole report is refused.
 func (l *Ledger) reportLate(now time.Time, t Token, rep Report) (rc Receipt) {
-	if l.rec.End.over() {
+	if l.rec.End.Over() {
 		if l.counted(t, rep) {
 			return Receipt{Verdict: Duplicate, Message: "it was counted before"}
 		}
@@ -323,7 +323,7 @@ func (l *Ledger) Renew(now time.Time, t Token) Renewal {
 		l.expiry.insert(x)
 		return Renewal{Lease: l.public(x), Verdict: Accepted}
 	}
-	if l.rec.End.over() {
+	if l.rec.End.Over() {
 		return Renewal{Verdict: Over, Message: "the list is over: " + l.rec.End.Reason}
 	}
 	own := l.late(t)

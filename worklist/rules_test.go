@@ -324,7 +324,7 @@ func TestTolerance(t *testing.T) {
 	} {
 		s := tell(t, 10, Policy{Blocks: BlockPolicy{Size: 1}, Attempts: 1, Tolerance: c.tolerance})
 		for i := range int64(10) {
-			if s.Outcome().Phase != "" {
+			if s.Outcome().Over() {
 				break
 			}
 			if tok := s.take("a", i, i+1); int(i) < c.failures {

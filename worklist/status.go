@@ -36,7 +36,7 @@ func (l *Ledger) Status(now time.Time) Status {
 		}
 	}
 	switch {
-	case l.rec.End.over():
+	case l.rec.End.Over():
 		s.Phase, s.Reason = l.rec.End.Phase, l.rec.End.Reason
 	case l.policy.Suspended:
 		s.Phase, s.Reason = Suspended, "suspended"
@@ -129,7 +129,7 @@ func (l *Ledger) Place(i int64) (place, worker string) {
 // Explain says, in sentences, what the list is doing and what it is waiting for.
 func (l *Ledger) Explain(now time.Time) []string {
 	s := l.Status(now)
-	if l.rec.End.over() {
+	if l.rec.End.Over() {
 		return []string{fmt.Sprintf("The list is over (%s): %s.", s.Phase, s.Reason)}
 	}
 	var out []string

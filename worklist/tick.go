@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Tick lets time pass: leases run out, rests and doubts end, the deadline strikes. Every other call begins with it; the
+// Tick lets time pass: leases run out, rests and doubts end, the deadline strikes. Claim, Report, Renew, Retry, SetPolicy, Admit, Expel and Spare begin with it; the
 // engine calls it when [Ledger.Wake] says.
 func (l *Ledger) Tick(now time.Time) {
 	for x := l.expiry.head; x != nil && !x.deadline.After(now); x = l.expiry.head {
@@ -43,7 +43,7 @@ func (l *Ledger) forget(now time.Time) {
 
 // Wake is when Tick has something to do next; zero if never.
 func (l *Ledger) Wake() time.Time {
-	if l.rec.End.over() {
+	if l.rec.End.Over() {
 		return time.Time{}
 	}
 	at := l.policy.Deadline
@@ -96,7 +96,7 @@ func (l *Ledger) wakeUp(now time.Time, r Range) {
 
 // settle ends the list when there is a reason to.
 func (l *Ledger) settle(now time.Time) {
-	if l.rec.End.over() || l.tier {
+	if l.rec.End.Over() || l.tier {
 		return
 	}
 	failed := l.rec.Failed.Sum()

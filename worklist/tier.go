@@ -84,7 +84,7 @@ func (l *Ledger) Upstream(free int64, why string) { l.free, l.starved = free, wh
 
 // Conclude ends a tier's list because it ended upstream. It ends in no other way: what was turned in may yet be refused.
 func (l *Ledger) Conclude(now time.Time, o Outcome) {
-	if !l.rec.End.over() {
+	if !l.rec.End.Over() {
 		l.end(now, o.Phase, o.Reason)
 	}
 }

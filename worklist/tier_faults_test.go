@@ -47,7 +47,7 @@ func TestTheLastReportIsRepeated(t *testing.T) {
 	rest := l.Claim(now, Claim{Worker: "tier", Bulk: 2}).Leases
 	l.Report(now, tok.Token(), Report{})
 	last := Report{Failed: []FailedRange{{Range: rest[0].Range, Reason: "poison", Final: true}}}
-	if rc := l.Report(now, rest[0].Token(), last); rc.Verdict != Accepted || !l.Outcome().over() {
+	if rc := l.Report(now, rest[0].Token(), last); rc.Verdict != Accepted || !l.Outcome().Over() {
 		t.Fatalf("%+v, %+v", rc, l.Outcome())
 	}
 	if rc := l.Report(now, rest[0].Token(), last); rc.Verdict != Duplicate {

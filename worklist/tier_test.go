@@ -156,7 +156,7 @@ func TestTiers(t *testing.T) {
 		})
 		x := e.tiers[0]
 		e.restart(x)
-		for steps := 0; !e.top.Outcome().over(); steps++ {
+		for steps := 0; !e.top.Outcome().Over(); steps++ {
 			if steps > 10_000 {
 				t.Fatalf("it does not end: %s, %s", e.top.Explain(e.now), x.ledger.Explain(e.now))
 			}

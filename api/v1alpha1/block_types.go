@@ -23,13 +23,14 @@ type BlockPhase string
 
 const (
 	BlockRunning BlockPhase = "Running" // a worker holds its lease
-	BlockWaiting BlockPhase = "Waiting" // it rests before it goes out again
-	BlockDoubt   BlockPhase = "InDoubt" // it was out when its list was taken over; its holder may still finish it
+	BlockResting BlockPhase = "Resting" // it failed, and rests before it goes out again
+	BlockReady   BlockPhase = "Ready"   // it is to go out again
+	BlockInDoubt BlockPhase = "InDoubt" // it was out when its list was taken over; its holder may still finish it
 )
 
 // BlockStatus says which range the block is and who holds it.
 type BlockStatus struct {
-	Phase    BlockPhase   `json:"phase"`
+	Phase    BlockPhase   `json:"phase" enum:"Running,Resting,Ready,InDoubt"`
 	Index    int64        `json:"index"`
 	Size     int64        `json:"size"`
 	Done     int64        `json:"done,omitempty" doc:"Items of it reported done while the rest is still held."`

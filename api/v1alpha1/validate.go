@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"teamtask.dev/items"
 )
 
 // FieldError is what is wrong with a manifest: the field, and what to do about it.
@@ -24,7 +26,6 @@ func invalid(field, format string, args ...any) error {
 
 // Bounds of a manifest's values.
 const (
-	maxSize      = 1<<53 - 1
 	maxOutput    = 64 << 10
 	minRowsLimit = 64 << 10
 )
@@ -32,7 +33,7 @@ const (
 // nameRule is that of Kubernetes' names (a DNS subdomain, RFC 1123).
 const nameRule = "%q: lower-case letters, digits, - and . only, beginning and ending with a letter or digit, 253 at most"
 
-// Complete fills in what follows from the rest (the size from the source) and checks the whole. The error is a
+// Complete fills in what follows from the rest (the size from the items) and checks the whole. The error is a
 // *FieldError.
 func (w *Worklist) Complete() error {
 	if w.APIVersion != APIVersion {
@@ -46,12 +47,9 @@ func (w *Worklist) Complete() error {
 	}
 	s := &w.Spec
 	if s.Items != nil {
-		if err := s.Items.Validate(); err != nil {
-			return invalid("spec.items", "%s", strings.TrimPrefix(err.Error(), "items."))
-		}
 		n, err := s.Items.Len()
 		if err != nil {
-			return invalid("spec.items", "%s", err)
+			return invalid("spec.items", "%s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "items."), "items: "))
 		}
 		if s.Size != 0 && s.Size != n {
 			return invalid("spec.size", "is %d, but there are %d items; leave it out", s.Size, n)
@@ -61,8 +59,8 @@ func (w *Worklist) Complete() error {
 	switch {
 	case s.Size < 1:
 		return invalid("spec.size", "is %d; a worklist has at least 1 item: give a size or items", s.Size)
-	case s.Size > maxSize:
-		return invalid("spec.size", "is %d; a worklist has at most %d items (2^53-1)", s.Size, int64(maxSize))
+	case s.Size > items.MaxLen:
+		return invalid("spec.size", "is %d; a worklist has at most %d items (2^53-1)", s.Size, int64(items.MaxLen))
 	}
 	return s.validate()
 }
@@ -73,11 +71,18 @@ func (s *WorklistSpec) validate() error {
 		value int64
 	}{
 		{"spec.block.size", s.Block.Size}, {"spec.block.minSize", s.Block.MinSize}, {"spec.block.maxSize", s.Block.MaxSize},
-		{"spec.block.maxAttempts", int64(s.Block.MaxAttempts)}, {"spec.weight", int64(s.Weight)},
 		{"spec.limits.blocksPerWorker", int64(s.Limits.BlocksPerWorker)}, {"spec.limits.blocks", int64(s.Limits.Blocks)},
 	} {
-		if f.value < 0 || f.value > maxSize {
-			return invalid(f.field, "is %d; must be 0 to %d", f.value, int64(maxSize))
+		if f.value < 0 || f.value > items.MaxLen {
+			return invalid(f.field, "is %d; must be 0 to %d", f.value, int64(items.MaxLen))
+		}
+	}
+	for _, f := range []struct {
+		field     string
+		value, to int32
+	}{{"spec.block.maxAttempts", s.Block.MaxAttempts, 1000}, {"spec.weight", s.Weight, 1_000_000}} {
+		if f.value < 0 || f.value > f.to {
+			return invalid(f.field, "is %d; must be 0 to %d", f.value, f.to)
 		}
 	}
 	for _, f := range []struct {
@@ -97,7 +102,7 @@ func (s *WorklistSpec) validate() error {
 	if s.Block.MaxSize > 0 && s.Block.MinSize > s.Block.MaxSize {
 		return invalid("spec.block.minSize", "is %d, above maxSize %d", s.Block.MinSize, s.Block.MaxSize)
 	}
-	if r := s.Limits.ItemsPerSecond; r < 0 || r != r || r > maxSize {
+	if r := s.Limits.ItemsPerSecond; r < 0 || r != r || r > items.MaxLen {
 		return invalid("spec.limits.itemsPerSecond", "is %g; must be 0 (no bound) or above", r)
 	}
 	if err := validateTolerance(s.ToleratedFailures); err != nil {

@@ -164,12 +164,12 @@ func (p Phase) Over() bool {
 
 // Condition types of a worklist.
 const (
-	ConditionComplete  = "Complete"
-	ConditionFailed    = "Failed"
-	ConditionSuspended = "Suspended"
+	ConditionComplete = "Complete"
+	ConditionFailed   = "Failed"
 )
 
-// WorklistStatus is what the system knows of a worklist. Done, failed, leased, waiting and fresh items add up to size.
+// WorklistStatus is what the system knows of a worklist. What of size is none of done, failed, leased and waiting was never
+// handed out.
 type WorklistStatus struct {
 	Phase  Phase  `json:"phase,omitempty" doc:"Where the list stands: Waiting, Active, Suspended, Complete, Failed or Cancelled."`
 	Reason string `json:"reason,omitempty" doc:"Why, in a sentence."`
