@@ -1,4 +1,4 @@
-# Everything a contributor needs works on a fresh clone: Go and a C compiler (for the race detector) are all it takes.
+# Everything a contributor needs works on a fresh clone with Go; what the tests need beside it, `make test` installs on Debian.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BIN     := bin
 STATICCHECK := v0.8.2

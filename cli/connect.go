@@ -43,9 +43,8 @@ func (g *global) connect() (*client.Client, error) {
 		return nil, err
 	}
 	server := firstOf(g.server, os.Getenv("TEAMTASK_SERVER"), here, defaultServer)
-	u, err := url.Parse(server)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("--server " + server + ": must be a URL such as http://host:7070")
+	if _, err := serverURL("--server", server); err != nil {
+		return nil, err
 	}
 	token := firstOf(g.token, os.Getenv("TEAMTASK_TOKEN"))
 	if token == "" {
@@ -56,6 +55,15 @@ func (g *global) connect() (*client.Client, error) {
 	c := client.New(server, token)
 	c.Patience = 3 * time.Second // somebody waits
 	return c, nil
+}
+
+// serverURL reads the URL of a server that a flag names.
+func serverURL(flag, text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%s %s: must be a URL such as http://host:7070", flag, text)
+	}
+	return u, nil
 }
 
 func firstOf(values ...string) string {

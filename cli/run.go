@@ -2,19 +2,12 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
-	"slices"
 	"time"
 
-	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
 	"teamtask.dev/api/v1alpha1"
@@ -125,7 +118,7 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	}
 	var source items.Source
 	if wl.Spec.Items != nil {
-		if source, err = wl.Spec.Items.Build(func(s items.LinesSpec) (*items.Lines, error) { return openLines(ctx, s) }); err != nil {
+		if source, err = openSource(ctx, wl.Spec.Items); err != nil {
 			return err
 		}
 	}
@@ -166,62 +159,6 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	c.Close()
 	stopServing()
 	return errors.Join(err, <-served)
-}
-
-// begin finds the list of an earlier run over the same source, or makes one.
-func (o *runOptions) begin(ctx context.Context, c *client.Client, wl *v1alpha1.Worklist) (*v1alpha1.Worklist, error) {
-	old, err := c.Get(ctx, runName)
-	if client.IsNotFound(err) {
-		return c.Create(ctx, wl)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if what := changed(old, wl); what != "" {
-		if !old.Status.Phase.Over() && old.Status.Done+old.Status.Failed > 0 {
-			restore := ""
-			if fingerprint(old) != fingerprint(wl) {
-				restore = "bring its items back, and "
-			}
-			return nil, fmt.Errorf(`an earlier run over the same source is not finished (%s of %s items are done), and %s.
-Choose one:
-  - go on with it: %srun it as it was, that is
-      %s
-  - forget it and begin anew: --fresh
-  - keep it, and run this one beside it: --state DIR`,
-				count(old.Status.Done), count(old.Status.Size), what, restore, worker.Line(old.Spec.Command))
-		}
-		if err := c.Delete(ctx, runName); err != nil {
-			return nil, err
-		}
-		return c.Create(ctx, wl)
-	}
-	if o.again && old.Status.Failed > 0 {
-		if _, err := c.Retry(ctx, runName); err != nil {
-			return nil, err
-		}
-	}
-	return c.Apply(ctx, wl) // limits and the like may be others now
-}
-
-// changed says how a run differs from an earlier one in what may not differ; "" if it does not.
-func changed(old, wl *v1alpha1.Worklist) string {
-	switch {
-	case fingerprint(old) != fingerprint(wl) && wl.Spec.Items != nil && wl.Spec.Items.Lines != nil:
-		return "the file " + wl.Spec.Items.Lines.Path + " has changed since"
-	case fingerprint(old) != fingerprint(wl):
-		return "its items were others"
-	case !slices.Equal(old.Spec.Command, wl.Spec.Command):
-		return "its command was another"
-	}
-	return ""
-}
-
-func fingerprint(wl *v1alpha1.Worklist) string {
-	if wl.Spec.Items == nil {
-		return fmt.Sprint(wl.Spec.Size)
-	}
-	return wl.Spec.Items.Fingerprint()
 }
 
 // finish runs the list to its end and says how it ended.
@@ -281,63 +218,6 @@ func (o *runOptions) do(ctx context.Context, c *client.Client, cmd *cobra.Comman
 	return o.work.do(ctx, nil, rs, runName, command, log)
 }
 
-// summarize says how a run ended.
-func summarize(w io.Writer, before, s v1alpha1.WorklistStatus, source items.Source) {
-	if before.Phase.Over() {
-		fmt.Fprintf(w, "There is nothing left to do: %s.\n", s.Reason)
-		if s.Failed > 0 {
-			fmt.Fprintln(w, "Try the failed ones again with --retry-failed, or everything with --fresh.")
-		} else {
-			fmt.Fprintln(w, "Run it again with --fresh.")
-		}
-		return
-	}
-	if !s.Phase.Over() {
-		fmt.Fprintf(w, "Stopped: %s of %s items are done. The same command goes on from here.\n", count(s.Done), count(s.Size))
-		return
-	}
-	fmt.Fprintf(w, "%s: %s\n", s.Phase, s.Reason)
-	for _, f := range s.Found {
-		fmt.Fprintf(w, "Found: %s\n", f.Value)
-	}
-	for i, f := range s.FailedRanges {
-		if i == 10 {
-			fmt.Fprintln(w, "  ...")
-			break
-		}
-		fmt.Fprintf(w, "  failed: %s: %s\n", itemNames(source, f.Range), f.Reason)
-	}
-}
-
-// itemNames names the items of a range.
-func itemNames(source items.Source, r v1alpha1.Range) string {
-	name := func(i int64) string {
-		if source != nil {
-			if text, err := items.At(source, i); err == nil {
-				return text
-			}
-		}
-		return fmt.Sprintf("item %d", i)
-	}
-	if r.Size == 1 {
-		return name(r.Index)
-	}
-	return fmt.Sprintf("%s to %s (%s items)", name(r.Index), name(r.Index+r.Size-1), count(r.Size))
-}
-
-// outcome is the exit code, as GNU parallel's.
-func outcome(s v1alpha1.WorklistStatus) error {
-	switch {
-	case s.Failed > 100:
-		return exit(101)
-	case s.Failed > 0:
-		return exit(s.Failed)
-	case s.Phase != v1alpha1.PhaseComplete:
-		return exit(101)
-	}
-	return nil
-}
-
 // preview prints the commands of the first items.
 func (o *runOptions) preview(cmd *cobra.Command, source items.Source, size int64, command []string) error {
 	const most = 10
@@ -361,37 +241,4 @@ func (o *runOptions) preview(cmd *cobra.Command, source items.Source, size int64
 		fmt.Fprintf(cmd.OutOrStdout(), "... for %s items in all\n", count(size))
 	}
 	return nil
-}
-
-// stateDir is where the state of a run is kept: one place for each source in each directory, whatever the source holds
-// and the command is, so that a change of either is noticed.
-func stateDir(wl *v1alpha1.Worklist) (string, error) {
-	wd, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	var source items.Spec
-	size := wl.Spec.Size
-	if wl.Spec.Items != nil {
-		source, size = *wl.Spec.Items, 0 // that of a file may change
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s %d", wd, withoutContent(source).Fingerprint(), size))
-	return filepath.Join(xdg.StateHome, "teamtask", "run-"+hex.EncodeToString(sum[:8])), nil
-}
-
-// removeState forgets a run, unless it is going on or the directory holds something else.
-func removeState(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.Name() != "etcd" && e.Name() != "lock" {
-			return fmt.Errorf("--state %s: is not the state of a run: it holds %s", dir, e.Name())
-		}
-	}
-	return store.Remove(dir)
 }

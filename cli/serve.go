@@ -136,6 +136,17 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 	return serveHTTP(ctx, srv, listener, log)
 }
 
+// announce writes the token and the URL into files where commands on this machine find them.
+func (o *serveOptions) announce(token string) error {
+	if err := writePrivate(tokenFile(o.dataDir), token+"\n"); err != nil {
+		return fmt.Errorf("write the token: %w", err)
+	}
+	if err := writePrivate(urlFile(o.dataDir), o.url+"\n"); err != nil {
+		return fmt.Errorf("write the URL: %w", err)
+	}
+	return nil
+}
+
 // etcdConfig is how the user's own etcd is spoken to.
 func (o *serveOptions) etcdConfig() (c clientv3.Config, err error) {
 	if user := firstOf(o.etcdUser, os.Getenv("ETCDCTL_USER")); user != "" {

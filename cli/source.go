@@ -171,6 +171,11 @@ func withoutContent(s items.Spec) items.Spec {
 	return s
 }
 
+// openSource makes the source that a spec describes, with the files it names.
+func openSource(ctx context.Context, s *items.Spec) (items.Source, error) {
+	return s.Build(func(l items.LinesSpec) (*items.Lines, error) { return openLines(ctx, l) })
+}
+
 // openLines opens and indexes a file. The file stays open as long as the process.
 func openLines(ctx context.Context, s items.LinesSpec) (l *items.Lines, err error) {
 	var f *os.File

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,9 +42,9 @@ func (u *upstreamOptions) dataDir() string {
 
 // serveTier runs a tier until ctx ends.
 func serveTier(cmd *cobra.Command, g *global, o *serveOptions, listener net.Listener, log *slog.Logger) error {
-	at, err := url.Parse(o.upstream.url)
-	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
-		return errors.New("--upstream " + o.upstream.url + ": must be a URL such as http://host:7070")
+	at, err := serverURL("--upstream", o.upstream.url)
+	if err != nil {
+		return err
 	}
 	token := firstOf(o.upstream.token, os.Getenv("TEAMTASK_UPSTREAM_TOKEN"))
 	if token == "" {
@@ -75,15 +74,4 @@ func serveTier(cmd *cobra.Command, g *global, o *serveOptions, listener net.List
 	}
 	log.Info("serving as a tier", "url", o.url, "upstream", at.String(), "worklist", o.upstream.list, "token", tokenFile(o.dataDir))
 	return serveHTTP(cmd.Context(), tier, listener, log)
-}
-
-// announce writes the token and the URL into files where commands on this machine find them.
-func (o *serveOptions) announce(token string) error {
-	if err := writePrivate(tokenFile(o.dataDir), token+"\n"); err != nil {
-		return fmt.Errorf("write the token: %w", err)
-	}
-	if err := writePrivate(urlFile(o.dataDir), o.url+"\n"); err != nil {
-		return fmt.Errorf("write the URL: %w", err)
-	}
-	return nil
 }

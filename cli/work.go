@@ -193,8 +193,7 @@ func (rs *runners) of(ctx context.Context, name string, command []string) (*work
 	}
 	var source items.Source
 	if wl.Spec.Items != nil {
-		open := func(s items.LinesSpec) (*items.Lines, error) { return openLines(ctx, s) }
-		if source, err = wl.Spec.Items.Build(open); err != nil {
+		if source, err = openSource(ctx, wl.Spec.Items); err != nil {
 			return nil, fmt.Errorf("worklist %s: %w", name, err)
 		}
 	}
@@ -255,7 +254,8 @@ func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, rs *runners, 
 	return err
 }
 
-// drainOnSignal gives a context and a drain for a worker: the first signal drains it, the second ends the context.
+// drainOnSignal gives a context and a drain for a worker: the first signal drains it, the second ends the context. It is not
+// made from the command's context, which the first signal ends.
 func drainOnSignal(w io.Writer) (ctx context.Context, drain <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)

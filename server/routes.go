@@ -85,19 +85,24 @@ func (s *Server) forward(next http.Handler) http.Handler {
 			writeProblem(w, http.StatusBadGateway, "the server that owns the list has no usable URL: "+owner.URL)
 			return
 		}
-		proxy := httputil.ReverseProxy{
-			Rewrite: func(p *httputil.ProxyRequest) {
-				p.SetURL(target)
-				p.Out.Header.Set(forwardedHeader, s.store.Me().Server)
-			},
-			FlushInterval: -1, // events are passed on as they come
-			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-				w.Header().Set("Retry-After", "1")
-				writeProblem(w, http.StatusServiceUnavailable, "the server that owns the list does not answer; another takes over soon: "+err.Error())
-			},
-		}
-		proxy.ServeHTTP(w, r)
+		passOn(w, r, target, forwardedHeader, s.store.Me().Server, "the server that owns the list does not answer; another takes over soon")
 	})
+}
+
+// passOn has another server answer a call, with a header of its own. Where that does not answer, unreachable says so.
+func passOn(w http.ResponseWriter, r *http.Request, target *url.URL, header, value, unreachable string) {
+	proxy := httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(target)
+			p.Out.Header.Set(header, value)
+		},
+		FlushInterval: -1, // events are passed on as they come
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			w.Header().Set("Retry-After", "1")
+			writeProblem(w, http.StatusServiceUnavailable, unreachable+": "+err.Error())
+		},
+	}
+	proxy.ServeHTTP(w, r)
 }
 
 // listIn is the list that a path is about.

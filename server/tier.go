@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
@@ -155,7 +154,7 @@ func (t *Tier) alive() (*keeper, error) {
 // tierPolicy is the list's policy without what the upstream sees to.
 func tierPolicy(wl *v1alpha1.Worklist) worklist.Policy {
 	p := policyOf(wl)
-	return worklist.Policy{Blocks: p.Blocks, Lease: p.Lease, Attempts: p.Attempts, Backoff: p.Backoff,
+	return worklist.Policy{Blocks: p.Blocks, Lease: p.Lease, MaxAttempts: p.MaxAttempts, Backoff: p.Backoff,
 		BlocksPerWorker: p.BlocksPerWorker, Suspended: p.Suspended}
 }
 
@@ -222,18 +221,7 @@ func (t *Tier) passOn() http.Handler {
 			writeProblem(w, http.StatusNotFound, "this is a tier that shares out the list "+t.o.List+" only; ask its upstream")
 			return
 		}
-		proxy := httputil.ReverseProxy{
-			Rewrite: func(p *httputil.ProxyRequest) {
-				p.SetURL(t.o.URL)
-				p.Out.Header.Set("Authorization", "Bearer "+t.o.UpstreamToken)
-			},
-			FlushInterval: -1, // events are passed on as they come
-			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-				w.Header().Set("Retry-After", "1")
-				writeProblem(w, http.StatusServiceUnavailable, "the upstream does not answer: "+err.Error())
-			},
-		}
-		proxy.ServeHTTP(w, r)
+		passOn(w, r, t.o.URL, "Authorization", "Bearer "+t.o.UpstreamToken, "the upstream does not answer")
 	})
 }
 

@@ -113,7 +113,11 @@ func TestHistoryIsLinearizable(t *testing.T) {
 				}
 				for _, l := range got.Leases {
 					if mathrand.IntN(10) == 0 { // dawdle past the deadline
-						time.Sleep(250 * time.Millisecond)
+						dawdle := time.NewTimer(250 * time.Millisecond)
+						select {
+						case <-dawdle.C:
+						case <-ctx.Done():
+						}
 					}
 					for range 1 + mathrand.IntN(2) { // some say it twice
 						from := time.Since(begun)

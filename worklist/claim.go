@@ -240,7 +240,7 @@ func (l *Ledger) takeFresh(now time.Time, size int64) (Range, bool) {
 // and Ghemawat, OSDI 2004, section 3.6). Each block has at most two holders. Tiers take no part: they tell their workers
 // what counted by their own books.
 func (l *Ledger) redo(now time.Time, w *worker, c Claim) *lease {
-	if !l.policy.Redo || c.Bulk > 0 || l.ready.Len() > 0 || l.resting.Len() > 0 || l.doubt.Len() > 0 {
+	if !l.policy.RedoStragglers || c.Bulk > 0 || l.ready.Len() > 0 || l.resting.Len() > 0 || l.doubt.Len() > 0 {
 		return nil
 	}
 	var oldest *lease

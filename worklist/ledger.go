@@ -209,7 +209,7 @@ func (l *Ledger) markDone(now time.Time, r Range) {
 // has had its attempts, until a single item is given up on.
 func (l *Ledger) markFailed(now time.Time, r Range, attempt int, reason string, h holder, final bool) {
 	before := l.tryAt(r.Start)
-	spent := attempt-before.Forgiven >= l.policy.Attempts
+	spent := attempt-before.Forgiven >= l.policy.MaxAttempts
 	if spent && r.Size() == 1 || final {
 		l.rec.Retry.Delete(r)
 		l.news.Retry.Delete(r)

@@ -183,10 +183,10 @@ func TestLedgerAgainstModel(t *testing.T) {
 		p := Policy{
 			Blocks:          BlockPolicy{Size: rapid.Int64Range(0, 12).Draw(t, "block"), Min: rapid.Int64Range(0, 3).Draw(t, "min")},
 			Lease:           time.Duration(rapid.IntRange(1, 60).Draw(t, "lease")) * time.Second,
-			Attempts:        rapid.IntRange(1, 4).Draw(t, "attempts"),
+			MaxAttempts:     rapid.IntRange(1, 4).Draw(t, "attempts"),
 			BlocksPerWorker: rapid.IntRange(0, 3).Draw(t, "perWorker"),
 			MaxBlocks:       rapid.IntRange(0, 5).Draw(t, "blocks"),
-			Redo:            rapid.Bool().Draw(t, "redo"),
+			RedoStragglers:  rapid.Bool().Draw(t, "redo"),
 		}
 		if rapid.Bool().Draw(t, "tolerance") {
 			p.Tolerance = Tolerance{Bounded: true, Count: rapid.Int64Range(0, 5).Draw(t, "tolerated")}

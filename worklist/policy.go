@@ -7,21 +7,21 @@ import "time"
 type Policy struct {
 	Blocks BlockPolicy
 
-	Lease    time.Duration // how long a block may be held without a renewal; default 60s
-	Attempts int           // failures before a block is split, or a single item given up; default 3
-	Backoff  Backoff
+	Lease       time.Duration // how long a block may be held without a renewal; default 60s
+	MaxAttempts int           // failures before a block is split, or a single item given up; default 3
+	Backoff     Backoff
 
 	BlocksPerWorker int     // most blocks one worker may hold; 0: no bound
 	MaxBlocks       int     // most blocks out at a time; 0: no bound
 	ItemsPerSecond  float64 // most items handed out per second, on average; 0: no bound
 
-	Tolerance  Tolerance // items that may be given up before the list stops
-	StopAtHit  bool      // a found value ends the list
-	Redo       bool      // idle workers may do the oldest blocks again at the very end
-	Deadline   time.Time // the list stops as failed then; zero: never
-	Suspended  bool      // hand out nothing; what is out may be finished
-	Cancelled  bool      // end the list
-	WaitingFor string    // why nothing may be handed out yet, in words: a list that comes first; "" for free to go
+	Tolerance          Tolerance // items that may be given up before the list stops
+	StopAtFirstSuccess bool      // a found value ends the list
+	RedoStragglers     bool      // idle workers may do the oldest blocks again at the very end
+	Deadline           time.Time // the list stops as failed then; zero: never
+	Suspended          bool      // hand out nothing; what is out may be finished
+	Cancelled          bool      // end the list
+	WaitingFor         string    // why nothing may be handed out yet, in words: a list that comes first; "" for free to go
 }
 
 // Backoff is an exponential back-off: Initial (default 1s) after the first failure, doubled after each further one, at
@@ -71,8 +71,8 @@ func (p Policy) withDefaults() Policy {
 	def(&p.Backoff.Max, time.Minute)
 	def(&p.Blocks.Target, 10*time.Second)
 	p.Backoff.Max = max(p.Backoff.Max, p.Backoff.Initial)
-	if p.Attempts <= 0 {
-		p.Attempts = 3
+	if p.MaxAttempts <= 0 {
+		p.MaxAttempts = 3
 	}
 	p.Blocks.Min = max(1, p.Blocks.Min)
 	if p.Blocks.Max <= 0 {

@@ -158,7 +158,7 @@ func TestPartialCompletionSurvivesTheLease(t *testing.T) {
 }
 
 func TestReleaseIsNobodysFault(t *testing.T) {
-	s := tell(t, 10, Policy{Blocks: BlockPolicy{Size: 10}, Attempts: 1})
+	s := tell(t, 10, Policy{Blocks: BlockPolicy{Size: 10}, MaxAttempts: 1})
 	for i := range 5 {
 		tok := s.take("a", 0, 10)
 		if tok.Attempt != i+1 {
@@ -171,7 +171,7 @@ func TestReleaseIsNobodysFault(t *testing.T) {
 }
 
 func TestBackOffGrows(t *testing.T) {
-	s := tell(t, 1, Policy{Attempts: 10, Backoff: Backoff{Initial: time.Second, Max: 5 * time.Second}})
+	s := tell(t, 1, Policy{MaxAttempts: 10, Backoff: Backoff{Initial: time.Second, Max: 5 * time.Second}})
 	for _, rest := range []time.Duration{1, 2, 4, 5, 5} {
 		s.fail(s.take("a", 0, 1))
 		s.pass(rest*time.Second - time.Millisecond)
@@ -213,7 +213,7 @@ func TestAPoisonItemEndsAlone(t *testing.T) {
 
 // A failure that names its item needs no splitting.
 func TestANamedFailureStandsAloneAtOnce(t *testing.T) {
-	s := tell(t, 10, Policy{Blocks: BlockPolicy{Size: 10}, Attempts: 2})
+	s := tell(t, 10, Policy{Blocks: BlockPolicy{Size: 10}, MaxAttempts: 2})
 	a := s.take("a", 0, 10)
 	s.report(a, Report{Done: []Range{{0, 4}, {5, 10}}, Failed: []FailedRange{{Range{4, 5}, "bad", false}}}, Accepted)
 	s.pass(time.Second)
@@ -222,7 +222,7 @@ func TestANamedFailureStandsAloneAtOnce(t *testing.T) {
 }
 
 func TestRetryReopensTheList(t *testing.T) {
-	s := tell(t, 2, Policy{Blocks: BlockPolicy{Size: 1}, Attempts: 1})
+	s := tell(t, 2, Policy{Blocks: BlockPolicy{Size: 1}, MaxAttempts: 1})
 	s.fail(s.take("a", 0, 1))
 	s.done(s.take("a", 1, 2))
 	s.ended(Complete, "1 done, 1 failed")
@@ -322,7 +322,7 @@ func TestTolerance(t *testing.T) {
 		{Tolerance{Bounded: true, Percent: 20}, 2, Complete},
 		{Tolerance{Bounded: true, Percent: 20}, 3, Failed},
 	} {
-		s := tell(t, 10, Policy{Blocks: BlockPolicy{Size: 1}, Attempts: 1, Tolerance: c.tolerance})
+		s := tell(t, 10, Policy{Blocks: BlockPolicy{Size: 1}, MaxAttempts: 1, Tolerance: c.tolerance})
 		for i := range int64(10) {
 			if s.Outcome().Over() {
 				break
@@ -339,7 +339,7 @@ func TestTolerance(t *testing.T) {
 
 func TestStopAtTheFirstSuccess(t *testing.T) {
 	p := fixed(10)
-	p.StopAtHit = true
+	p.StopAtFirstSuccess = true
 	s := tell(t, 100, p)
 	a, b := s.take("a", 0, 10), s.take("b", 10, 20)
 	s.report(a, Report{Done: []Range{{0, 10}}, Found: []Found{{Index: 7, Value: "secret"}}}, Accepted)
@@ -350,7 +350,7 @@ func TestStopAtTheFirstSuccess(t *testing.T) {
 
 func TestStragglersAreDoneAgain(t *testing.T) {
 	p := fixed(10)
-	p.Redo = true
+	p.RedoStragglers = true
 	s := tell(t, 20, p)
 	slow := s.take("slow", 0, 10)
 	s.pass(time.Second)

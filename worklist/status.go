@@ -48,6 +48,11 @@ func (l *Ledger) Status(now time.Time) Status {
 	return s
 }
 
+// Unclaimed is how many items are in nobody's hands and neither done nor failed.
+func (l *Ledger) Unclaimed() int64 {
+	return l.rec.Size - l.cursor + l.ready.Sum() + l.resting.Sum() + l.doubt.Sum() + l.free
+}
+
 // Block is a range that is out, or waits to go out again.
 type Block struct {
 	Range    Range

@@ -102,7 +102,7 @@ func (l *Ledger) settle(now time.Time) {
 	failed := l.rec.Failed.Sum()
 	tooMany, bound := l.policy.Tolerance.exceeded(failed, l.rec.Size)
 	switch {
-	case l.policy.StopAtHit && len(l.rec.Found) > 0:
+	case l.policy.StopAtFirstSuccess && len(l.rec.Found) > 0:
 		l.end(now, Complete, fmt.Sprintf("stopped at the first success: %q in item %d", l.rec.Found[0].Value, l.rec.Found[0].Index))
 	case tooMany:
 		l.end(now, Failed, fmt.Sprintf("%s failed, %d tolerated", number(failed, "item", "items"), bound))

@@ -88,8 +88,3 @@ func (l *Ledger) Conclude(now time.Time, o Outcome) {
 		l.end(now, o.Phase, o.Reason)
 	}
 }
-
-// Unclaimed is how many items are in nobody's hands and neither done nor failed.
-func (l *Ledger) Unclaimed() int64 {
-	return l.rec.Size - l.cursor + l.ready.Sum() + l.resting.Sum() + l.doubt.Sum() + l.free
-}

@@ -9,7 +9,7 @@ import (
 // nobody's.
 func TestTiersRedoNothing(t *testing.T) {
 	now := time.Unix(1e9, 0)
-	l := New(20, Policy{Blocks: BlockPolicy{Size: 10}, Redo: true})
+	l := New(20, Policy{Blocks: BlockPolicy{Size: 10}, RedoStragglers: true})
 	tier := l.Claim(now, Claim{Worker: "tier", Bulk: 10})
 	l.Claim(now, Claim{Worker: "w"})
 	if g := l.Claim(now, Claim{Worker: "other", Bulk: 10}); len(g.Leases) > 0 {

@@ -95,9 +95,9 @@ func TestTiers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.Int64Range(1, 80).Draw(t, "size")
 		e := &tree{now: time.Unix(1e9, 0), counted: make([]int, size), policy: Policy{
-			Blocks:   BlockPolicy{Size: rapid.Int64Range(0, 4).Draw(t, "block")},
-			Lease:    time.Duration(rapid.IntRange(1, 60).Draw(t, "lease")) * time.Second,
-			Attempts: rapid.IntRange(1, 3).Draw(t, "attempts")}}
+			Blocks:      BlockPolicy{Size: rapid.Int64Range(0, 4).Draw(t, "block")},
+			Lease:       time.Duration(rapid.IntRange(1, 60).Draw(t, "lease")) * time.Second,
+			MaxAttempts: rapid.IntRange(1, 3).Draw(t, "attempts")}}
 		e.top = New(size, e.policy)
 		for i, name := range []string{"tier-a", "tier-b"} {
 			e.tiers[i] = &tier{name: name}

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/worklist"
+)
+
+// maxRanges is how many ranges a status shows.
+const maxRanges = 100
+
+// statusOf is the ledger as a status. For a list that nobody owns, the ledger is one restored from its record.
+func statusOf(l *worklist.Ledger, now time.Time) v1alpha1.WorklistStatus {
+	s, rec := l.Status(now), l.Record()
+	out := v1alpha1.WorklistStatus{Phase: v1alpha1.Phase(s.Phase), Reason: s.Reason, Size: s.Size, Done: s.Done, Failed: s.Failed,
+		Leased: s.Leased, Waiting: s.Waiting, BlocksOut: int64(s.Blocks), Workers: int64(s.Workers),
+		ItemsPerSecond: s.Speed, Epoch: int64(rec.Epoch), Truncated: max(rec.Done.Len(), rec.Failed.Len()) > maxRanges}
+	for _, r := range rec.Done.Ranges(maxRanges) {
+		out.DoneRanges = append(out.DoneRanges, apiRange(r))
+	}
+	out.FailedRanges = failedRanges(&rec.Failed, maxRanges)
+	for _, f := range rec.Found {
+		out.Found = append(out.Found, v1alpha1.Found{Index: f.Index, Value: f.Value, Worker: f.Worker})
+	}
+	if !s.Started.IsZero() {
+		out.StartTime = &metav1.Time{Time: s.Started.UTC()}
+	}
+	if rec.End.Over() {
+		out.ItemsPerSecond = 0
+		at := metav1.NewTime(rec.End.At)
+		out.CompletionTime = &at
+		kind := v1alpha1.ConditionComplete
+		if rec.End.Phase != worklist.Complete {
+			kind = v1alpha1.ConditionFailed
+		}
+		out.Conditions = append(out.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionTrue,
+			Reason: string(rec.End.Phase), Message: rec.End.Reason, LastTransitionTime: at})
+	}
+	return out
+}
+
+// failedRanges are the first limit ranges given up on; limit 0: all.
+func failedRanges(m *worklist.Map[worklist.Failure], limit int) (out []v1alpha1.FailedRange) {
+	for r, f := range m.All() {
+		if limit > 0 && len(out) == limit {
+			break
+		}
+		out = append(out, v1alpha1.FailedRange{Range: apiRange(r), Attempts: f.Attempts, Reason: f.Reason})
+	}
+	return out
+}
