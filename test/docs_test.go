@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -97,6 +98,37 @@ func inExample(t *testing.T, code string) {
 		if !bytes.Contains(tried, []byte(strings.ReplaceAll(line, "client.WorkOptions{Parallel: 4}", "client.WorkOptions{}"))) {
 			t.Errorf("it is not in client/example_test.go: %s", line)
 		}
+	}
+}
+
+// Links between the pages lead somewhere.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)`)
+	found := 0
+	err := filepath.WalkDir("..", func(page string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() && d.Name() == ".git" {
+			return errors.Join(err, filepath.SkipDir)
+		}
+		if filepath.Ext(page) != ".md" {
+			return nil
+		}
+		text, err := os.ReadFile(page)
+		if err != nil {
+			return err
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			found++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", page, m[1])
+			}
+		}
+		return nil
+	})
+	if err != nil || found < 3 {
+		t.Errorf("%d links: %v", found, err)
 	}
 }
 
