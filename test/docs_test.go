@@ -2,7 +2,6 @@ package test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +17,7 @@ import (
 var fenced = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 
 // pages are those whose examples are run.
-var pages = []string{"README.md", "docs/worklists.md"}
+var pages = []string{"README.md", "docs/worklists.md", "docs/http.md"}
 
 // Programs and files that the pages speak of as the reader's own.
 var readers = map[string]string{
@@ -106,10 +105,12 @@ func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)`)
 	found := 0
 	err := filepath.WalkDir("..", func(page string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() && d.Name() == ".git" {
-			return errors.Join(err, filepath.SkipDir)
-		}
-		if filepath.Ext(page) != ".md" {
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == ".git":
+			return filepath.SkipDir
+		case filepath.Ext(page) != ".md":
 			return nil
 		}
 		text, err := os.ReadFile(page)
