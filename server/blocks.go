@@ -49,6 +49,7 @@ func (k *keeper) claim(ctx context.Context, req *v1alpha1.ClaimRequest) (*v1alph
 
 // granted is a grant as it goes to the worker.
 func (k *keeper) granted(g worklist.Grant) *v1alpha1.ClaimResponse {
+	k.leases.Add(float64(len(g.Leases)))
 	resp := &v1alpha1.ClaimResponse{Leases: k.sealed(g.Leases), None: v1alpha1.NoneReason(g.None), Message: g.Message,
 		LeaseSeconds: g.Lease.Seconds(), Unclaimed: g.Unclaimed}
 	if !g.Retry.IsZero() {
@@ -153,7 +154,11 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 			rc = in.refuse(reports[i-len(complete)], rc)
 		}
 		note(i, rc)
+		if rc.Verdict != worklist.Accepted {
+			k.reports.WithLabelValues(string(rc.Verdict)).Inc()
+		}
 	}
+	k.reports.WithLabelValues(string(worklist.Accepted)).Add(float64(resp.Accepted))
 	for _, r := range renewed {
 		resp.Renewed = append(resp.Renewed, k.renewal(r))
 	}

@@ -27,8 +27,9 @@ type keeper struct {
 	name, uid string
 	command   []string // that the list is bound to, for ever
 	journal   journal
-	log       *slog.Logger
-	sealers   sync.Pool // of *worklist.Sealer: tokens are signed outside the lock
+	counters
+	log     *slog.Logger
+	sealers sync.Pool // of *worklist.Sealer: tokens are signed outside the lock
 
 	mu      sync.Mutex
 	ledger  *worklist.Ledger
@@ -87,8 +88,8 @@ type commit struct {
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
 
 // newKeeper is a keeper that is yet to be started.
-func newKeeper(wl *v1alpha1.Worklist, l *worklist.Ledger, p worklist.Policy, j journal, secret []byte, log *slog.Logger) *keeper {
-	k := &keeper{name: wl.Name, uid: string(wl.UID), command: wl.Spec.Command, journal: j, log: log.With("worklist", wl.Name), ledger: l, spec: wl.Spec,
+func newKeeper(wl *v1alpha1.Worklist, l *worklist.Ledger, p worklist.Policy, j journal, secret []byte, n counters, log *slog.Logger) *keeper {
+	k := &keeper{name: wl.Name, uid: string(wl.UID), command: wl.Spec.Command, journal: j, counters: n, log: log.With("worklist", wl.Name), ledger: l, spec: wl.Spec,
 		policy: p, onEnd: func() {}, batch: newBatch(), dirty: make(chan struct{}, 1), ended: make(chan struct{})}
 	k.sealers.New = func() any { return worklist.NewSealer(secret, k.uid) }
 	return k
@@ -102,7 +103,7 @@ func (k *keeper) start(ctx context.Context) {
 }
 
 // takeOver loads a list's record and starts its keeper.
-func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secret []byte, holders bool, onEnd func(), log *slog.Logger) (*keeper, error) {
+func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secret []byte, holders bool, onEnd func(), n counters, log *slog.Logger) (*keeper, error) {
 	rec, err := t.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secre
 		rec.Size = wl.Spec.Size
 	}
 	p := policyOf(wl)
-	k := newKeeper(wl, worklist.Restore(rec, p, time.Now(), holders), p, stored{t}, secret, log)
+	k := newKeeper(wl, worklist.Restore(rec, p, time.Now(), holders), p, stored{t}, secret, n, log)
 	k.onEnd = onEnd
 
 	// The takeover itself has to be durable first: it raises the epoch.
@@ -216,7 +217,9 @@ func (k *keeper) commit(ctx context.Context) error {
 	k.mu.Unlock()
 
 	if err == nil && (news || len(c.rows) > 0) {
+		begun := time.Now()
 		err = k.journal.write(ctx, &c)
+		k.commits.Observe(time.Since(begun).Seconds())
 	}
 	k.recordBytes.Store(int64(k.journal.size()))
 	k.mu.Lock()

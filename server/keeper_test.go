@@ -60,7 +60,7 @@ func kept(t *testing.T, spec v1alpha1.WorklistSpec, f func(*testing.T, *keeper, 
 		wl := &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Name: "list", UID: "uid"}, Spec: spec}
 		p := policyOf(wl)
 		j := &slowJournal{takes: 5 * time.Millisecond, record: worklist.Record{Size: spec.Size}}
-		k := newKeeper(wl, worklist.New(spec.Size, p), p, j, []byte("secret"), slog.New(slog.DiscardHandler))
+		k := newKeeper(wl, worklist.New(spec.Size, p), p, j, []byte("secret"), newCounters(), slog.New(slog.DiscardHandler))
 		k.start(t.Context())
 		f(t, k, j)
 		if err := k.close(t.Context()); err != nil {

@@ -13,12 +13,30 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	created  prometheus.Counter
+	counters
+}
+
+// counters count what keepers do.
+type counters struct {
+	commits prometheus.Histogram
+	leases  prometheus.Counter
+	reports *prometheus.CounterVec // by status
+}
+
+func newCounters() counters {
+	return counters{
+		commits: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "teamtask_commit_duration_seconds",
+			Help: "How long it took to make a batch of news durable: in the store, or for a tier at its upstream.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15)}),
+		leases: prometheus.NewCounter(prometheus.CounterOpts{Name: "teamtask_leases_total", Help: "Blocks handed out."}),
+		reports: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "teamtask_reports_total",
+			Help: "Reports on blocks by what became of them: accepted, duplicate, fenced, over or invalid."}, []string{"status"}),
+	}
 }
 
 func newMetrics(l lists) *metrics {
-	m := &metrics{registry: prometheus.NewRegistry(),
+	m := &metrics{registry: prometheus.NewRegistry(), counters: newCounters(),
 		created: prometheus.NewCounter(prometheus.CounterOpts{Name: "teamtask_worklists_created_total", Help: "Worklists created by this server."})}
-	m.registry.MustRegister(m.created, ledgers{l},
+	m.registry.MustRegister(m.created, m.commits, m.leases, m.reports, ledgers{l},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

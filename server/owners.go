@@ -56,7 +56,7 @@ func (s *Server) find(ctx context.Context, name string) (*keeper, store.Owner, e
 	if tenure == nil {
 		return nil, owner, nil
 	}
-	k, err := takeOver(ctx, tenure, wl, s.secret, x.taken || !s.exclusive, s.catalog.send, s.log)
+	k, err := takeOver(ctx, tenure, wl, s.secret, x.taken || !s.exclusive, s.catalog.send, s.metrics.counters, s.log)
 	if err != nil {
 		tenure.Release(ctx) // somebody may have better luck; if not, the lease runs out
 		return nil, store.Owner{}, err

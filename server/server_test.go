@@ -116,3 +116,7 @@ func TestAListGetsDone(t *testing.T) {
 		t.Errorf("certificate %+v, %v, %v", cert, err, cert.Verify())
 	}
 }
+
+func nothing(context.Context, *client.Block) error { return nil }
+
+func worker(name string) client.WorkOptions { return client.WorkOptions{Worker: name} }

@@ -130,7 +130,7 @@ func (t *Tier) mine(ctx context.Context, name string) (*keeper, error) {
 	t.epoch++
 	up := newUpstream(t.o.Upstream, name, t.o.Name)
 	p := tierPolicy(wl)
-	k := newKeeper(wl, worklist.NewTier(wl.Spec.Size, t.epoch, p), p, up, t.secret, t.o.Log)
+	k := newKeeper(wl, worklist.NewTier(wl.Spec.Size, t.epoch, p), p, up, t.secret, t.metrics.counters, t.o.Log)
 	k.low = &stock{upstream: up, enough: 1, signal: make(chan struct{}, 1)}
 	k.start(t.ctx)
 	t.keeper = k

@@ -90,7 +90,7 @@ func (a *above) restart(t *testing.T) {
 	a.journal.mu.Lock()
 	rec := a.journal.record
 	a.journal.mu.Unlock()
-	k := newKeeper(&wl, worklist.Restore(rec, p, time.Now(), true), p, a.journal, []byte("secret"), slog.New(slog.DiscardHandler))
+	k := newKeeper(&wl, worklist.Restore(rec, p, time.Now(), true), p, a.journal, []byte("secret"), newCounters(), slog.New(slog.DiscardHandler))
 	k.start(t.Context())
 	a.mu.Lock()
 	defer a.mu.Unlock()
