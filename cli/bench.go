@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,9 +99,11 @@ func bench(ctx context.Context, g *global, cmd *cobra.Command, o load.Options, d
 	r.Report, err = load.Run(ctx, c, o)
 	stopSampling()
 	highest := <-peak
-	if err != nil {
+	interrupted := ctx.Err() != nil
+	if err != nil && !interrupted {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx)
 	after, err := metrics(ctx, c)
 	if err != nil {
 		return err
@@ -112,6 +115,9 @@ func bench(ctx context.Context, g *global, cmd *cobra.Command, o load.Options, d
 		if r.DataBytes, err = dirSize(dir); err != nil {
 			return err
 		}
+	}
+	if interrupted {
+		defer func() { err = errors.Join(err, exit(130)) }()
 	}
 	if output != "" {
 		return printObject(cmd.OutOrStdout(), output, r)
@@ -151,6 +157,7 @@ func startServer(ctx context.Context, durable bool, stderr io.Writer) (c *client
 	server := exec.Command(self, args...)
 	var log strings.Builder
 	server.Stderr = &log
+	server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the measurement: its figures are asked for then
 	if err := server.Start(); err != nil {
 		os.RemoveAll(dir)
 		return nil, "", nil, fmt.Errorf("start a server: %w", err)

@@ -48,7 +48,8 @@ type Report struct {
 	CompleteP99Millis float64 `json:"completeP99Millis"`
 }
 
-// Run makes a list and has it worked off. It leaves the list.
+// Run makes a list and has it worked off. It leaves the list. When ctx ends the
+// report is of what there was until then.
 func Run(ctx context.Context, c *client.Client, o Options) (r Report, err error) {
 	r = Report{BlockSize: o.BlockSize, Workers: o.Workers, Batch: o.Batch}
 	wl := &v1alpha1.Worklist{Spec: v1alpha1.WorklistSpec{Size: o.Items, Block: v1alpha1.BlockPolicy{Size: o.BlockSize}}}
@@ -89,11 +90,8 @@ func Run(ctx context.Context, c *client.Client, o Options) (r Report, err error)
 	if f := failure.Load(); f != nil {
 		return r, *f
 	}
-	if ctx.Err() != nil {
-		return r, ctx.Err()
-	}
 	r.sum(workers, &claims, &exchanges)
-	return r, nil
+	return r, ctx.Err()
 }
 
 // pace lets one of its receivers go on at a time, that often a second. Those that come late are not made up for.
