@@ -175,8 +175,13 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 
 // refuse makes a receipt of a batch a refusal where what it speaks of was lost to a tier before it was durable.
 func (b *batch) refuse(t opened, rc worklist.Receipt) worklist.Receipt {
-	if t.err == nil && slices.ContainsFunc(b.voids, func(v worklist.Void) bool { return v.Hits(t.Token) }) {
-		return worklist.Receipt{Verdict: worklist.Fenced, Message: "the upstream server took the block from this tier and handed it to another"}
+	if t.err != nil {
+		return rc
+	}
+	for _, r := range b.refusals {
+		if r.Hits(t.Token) {
+			return r.Receipt
+		}
 	}
 	return rc
 }

@@ -55,11 +55,11 @@ type keeper struct {
 
 // batch is what the next commit makes durable, beside the ledger's news.
 type batch struct {
-	rows    rowBuffer
-	waiting int             // calls that wait for the commit
-	voids   []worklist.Void // of a tier: what calls of this batch must not be told to have counted
-	done    chan struct{}   // closed after the commit
-	err     error           // set before done is closed, as are voids
+	rows     rowBuffer
+	waiting  int           // calls that wait for the commit
+	refusals []refusal     // of a tier: what calls of this batch must not be told to have counted
+	done     chan struct{} // closed after the commit
+	err      error         // set before done is closed, as are refusals
 }
 
 // journal is where a keeper's news becomes durable: the store, or for a tier its upstream. It is used by the keeper's

@@ -6,10 +6,17 @@ import (
 	"teamtask.dev/worklist"
 )
 
-// loss is a range that the upstream took from a tier.
+// loss is a range that the upstream took from a tier, or did not count.
 type loss struct {
 	worklist.Range
-	why string
+	verdict worklist.Verdict
+	why     string
+}
+
+// refusal is what those are told who wait for a commit with something that is lost.
+type refusal struct {
+	worklist.Void
+	worklist.Receipt
 }
 
 // expel takes in losses: those who hold a part of it are refused, and those who wait for a commit.
@@ -25,15 +32,16 @@ func (k *keeper) void(lost []loss) {
 	for _, x := range lost {
 		k.log.Warn("a block was lost to the upstream", "index", x.Start, "size", x.Size(), "reason", x.why)
 		for _, r := range k.low.upstream.without(x.Range) {
-			k.refuse(k.ledger.Expel(time.Now(), r))
+			k.refuse(k.ledger.Expel(time.Now(), r), x.verdict, x.why)
 		}
 	}
 }
 
 // refuse has the calls that wait for a commit refused where they speak of what is void, under the lock.
-func (k *keeper) refuse(v worklist.Void) {
-	k.batch.voids = append(k.batch.voids, v)
+func (k *keeper) refuse(v worklist.Void, verdict worklist.Verdict, why string) {
+	r := refusal{v, worklist.Receipt{Verdict: verdict, Message: why}}
+	k.batch.refusals = append(k.batch.refusals, r)
 	if k.flying != nil {
-		k.flying.voids = append(k.flying.voids, v)
+		k.flying.refusals = append(k.flying.refusals, r)
 	}
 }

@@ -42,6 +42,10 @@ func (e *upstreamError) problem() error {
 	if client.IsNotFound(e.err) {
 		return huma.Error404NotFound(e.Error())
 	}
+	var p *client.Problem
+	if errors.As(e.err, &p) && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden) {
+		return huma.Error500InternalServerError("this tier is not let in by its upstream: " + p.Error()) // asking again does not help
+	}
 	return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(e.Error()), http.Header{"Retry-After": {"1"}})
 }
 

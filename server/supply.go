@@ -164,7 +164,7 @@ func (s *supply) admit(ctx context.Context, resp *v1alpha1.ClaimResponse) {
 	if resp != nil && len(resp.Leases) > 0 {
 		gone := s.keeper.change(ctx, func(now time.Time, _ *batch) bool {
 			for _, lease := range resp.Leases {
-				s.keeper.refuse(s.keeper.ledger.Admit(now, s.upstream.admit(lease)))
+				s.keeper.refuse(s.keeper.ledger.Admit(now, s.upstream.admit(lease)), worklist.Fenced, "the block's lease upstream ran out, and it went out again")
 				s.short = lease.Size < s.bulk
 				s.bulk = min(s.bulk, lease.Size)
 				s.keeper.low.enough = max(1, s.bulk/2)

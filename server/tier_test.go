@@ -167,7 +167,7 @@ func TestTierFollowsItsUpstream(t *testing.T) {
 	if _, err := s.Patch(ctx, "long", map[string]any{"spec": map[string]any{"cancelled": true}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := x.Complete(ctx, "long", "w", v1alpha1.Report{Token: first.Leases[0].Token}); !client.IsConflict(err) {
+	if _, err := x.Complete(ctx, "long", "w", v1alpha1.Report{Token: first.Leases[0].Token}); !client.IsConflict(err) || !strings.Contains(err.Error(), "the list is over: cancelled") {
 		t.Errorf("a completion after the list was cancelled: %v", err)
 	}
 	for {

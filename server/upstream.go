@@ -108,7 +108,7 @@ func (u *upstream) write(ctx context.Context, c *commit) error {
 		}
 		for i, t := range turned[:n] {
 			if rc, ok := refused[i]; ok {
-				c.refused = append(c.refused, loss{t.grant.Range, rc.Message})
+				c.refused = append(c.refused, loss{t.grant.Range, worklist.Verdict(rc.Status), rc.Message})
 				u.forget(t.grant, t.grant.Range)
 				continue
 			}
@@ -152,7 +152,7 @@ func (u *upstream) reports(c *commit) (out []turnedIn, missing []loss) {
 			touched[g] = true
 		}
 		for gap := range u.held.Gaps(r) {
-			missing = append(missing, loss{gap, "the upstream took the block from this tier"})
+			missing = append(missing, loss{gap, worklist.Fenced, "the upstream took the block from this tier and handed it to another"})
 		}
 	}
 	for r := range c.delta.Done.All() {
@@ -285,7 +285,7 @@ func (u *upstream) renew(ctx context.Context) (lost []loss, over bool, err error
 				over = true
 			default:
 				u.forget(g, g.Range)
-				lost = append(lost, loss{g.Range, r.Message})
+				lost = append(lost, loss{g.Range, worklist.Verdict(r.Status), r.Message})
 			}
 		}
 	}
