@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,8 @@ func runCommand(g *global) *cobra.Command {
 
 It can be stopped at any time, with Ctrl-C or otherwise: the same command, started again in the
 same directory, goes on where it stopped; only commands that were running are run again. If the
-items or the command have changed meanwhile it says so and does nothing.
+items or the command have changed meanwhile it says so and does nothing. Ctrl-C ends the commands
+that run; SIGTERM lets them finish first.
 
 The exit code is that of GNU parallel: 0 if all items are done, 1-100 if so many failed, 101 if
 more than 100 failed or the run was stopped by its limits, 255 for other errors; 130 after Ctrl-C.
@@ -155,14 +157,18 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	served := make(chan error, 1)
 	go func() { served <- serveHTTP(serving, srv, listener, slog.New(slog.DiscardHandler)) }()
 	c := client.New(urlOf(listener.Addr(), false), srv.Token())
-	err = o.finish(ctx, cmd, c, wl, source, command, log)
+	work, drain, stop := drainOnSignal(cmd.ErrOrStderr(), syscall.SIGTERM) // Ctrl-C cuts off, as with GNU parallel
+	defer stop()
+	if err = ctx.Err(); err == nil { // no signal before
+		err = o.finish(work, drain, cmd, c, wl, source, command, log)
+	}
 	c.Close()
 	stopServing()
 	return errors.Join(err, <-served)
 }
 
 // finish runs the list to its end and says how it ended.
-func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.Client, wl *v1alpha1.Worklist, source items.Source,
+func (o *runOptions) finish(ctx context.Context, drain <-chan struct{}, cmd *cobra.Command, c *client.Client, wl *v1alpha1.Worklist, source items.Source,
 	command []string, log *slog.Logger) error {
 	list, err := o.begin(ctx, c, wl)
 	if err != nil {
@@ -183,7 +189,7 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 		}()
 		o.work.every = 200 * time.Millisecond // nobody else pays for it, and a crash costs as much
 		o.work.stdout, o.work.stderr = p.beside(cmd.OutOrStdout()), p.beside(stderr)
-		err = o.do(ctx, c, cmd, list, source, command, log)
+		err = o.do(ctx, drain, c, cmd, list, source, command, log)
 		stopWatching()
 		<-watched
 		p.end()
@@ -201,11 +207,18 @@ func (o *runOptions) finish(ctx context.Context, cmd *cobra.Command, c *client.C
 	if err != nil {
 		return err
 	}
+	select {
+	case <-drain:
+		if !last.Status.Phase.Over() {
+			return exit(128 + int(syscall.SIGTERM))
+		}
+	default:
+	}
 	return outcome(last.Status)
 }
 
 // do runs the command for the items that are left.
-func (o *runOptions) do(ctx context.Context, c *client.Client, cmd *cobra.Command, list *v1alpha1.Worklist, source items.Source,
+func (o *runOptions) do(ctx context.Context, drain <-chan struct{}, c *client.Client, cmd *cobra.Command, list *v1alpha1.Worklist, source items.Source,
 	command []string, log *slog.Logger) error {
 	rs := o.work.newRunners(c, cmd)
 	if err := rs.openJoblog(); err != nil {
@@ -215,7 +228,7 @@ func (o *runOptions) do(ctx context.Context, c *client.Client, cmd *cobra.Comman
 	if _, err := rs.add(list, source, command); err != nil {
 		return err
 	}
-	return o.work.do(ctx, nil, rs, runName, command, log)
+	return o.work.do(ctx, drain, rs, runName, command, log)
 }
 
 // preview prints the commands of the first items.

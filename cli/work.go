@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -105,7 +104,7 @@ func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *co
 	if err != nil {
 		return err
 	}
-	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr())
+	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	name, command := "", args
 	if !w.all {
@@ -252,31 +251,4 @@ func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, rs *runners, 
 		return cause
 	}
 	return err
-}
-
-// drainOnSignal gives a context and a drain for a worker: the first signal drains it, the second ends the context. It is not
-// made from the command's context, which the first signal ends.
-func drainOnSignal(w io.Writer) (ctx context.Context, drain <-chan struct{}, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	draining := make(chan struct{})
-	go func() {
-		select {
-		case <-signals:
-			fmt.Fprintln(w, "Finishing the commands that run; once more to end them, too.")
-			close(draining)
-		case <-ctx.Done():
-			return
-		}
-		select {
-		case <-signals:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, draining, func() {
-		signal.Stop(signals)
-		cancel()
-	}
 }
