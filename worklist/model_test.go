@@ -177,71 +177,74 @@ func (e *engine) crash(reached, holders bool) {
 }
 
 // TestLedgerAgainstModel runs random claims, reports, renewals, crashes and time against the laws.
-func TestLedgerAgainstModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		size := rapid.Int64Range(1, 60).Draw(t, "size")
-		p := Policy{
-			Blocks:          BlockPolicy{Size: rapid.Int64Range(0, 12).Draw(t, "block"), Min: rapid.Int64Range(0, 3).Draw(t, "min")},
-			Lease:           time.Duration(rapid.IntRange(1, 60).Draw(t, "lease")) * time.Second,
-			MaxAttempts:     rapid.IntRange(1, 4).Draw(t, "attempts"),
-			BlocksPerWorker: rapid.IntRange(0, 3).Draw(t, "perWorker"),
-			MaxBlocks:       rapid.IntRange(0, 5).Draw(t, "blocks"),
-			RedoStragglers:  rapid.Bool().Draw(t, "redo"),
-		}
-		if rapid.Bool().Draw(t, "tolerance") {
-			p.Tolerance = Tolerance{Bounded: true, Count: rapid.Int64Range(0, 5).Draw(t, "tolerated")}
-		}
-		e := newEngine(size, p)
-		workers := []string{"a", "b", "c"}
-		t.Repeat(map[string]func(*rapid.T){
-			"": func(t *rapid.T) { e.check(t) },
-			"claim": func(t *rapid.T) {
-				e.claim(t, Claim{Worker: rapid.SampledFrom(workers).Draw(t, "worker"), Blocks: rapid.IntRange(1, 3).Draw(t, "blocks"),
-					MaxSize: rapid.Int64Range(0, 5).Draw(t, "max"), Request: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "request")})
-			},
-			"report": func(t *rapid.T) {
-				if len(e.tokens) == 0 {
-					t.Skip("no tokens")
-				}
-				// Mostly the latest tokens: old ones are refused all the same.
-				n := len(e.tokens)
-				i := rapid.IntRange(max(0, n-8), n-1).Draw(t, "token")
-				e.report(t, e.tokens[i], drawReport(t, e.tokens[i].Range))
-			},
-			"renew": func(t *rapid.T) {
-				if len(e.tokens) == 0 {
-					t.Skip("no tokens")
-				}
-				tok := e.tokens[rapid.IntRange(0, len(e.tokens)-1).Draw(t, "token")]
-				if r := e.ledger.Renew(e.now, tok); r.Verdict == Accepted {
-					e.answer(r.Durable, func() { e.out(t, r.Lease.Token(), tok, false) })
-				}
-			},
-			"time": func(t *rapid.T) {
-				e.now = e.now.Add(time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds")) * time.Second)
-				e.ledger.Tick(e.now)
-			},
-			"retry": func(t *rapid.T) {
-				if e.resets++; e.resets < 3 {
-					e.ledger.Retry(e.now)
-				}
-			},
-			"flush":   func(t *rapid.T) { e.flush() },
-			"confirm": func(t *rapid.T) { e.confirm() },
-			"commit":  func(t *rapid.T) { e.commit() },
-			"crash": func(t *rapid.T) {
-				e.crash(rapid.Bool().Draw(t, "reached"), true)
-			},
-			"close": func(t *rapid.T) { e.ledger.Close() }, // and calls may come in before it is flushed
-			"stop": func(t *rapid.T) {
-				e.commit()
-				e.ledger.Close()
-				e.commit()
-				e.crash(false, rapid.Bool().Draw(t, "holders"))
-			},
-		})
-		e.finish(t)
+func TestLedgerAgainstModel(t *testing.T) { rapid.Check(t, ledgerAgainstModel) }
+
+// FuzzLedger is the same, led by what code is reached.
+func FuzzLedger(f *testing.F) { f.Fuzz(rapid.MakeFuzz(ledgerAgainstModel)) }
+
+func ledgerAgainstModel(t *rapid.T) {
+	size := rapid.Int64Range(1, 60).Draw(t, "size")
+	p := Policy{
+		Blocks:          BlockPolicy{Size: rapid.Int64Range(0, 12).Draw(t, "block"), Min: rapid.Int64Range(0, 3).Draw(t, "min")},
+		Lease:           time.Duration(rapid.IntRange(1, 60).Draw(t, "lease")) * time.Second,
+		MaxAttempts:     rapid.IntRange(1, 4).Draw(t, "attempts"),
+		BlocksPerWorker: rapid.IntRange(0, 3).Draw(t, "perWorker"),
+		MaxBlocks:       rapid.IntRange(0, 5).Draw(t, "blocks"),
+		RedoStragglers:  rapid.Bool().Draw(t, "redo"),
+	}
+	if rapid.Bool().Draw(t, "tolerance") {
+		p.Tolerance = Tolerance{Bounded: true, Count: rapid.Int64Range(0, 5).Draw(t, "tolerated")}
+	}
+	e := newEngine(size, p)
+	workers := []string{"a", "b", "c"}
+	t.Repeat(map[string]func(*rapid.T){
+		"": func(t *rapid.T) { e.check(t) },
+		"claim": func(t *rapid.T) {
+			e.claim(t, Claim{Worker: rapid.SampledFrom(workers).Draw(t, "worker"), Blocks: rapid.IntRange(1, 3).Draw(t, "blocks"),
+				MaxSize: rapid.Int64Range(0, 5).Draw(t, "max"), Request: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "request")})
+		},
+		"report": func(t *rapid.T) {
+			if len(e.tokens) == 0 {
+				t.Skip("no tokens")
+			}
+			// Mostly the latest tokens: old ones are refused all the same.
+			n := len(e.tokens)
+			i := rapid.IntRange(max(0, n-8), n-1).Draw(t, "token")
+			e.report(t, e.tokens[i], drawReport(t, e.tokens[i].Range))
+		},
+		"renew": func(t *rapid.T) {
+			if len(e.tokens) == 0 {
+				t.Skip("no tokens")
+			}
+			tok := e.tokens[rapid.IntRange(0, len(e.tokens)-1).Draw(t, "token")]
+			if r := e.ledger.Renew(e.now, tok); r.Verdict == Accepted {
+				e.answer(r.Durable, func() { e.out(t, r.Lease.Token(), tok, false) })
+			}
+		},
+		"time": func(t *rapid.T) {
+			e.now = e.now.Add(time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds")) * time.Second)
+			e.ledger.Tick(e.now)
+		},
+		"retry": func(t *rapid.T) {
+			if e.resets++; e.resets < 3 {
+				e.ledger.Retry(e.now)
+			}
+		},
+		"flush":   func(t *rapid.T) { e.flush() },
+		"confirm": func(t *rapid.T) { e.confirm() },
+		"commit":  func(t *rapid.T) { e.commit() },
+		"crash": func(t *rapid.T) {
+			e.crash(rapid.Bool().Draw(t, "reached"), true)
+		},
+		"close": func(t *rapid.T) { e.ledger.Close() }, // and calls may come in before it is flushed
+		"stop": func(t *rapid.T) {
+			e.commit()
+			e.ledger.Close()
+			e.commit()
+			e.crash(false, rapid.Bool().Draw(t, "holders"))
+		},
 	})
+	e.finish(t)
 }
 
 func drawReport(t *rapid.T, block Range) (rep Report) {

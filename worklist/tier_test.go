@@ -91,87 +91,90 @@ func (e *tree) commit(t *rapid.T, x *tier) {
 
 // TestTiers runs two tiers on one list, with tiers lost and cut off, against the laws: no item is acknowledged twice, what
 // is acknowledged is done upstream, and the list gets done.
-func TestTiers(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		size := rapid.Int64Range(1, 80).Draw(t, "size")
-		e := &tree{now: time.Unix(1e9, 0), counted: make([]int, size), policy: Policy{
-			Blocks:      BlockPolicy{Size: rapid.Int64Range(0, 4).Draw(t, "block")},
-			Lease:       time.Duration(rapid.IntRange(1, 60).Draw(t, "lease")) * time.Second,
-			MaxAttempts: rapid.IntRange(1, 3).Draw(t, "attempts")}}
-		e.top = New(size, e.policy)
-		for i, name := range []string{"tier-a", "tier-b"} {
-			e.tiers[i] = &tier{name: name}
-			e.restart(e.tiers[i])
-		}
-		some := func(t *rapid.T) *tier { return rapid.SampledFrom(e.tiers[:]).Draw(t, "tier") }
-		t.Repeat(map[string]func(*rapid.T){
-			"": func(t *rapid.T) {
-				e.top.check(t)
-				for _, x := range e.tiers {
-					x.ledger.check(t)
-				}
-			},
-			"supply": func(t *rapid.T) { e.supply(some(t), rapid.Int64Range(1, 40).Draw(t, "bulk")) },
-			"claim": func(t *rapid.T) {
-				x := some(t)
-				for _, lease := range x.ledger.Claim(e.now, Claim{Worker: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "worker")}).Leases {
-					x.tokens = append(x.tokens, lease.Token())
-				}
-			},
-			"report": func(t *rapid.T) {
-				x := some(t)
-				if len(x.tokens) == 0 {
-					t.Skip("no tokens")
-				}
-				tok := rapid.SampledFrom(x.tokens).Draw(t, "token")
-				x.waiting = append(x.waiting, answer{tok, x.ledger.Report(e.now, tok, drawReport(t, tok.Range))})
-			},
-			"commit": func(t *rapid.T) { e.commit(t, some(t)) },
-			"renew": func(t *rapid.T) {
-				x := some(t)
-				for i, tok := range x.upstream {
-					switch r := e.top.Renew(e.now, tok); r.Verdict {
-					case Accepted:
-						x.upstream[i] = r.Lease.Token()
-					case Fenced:
-						// What is still to be answered must hear of it at its commit: nothing to do here.
-					}
-				}
-			},
-			"spare": func(t *rapid.T) {
-				x := some(t)
-				e.commit(t, x)
-				for _, r := range x.ledger.Spare(e.now) {
-					for _, tok := range x.upstream {
-						if rest := tok.Range.Intersect(r); rest == tok.Range {
-							e.top.Report(e.now, tok, Report{Release: true})
-						}
-					}
-				}
-			},
-			"time": func(t *rapid.T) {
-				e.now = e.now.Add(time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds")) * time.Second)
-			},
-			"lose a tier": func(t *rapid.T) { e.restart(some(t)) },
-		})
-		x := e.tiers[0]
-		e.restart(x)
-		for steps := 0; !e.top.Outcome().Over(); steps++ {
-			if steps > 10_000 {
-				t.Fatalf("it does not end: %s, %s", e.top.Explain(e.now), x.ledger.Explain(e.now))
+func TestTiers(t *testing.T) { rapid.Check(t, tiers) }
+
+// FuzzTiers is the same, led by what code is reached.
+func FuzzTiers(f *testing.F) { f.Fuzz(rapid.MakeFuzz(tiers)) }
+
+func tiers(t *rapid.T) {
+	size := rapid.Int64Range(1, 80).Draw(t, "size")
+	e := &tree{now: time.Unix(1e9, 0), counted: make([]int, size), policy: Policy{
+		Blocks:      BlockPolicy{Size: rapid.Int64Range(0, 4).Draw(t, "block")},
+		Lease:       time.Duration(rapid.IntRange(1, 60).Draw(t, "lease")) * time.Second,
+		MaxAttempts: rapid.IntRange(1, 3).Draw(t, "attempts")}}
+	e.top = New(size, e.policy)
+	for i, name := range []string{"tier-a", "tier-b"} {
+		e.tiers[i] = &tier{name: name}
+		e.restart(e.tiers[i])
+	}
+	some := func(t *rapid.T) *tier { return rapid.SampledFrom(e.tiers[:]).Draw(t, "tier") }
+	t.Repeat(map[string]func(*rapid.T){
+		"": func(t *rapid.T) {
+			e.top.check(t)
+			for _, x := range e.tiers {
+				x.ledger.check(t)
 			}
-			e.supply(x, 7)
-			g := x.ledger.Claim(e.now, Claim{Worker: "good"})
-			for _, lease := range g.Leases {
-				x.waiting = append(x.waiting, answer{lease.Token(), x.ledger.Report(e.now, lease.Token(), Report{})})
+		},
+		"supply": func(t *rapid.T) { e.supply(some(t), rapid.Int64Range(1, 40).Draw(t, "bulk")) },
+		"claim": func(t *rapid.T) {
+			x := some(t)
+			for _, lease := range x.ledger.Claim(e.now, Claim{Worker: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "worker")}).Leases {
+				x.tokens = append(x.tokens, lease.Token())
 			}
+		},
+		"report": func(t *rapid.T) {
+			x := some(t)
+			if len(x.tokens) == 0 {
+				t.Skip("no tokens")
+			}
+			tok := rapid.SampledFrom(x.tokens).Draw(t, "token")
+			x.waiting = append(x.waiting, answer{tok, x.ledger.Report(e.now, tok, drawReport(t, tok.Range))})
+		},
+		"commit": func(t *rapid.T) { e.commit(t, some(t)) },
+		"renew": func(t *rapid.T) {
+			x := some(t)
+			for i, tok := range x.upstream {
+				switch r := e.top.Renew(e.now, tok); r.Verdict {
+				case Accepted:
+					x.upstream[i] = r.Lease.Token()
+				case Fenced:
+					// What is still to be answered must hear of it at its commit: nothing to do here.
+				}
+			}
+		},
+		"spare": func(t *rapid.T) {
+			x := some(t)
 			e.commit(t, x)
-			if len(g.Leases) == 0 {
-				e.now = e.now.Add(10 * time.Second)
-				e.top.Tick(e.now)
+			for _, r := range x.ledger.Spare(e.now) {
+				for _, tok := range x.upstream {
+					if rest := tok.Range.Intersect(r); rest == tok.Range {
+						e.top.Report(e.now, tok, Report{Release: true})
+					}
+				}
 			}
-		}
+		},
+		"time": func(t *rapid.T) {
+			e.now = e.now.Add(time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds")) * time.Second)
+		},
+		"lose a tier": func(t *rapid.T) { e.restart(some(t)) },
 	})
+	x := e.tiers[0]
+	e.restart(x)
+	for steps := 0; !e.top.Outcome().Over(); steps++ {
+		if steps > 10_000 {
+			t.Fatalf("it does not end: %s, %s", e.top.Explain(e.now), x.ledger.Explain(e.now))
+		}
+		e.supply(x, 7)
+		g := x.ledger.Claim(e.now, Claim{Worker: "good"})
+		for _, lease := range g.Leases {
+			x.waiting = append(x.waiting, answer{lease.Token(), x.ledger.Report(e.now, lease.Token(), Report{})})
+		}
+		e.commit(t, x)
+		if len(g.Leases) == 0 {
+			e.now = e.now.Add(10 * time.Second)
+			e.top.Tick(e.now)
+		}
+	}
 }
 
 // What its upstream took away is refused, what it still has is not.
