@@ -205,7 +205,7 @@ func ledgerAgainstModel(t *rapid.T) {
 		},
 		"report": func(t *rapid.T) {
 			if len(e.tokens) == 0 {
-				t.Skip("no tokens")
+				return // not t.Skip: a fuzzer likes to skip, and rapid calls that a failure
 			}
 			// Mostly the latest tokens: old ones are refused all the same.
 			n := len(e.tokens)
@@ -214,7 +214,7 @@ func ledgerAgainstModel(t *rapid.T) {
 		},
 		"renew": func(t *rapid.T) {
 			if len(e.tokens) == 0 {
-				t.Skip("no tokens")
+				return // not t.Skip: a fuzzer likes to skip, and rapid calls that a failure
 			}
 			tok := e.tokens[rapid.IntRange(0, len(e.tokens)-1).Draw(t, "token")]
 			if r := e.ledger.Renew(e.now, tok); r.Verdict == Accepted {

@@ -125,7 +125,7 @@ func tiers(t *rapid.T) {
 		"report": func(t *rapid.T) {
 			x := some(t)
 			if len(x.tokens) == 0 {
-				t.Skip("no tokens")
+				return
 			}
 			tok := rapid.SampledFrom(x.tokens).Draw(t, "token")
 			x.waiting = append(x.waiting, answer{tok, x.ledger.Report(e.now, tok, drawReport(t, tok.Range))})
