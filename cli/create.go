@@ -38,7 +38,7 @@ runs.`,
 			}
 			wl, err := newWorklist(cmd.Context(), rest[0], &source, &list, given)
 			if err == nil && wl.Spec.Items != nil {
-				err = carryLines(cmd.Context(), wl.Spec.Items)
+				err = source.files.carry(cmd.Context(), wl.Spec.Items)
 			}
 			if err != nil {
 				return err

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -87,42 +86,23 @@ func checkExport(name string) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return fmt.Errorf("--results %s: is a directory; give a file, which unlike GNU parallel's has a row for each item", name)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".results-*")
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err // the name is not the one that was given
-	}
+	f, err := beside(name)
 	if err != nil {
 		return fmt.Errorf("--results %s: %w", name, err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// exportTo writes rows to a file, which is there whole or not at all: CSV if its name ends so, otherwise JSON lines.
-func exportTo(name string, rows iter.Seq2[*v1alpha1.Result, error]) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("--results %s: %w", name, err)
-		}
-	}()
-	f, err := os.CreateTemp(filepath.Dir(name), ".results-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
+// exportTo writes rows to a file: CSV if its name ends so, otherwise JSON lines.
+func exportTo(name string, rows iter.Seq2[*v1alpha1.Result, error]) error {
 	write := writeJSONL
 	if strings.EqualFold(filepath.Ext(name), ".csv") {
 		write = writeCSV
 	}
-	w := bufio.NewWriter(f)
-	if err := write(w, rows); err != nil {
-		return err
+	if err := writeWhole(name, 0o644, func(w io.Writer) error { return write(w, rows) }); err != nil {
+		return fmt.Errorf("--results %s: %w", name, err)
 	}
-	if err := errors.Join(w.Flush(), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return nil
 }
 
 func writeJSONL(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {

@@ -120,12 +120,12 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	}
 	var source items.Source
 	if wl.Spec.Items != nil {
-		if source, err = openSource(ctx, wl.Spec.Items); err != nil {
+		if source, err = openSource(ctx, wl.Spec.Items, o.source.files); err != nil {
 			return err
 		}
 	}
 	if o.dryRun {
-		return o.preview(cmd, source, wl.Spec.Size, command)
+		return o.preview(cmd, template, source, wl.Spec.Size)
 	}
 	if o.state == "" {
 		if o.state, err = stateDir(wl); err != nil {
@@ -160,7 +160,7 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	work, drain, stop := drainOnSignal(cmd.ErrOrStderr(), syscall.SIGTERM) // Ctrl-C cuts off, as with GNU parallel
 	defer stop()
 	if err = ctx.Err(); err == nil { // no signal before
-		err = o.finish(work, drain, cmd, c, wl, source, command, log)
+		err = o.finish(work, drain, cmd, c, wl, template, source, log)
 	}
 	c.Close()
 	stopServing()
@@ -168,8 +168,8 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 }
 
 // finish runs the list to its end and says how it ended.
-func (o *runOptions) finish(ctx context.Context, drain <-chan struct{}, cmd *cobra.Command, c *client.Client, wl *v1alpha1.Worklist, source items.Source,
-	command []string, log *slog.Logger) error {
+func (o *runOptions) finish(ctx context.Context, drain <-chan struct{}, cmd *cobra.Command, c *client.Client, wl *v1alpha1.Worklist,
+	template *worker.Template, source items.Source, log *slog.Logger) error {
 	list, err := o.begin(ctx, c, wl)
 	if err != nil {
 		return err
@@ -189,7 +189,7 @@ func (o *runOptions) finish(ctx context.Context, drain <-chan struct{}, cmd *cob
 		}()
 		o.work.every = 200 * time.Millisecond // nobody else pays for it, and a crash costs as much
 		o.work.stdout, o.work.stderr = p.beside(cmd.OutOrStdout()), p.beside(stderr)
-		err = o.do(ctx, drain, c, cmd, list, source, command, log)
+		err = o.do(ctx, drain, c, cmd, list, template, source, log)
 		stopWatching()
 		<-watched
 		p.end()
@@ -218,27 +218,23 @@ func (o *runOptions) finish(ctx context.Context, drain <-chan struct{}, cmd *cob
 }
 
 // do runs the command for the items that are left.
-func (o *runOptions) do(ctx context.Context, drain <-chan struct{}, c *client.Client, cmd *cobra.Command, list *v1alpha1.Worklist, source items.Source,
-	command []string, log *slog.Logger) error {
-	rs := o.work.newRunners(c, cmd)
+func (o *runOptions) do(ctx context.Context, drain <-chan struct{}, c *client.Client, cmd *cobra.Command, list *v1alpha1.Worklist,
+	template *worker.Template, source items.Source, log *slog.Logger) error {
+	rs := o.work.newRunners(c, cmd, template)
 	if err := rs.openJoblog(); err != nil {
 		return err
 	}
 	defer rs.joblog.Close()
-	if _, err := rs.add(list, source, command); err != nil {
+	if _, err := rs.add(list, source); err != nil {
 		return err
 	}
-	return o.work.do(ctx, drain, rs, runName, command, log)
+	return o.work.do(ctx, drain, rs, runName, list.Spec.Command, log)
 }
 
 // preview prints the commands of the first items.
-func (o *runOptions) preview(cmd *cobra.Command, source items.Source, size int64, command []string) error {
+func (o *runOptions) preview(cmd *cobra.Command, template *worker.Template, source items.Source, size int64) error {
 	const most = 10
-	t, err := worker.Parse(command, o.work.pipe)
-	if err != nil {
-		return err
-	}
-	r := &worker.Runner{Template: t, Source: source}
+	r := &worker.Runner{Template: template, Source: source}
 	block := size
 	if n := o.list.spec.Block.Size; n > 0 {
 		block = min(n, size)

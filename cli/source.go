@@ -26,9 +26,12 @@ type sourceFlags struct {
 	length   int
 	once     bool
 	from, to int64
+
+	files lineFiles // that have been opened
 }
 
 func (s *sourceFlags) register(cmd *cobra.Command) {
+	s.files = lineFiles{}
 	f := cmd.Flags()
 	f.StringVar(&s.rng, "range", "", "integers START..END or START..END..STEP, both ends included")
 	f.StringVar(&s.lines, "lines", "", "the lines of a file; - for standard input")
@@ -72,7 +75,7 @@ func (s *sourceFlags) spec(ctx context.Context, args items.Spec) (*items.Spec, e
 	if s.from != 0 || s.to != 0 {
 		out = items.Spec{Slice: &items.SliceSpec{Of: out, Start: s.from, End: s.to}}
 	}
-	if err := describeLines(ctx, &out); err != nil {
+	if err := s.files.describe(ctx, &out); err != nil {
 		return nil, err
 	}
 	if err := out.Validate(); err != nil {
@@ -89,32 +92,47 @@ func (s *sourceFlags) customSets() []string {
 	return s.custom[:n]
 }
 
-// describeLines fills in what is to be known of the files in a source, and makes their paths absolute.
-func describeLines(ctx context.Context, s *items.Spec) error {
+// lineFiles are files of lines by their path, so that each is read through once.
+type lineFiles map[string]*items.Lines
+
+// open opens and indexes a file, unless it is known.
+func (f lineFiles) open(ctx context.Context, s items.LinesSpec) (*items.Lines, error) {
+	if l := f[s.Path]; l != nil {
+		return l, nil
+	}
+	l, err := openLines(ctx, s)
+	if err == nil {
+		f[s.Path] = l
+	}
+	return l, err
+}
+
+// describe fills in what is to be known of the files in a source, and makes their paths absolute.
+func (f lineFiles) describe(ctx context.Context, s *items.Spec) error {
 	if s.Lines != nil {
+		l, err := openLines(ctx, *s.Lines) // by the name that was given: an error is to name it
+		if err != nil {
+			return err
+		}
 		path := s.Lines.Path
 		if path != standardInput {
-			var err error
 			if path, err = filepath.Abs(path); err != nil {
 				return err
 			}
 		}
-		l, err := openLines(ctx, *s.Lines)
-		if err != nil {
-			return err
-		}
+		f[path] = l
 		spec := l.Spec(path)
 		s.Lines = &spec
 	}
 	for _, parts := range [][]items.Spec{s.Product, s.Zip, s.Concat} {
 		for i := range parts {
-			if err := describeLines(ctx, &parts[i]); err != nil {
+			if err := f.describe(ctx, &parts[i]); err != nil {
 				return err
 			}
 		}
 	}
 	if s.Slice != nil {
-		return describeLines(ctx, &s.Slice.Of)
+		return f.describe(ctx, &s.Slice.Of)
 	}
 	return nil
 }
@@ -122,10 +140,10 @@ func describeLines(ctx context.Context, s *items.Spec) error {
 // carried is the size up to which a file's lines are written into the list, so that workers need not have the file.
 const carried = 64 << 10
 
-// carryLines writes out the lines of small files.
-func carryLines(ctx context.Context, s *items.Spec) error {
+// carry writes out the lines of small files.
+func (f lineFiles) carry(ctx context.Context, s *items.Spec) error {
 	if s.Lines != nil && s.Lines.Bytes <= carried {
-		l, err := openLines(ctx, *s.Lines)
+		l, err := f.open(ctx, *s.Lines)
 		if err != nil {
 			return err
 		}
@@ -142,13 +160,13 @@ func carryLines(ctx context.Context, s *items.Spec) error {
 	}
 	for _, parts := range [][]items.Spec{s.Product, s.Zip, s.Concat} {
 		for i := range parts {
-			if err := carryLines(ctx, &parts[i]); err != nil {
+			if err := f.carry(ctx, &parts[i]); err != nil {
 				return err
 			}
 		}
 	}
 	if s.Slice != nil {
-		return carryLines(ctx, &s.Slice.Of)
+		return f.carry(ctx, &s.Slice.Of)
 	}
 	return nil
 }
@@ -172,8 +190,8 @@ func withoutContent(s items.Spec) items.Spec {
 }
 
 // openSource makes the source that a spec describes, with the files it names.
-func openSource(ctx context.Context, s *items.Spec) (items.Source, error) {
-	return s.Build(func(l items.LinesSpec) (*items.Lines, error) { return openLines(ctx, l) })
+func openSource(ctx context.Context, s *items.Spec, files lineFiles) (items.Source, error) {
+	return s.Build(func(l items.LinesSpec) (*items.Lines, error) { return files.open(ctx, l) })
 }
 
 // openLines opens and indexes a file. The file stays open as long as the process.

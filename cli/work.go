@@ -110,17 +110,21 @@ func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *co
 	if !w.all {
 		name, command = args[0], args[1:]
 	}
-	rs := w.newRunners(c, cmd)
+	template, err := worker.Parse(command, w.pipe)
+	if err != nil {
+		return err
+	}
+	rs := w.newRunners(c, cmd, template)
 	if err := rs.openJoblog(); err != nil {
 		return err
 	}
 	defer rs.joblog.Close()
 	if !w.all {
-		if _, err := rs.of(ctx, name, command); err != nil {
+		if _, err := rs.of(ctx, name); err != nil {
 			return err
 		}
 	}
-	err = w.do(ctx, drain, rs, name, command, log)
+	err = w.do(ctx, drain, rs, name, w.identity(command), log)
 	if errors.Is(err, context.Canceled) {
 		return exit(130)
 	}
@@ -147,25 +151,26 @@ func (rs *runners) summarize(ctx context.Context, name string) error {
 
 // runners are what runs the command for the items of each list.
 type runners struct {
-	flags  *workFlags
-	client *client.Client
-	cmd    *cobra.Command
-	joblog *worker.Joblog
-	done   atomic.Int64 // items that this worker turned in as done
+	flags    *workFlags
+	template *worker.Template
+	client   *client.Client
+	cmd      *cobra.Command
+	joblog   *worker.Joblog
+	done     atomic.Int64 // items that this worker turned in as done
 
 	mu     sync.Mutex
 	byList map[string]*worker.Runner
 	uid    map[string]types.UID
 }
 
-func (w *workFlags) newRunners(c *client.Client, cmd *cobra.Command) *runners {
+func (w *workFlags) newRunners(c *client.Client, cmd *cobra.Command, template *worker.Template) *runners {
 	if w.name == "" {
 		w.name = client.WorkerName()
 	}
 	if w.stdout == nil {
 		w.stdout, w.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 	}
-	return &runners{flags: w, client: c, cmd: cmd, byList: map[string]*worker.Runner{}, uid: map[string]types.UID{}}
+	return &runners{flags: w, template: template, client: c, cmd: cmd, byList: map[string]*worker.Runner{}, uid: map[string]types.UID{}}
 }
 
 func (rs *runners) openJoblog() (err error) {
@@ -176,7 +181,7 @@ func (rs *runners) openJoblog() (err error) {
 }
 
 // of is the runner for a list, made when it is first asked for.
-func (rs *runners) of(ctx context.Context, name string, command []string) (*worker.Runner, error) {
+func (rs *runners) of(ctx context.Context, name string) (*worker.Runner, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	known := rs.byList[name]
@@ -192,21 +197,17 @@ func (rs *runners) of(ctx context.Context, name string, command []string) (*work
 	}
 	var source items.Source
 	if wl.Spec.Items != nil {
-		if source, err = openSource(ctx, wl.Spec.Items); err != nil {
+		if source, err = openSource(ctx, wl.Spec.Items, lineFiles{}); err != nil {
 			return nil, fmt.Errorf("worklist %s: %w", name, err)
 		}
 	}
-	return rs.add(wl, source, command)
+	return rs.add(wl, source)
 }
 
 // add makes the runner of a list. The caller holds the lock, or nobody else knows of rs yet.
-func (rs *runners) add(wl *v1alpha1.Worklist, source items.Source, command []string) (*worker.Runner, error) {
+func (rs *runners) add(wl *v1alpha1.Worklist, source items.Source) (*worker.Runner, error) {
 	w := rs.flags
-	t, err := worker.Parse(command, w.pipe)
-	if err != nil {
-		return nil, err
-	}
-	r := &worker.Runner{Template: t, Source: source, Worklist: wl.Name, Worker: w.name, Timeout: w.timeout, Retries: w.retries,
+	r := &worker.Runner{Template: rs.template, Source: source, Worklist: wl.Name, Worker: w.name, Timeout: w.timeout, Retries: w.retries,
 		Find: w.find, Rows: wl.Spec.Results.Keep == v1alpha1.KeepItems, Stdout: w.stdout, Stderr: w.stderr,
 		Joblog: rs.joblog}
 	if q := wl.Spec.Results.Output; q != nil {
@@ -224,8 +225,9 @@ func (w *workFlags) identity(command []string) []string {
 	return command
 }
 
-// do runs the command for the items of a list, or with "" of all lists, until the list is over, drained, or ctx ends.
-func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, rs *runners, list string, command []string, log *slog.Logger) error {
+// do runs the command for the items of a list, or with "" of all lists, until the list is over, drained, or ctx ends. A list
+// that is bound to another identity refuses it.
+func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, rs *runners, list string, identity []string, log *slog.Logger) error {
 	jobs := w.jobs
 	if jobs <= 0 {
 		jobs = runtime.NumCPU()
@@ -233,7 +235,7 @@ func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, rs *runners, 
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	err := rs.client.Work(ctx, list, func(ctx context.Context, b *client.Block) error {
-		r, err := rs.of(ctx, b.Worklist, command)
+		r, err := rs.of(ctx, b.Worklist)
 		if err == nil {
 			err = r.Run(ctx, b.Lease, b.Slot, drain, func(rep v1alpha1.Report) {
 				for _, d := range rep.Done {
@@ -246,7 +248,7 @@ func (w *workFlags) do(ctx context.Context, drain <-chan struct{}, rs *runners, 
 			fail(err) // the worker's own fault: it must not fail the items, or it would fail the whole list
 		}
 		return client.ErrRelease // what the runner did not report: nothing, unless it was stopped
-	}, client.WorkOptions{Worker: w.name, Parallel: jobs, Command: w.identity(command), Log: log, Drain: drain, ReportEvery: w.every})
+	}, client.WorkOptions{Worker: w.name, Parallel: jobs, Command: identity, Log: log, Drain: drain, ReportEvery: w.every})
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
