@@ -101,14 +101,6 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 	complete, reports, renew := k.open(req)
 	resp := &v1alpha1.ExchangeResponse{}
 	receipts := make([]worklist.Receipt, 0, len(complete)+len(reports))
-	note := func(i int, rc worklist.Receipt) {
-		resp.Items += rc.Items()
-		if rc.Verdict == worklist.Accepted {
-			resp.Accepted++
-			return
-		}
-		resp.Receipts = append(resp.Receipts, v1alpha1.IndexedReceipt{I: i, Receipt: receipt(rc)})
-	}
 	var grant worklist.Grant
 	var renewed []worklist.Renewal
 	var in *batch
@@ -153,10 +145,13 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 		} else {
 			rc = in.refuse(reports[i-len(complete)], rc)
 		}
-		note(i, rc)
-		if rc.Verdict != worklist.Accepted {
-			k.reports.WithLabelValues(string(rc.Verdict)).Inc()
+		resp.Items += rc.Items()
+		if rc.Verdict == worklist.Accepted {
+			resp.Accepted++
+			continue
 		}
+		resp.Receipts = append(resp.Receipts, v1alpha1.IndexedReceipt{I: i, Receipt: receipt(rc)})
+		k.reports.WithLabelValues(string(rc.Verdict)).Inc()
 	}
 	k.reports.WithLabelValues(string(worklist.Accepted)).Add(float64(resp.Accepted))
 	for _, r := range renewed {

@@ -155,9 +155,6 @@ func (k *keeper) run(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			err := k.commit(last)
 			cancel()
-			if err == nil {
-				err = errGone
-			}
 			k.giveUp(err)
 			return
 		case <-k.dirty:
@@ -173,7 +170,7 @@ func (k *keeper) run(ctx context.Context) {
 			if !errors.Is(err, store.ErrLost) {
 				k.log.Error("a commit failed; the list is taken over anew", "error", err)
 			}
-			k.giveUp(fmt.Errorf("%w (%w)", errGone, err))
+			k.giveUp(err)
 			return
 		}
 		if wake.IsZero() {
@@ -238,21 +235,29 @@ func (k *keeper) commit(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		b.err = fmt.Errorf("%w (%w)", errGone, err)
+		b.err = gone(err)
 	}
 	close(b.done)
 	return err
 }
 
-// giveUp refuses all calls from now on, those that wait included.
-func (k *keeper) giveUp(err error) {
+// giveUp refuses all calls from now on, those that wait included. The cause is a commit that failed; nil: none did.
+func (k *keeper) giveUp(cause error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.gone = true
-	k.batch.err = err
+	k.batch.err = gone(cause)
 	close(k.batch.done)
-	k.waiting.refuse(err)
+	k.waiting.refuse(gone(cause))
 	k.watch.send()
+}
+
+// gone is errGone with its cause, if there is one: whatever it was, the call may be repeated.
+func gone(cause error) error {
+	if cause == nil {
+		return errGone
+	}
+	return fmt.Errorf("%w (%w)", errGone, cause)
 }
 
 // lock takes the lock, unless the keeper has given up.
