@@ -1,17 +1,16 @@
 package test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
 )
 
 // startEtcd runs an etcd of its own, built from the module that Teamtask embeds, and returns its endpoint.
@@ -66,30 +65,9 @@ func TestTheOwnerIsKilled(t *testing.T) {
 	a.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Block: v1alpha1.BlockPolicy{Size: 10}})
 
 	// Work through both; whoever owns the list, the other one passes the calls on.
-	ctx, stop := context.WithCancel(t.Context())
-	var ack acknowledged
-	var workers sync.WaitGroup
-	errs := make(chan error, 8)
-	for i := range 4 {
-		workers.Go(func() {
-			if err := hammer(ctx, b.Client, "long", fmt.Sprintf("b%d", i), &ack); err != nil {
-				errs <- err
-			}
-		})
-	}
-	progress := func(what string) {
-		t.Helper()
-		ack.mu.Lock()
-		before := ack.items.Sum()
-		ack.mu.Unlock()
-		eventually(t, what, func() bool {
-			ack.mu.Lock()
-			defer ack.mu.Unlock()
-			return ack.items.Sum() > before+100 || len(errs) > 0
-		})
-	}
+	workers := hire(t, 4, "b", func(int) *client.Client { return b.Client })
 	for round := range 4 {
-		progress("the workers get on")
+		workers.getOn(t, "the workers get on", 101)
 		wl, err := b.Get(t.Context(), "long")
 		if err != nil {
 			t.Fatal(err)
@@ -110,22 +88,12 @@ func TestTheOwnerIsKilled(t *testing.T) {
 			b.start()
 		} else {
 			owner.kill()
-			progress(fmt.Sprintf("round %d: the other goes on", round))
+			workers.getOn(t, fmt.Sprintf("round %d: the other goes on", round), 101)
 			owner.start()
 		}
-		other.covered(t, &ack)
+		other.covered(t, &workers.ack)
 	}
-	stop()
-	workers.Wait()
-	close(errs)
-	for err := range errs {
-		t.Error(err)
-	}
-	b.covered(t, &ack)
-	if len(ack.twice) > 0 {
-		t.Errorf("counted twice: %v", ack.twice)
-	}
-	b.rowsOnce(t, "long")
+	workers.dismiss(t, b)
 }
 
 // Any server answers for the lists of all: how they stand, and which one a worker that serves all is given a block of.

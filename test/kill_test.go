@@ -63,6 +63,57 @@ func hammer(ctx context.Context, c *client.Client, list, worker string, ack *ack
 	return nil
 }
 
+// crew are workers that hammer the list "long", until they are dismissed.
+type crew struct {
+	ack  acknowledged
+	stop context.CancelFunc
+	all  sync.WaitGroup
+	errs chan error
+}
+
+// hire sets workers to work, each with the client it is given.
+func hire(t *testing.T, n int, prefix string, at func(i int) *client.Client) *crew {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	c := &crew{stop: stop, errs: make(chan error, n)}
+	for i := range n {
+		c.all.Go(func() {
+			if err := hammer(ctx, at(i), "long", fmt.Sprintf("%s%d", prefix, i), &c.ack); err != nil {
+				c.errs <- err
+			}
+		})
+	}
+	return c
+}
+
+// getOn waits until so many more items are acknowledged, or somebody has an error.
+func (c *crew) getOn(t *testing.T, what string, more int64) {
+	t.Helper()
+	sum := func() int64 {
+		c.ack.mu.Lock()
+		defer c.ack.mu.Unlock()
+		return c.ack.items.Sum()
+	}
+	least := sum() + more
+	eventually(t, what, func() bool { return sum() >= least || len(c.errs) > 0 })
+}
+
+// dismiss ends the work, and checks that nobody had an error, nothing acknowledged is lost, and nothing is counted twice.
+func (c *crew) dismiss(t *testing.T, s *site) {
+	t.Helper()
+	c.stop()
+	c.all.Wait()
+	close(c.errs)
+	for err := range c.errs {
+		t.Error(err)
+	}
+	s.covered(t, &c.ack)
+	if len(c.ack.twice) > 0 {
+		t.Errorf("counted twice: %v", c.ack.twice)
+	}
+	s.rowsOnce(t, "long")
+}
+
 // The server is killed again and again under load. No acknowledged completion is lost, and no item is counted twice.
 func TestKillingTheServer(t *testing.T) {
 	const kills = 200
@@ -71,46 +122,18 @@ func TestKillingTheServer(t *testing.T) {
 	s.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Block: v1alpha1.BlockPolicy{Size: 10, Timeout: seconds(2)},
 		Results: v1alpha1.ResultsPolicy{Limit: &limit}})
 
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	var ack acknowledged
-	var workers sync.WaitGroup
-	errs := make(chan error, 8)
-	for i := range cap(errs) {
-		workers.Go(func() {
-			if err := hammer(ctx, s.Client, "long", fmt.Sprintf("w%d", i), &ack); err != nil {
-				errs <- err
-			}
-		})
-	}
+	workers := hire(t, 8, "w", func(int) *client.Client { return s.Client })
 	for range kills {
-		ack.mu.Lock()
-		before := ack.items.Sum()
-		ack.mu.Unlock()
 		// A different moment each time, but never before the workers got on.
-		eventually(t, "workers go on after a restart", func() bool {
-			ack.mu.Lock()
-			defer ack.mu.Unlock()
-			return ack.items.Sum() > before || len(errs) > 0
-		})
+		workers.getOn(t, "workers go on after a restart", 1)
 		pause := time.NewTimer(mathrand.N(60 * time.Millisecond))
 		<-pause.C
 		s.kill()
 		s.start()
-		s.covered(t, &ack)
+		s.covered(t, &workers.ack)
 	}
-	stop()
-	workers.Wait()
-	close(errs)
-	for err := range errs {
-		t.Error(err)
-	}
-	s.covered(t, &ack)
-	if len(ack.twice) > 0 {
-		t.Errorf("counted twice: %v", ack.twice)
-	}
-	s.rowsOnce(t, "long")
-	t.Logf("%d kills, %d items acknowledged", kills, ack.items.Sum())
+	workers.dismiss(t, s)
+	t.Logf("%d kills, %d items acknowledged", kills, workers.ack.items.Sum())
 }
 
 // covered checks that what is acknowledged is in the durable record.

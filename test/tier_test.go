@@ -1,14 +1,12 @@
 package test
 
 import (
-	"context"
-	"fmt"
 	mathrand "math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
 )
 
 // Tiers are killed under load, one after the other, while workers go on at whichever lives. No completion that a tier
@@ -22,27 +20,9 @@ func TestKillingTiers(t *testing.T) {
 	for range 2 {
 		tiers = append(tiers, newSite(t, "--upstream", top.URL, "--upstream-list", "long", "--upstream-token", top.Token))
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	var ack acknowledged
-	var workers sync.WaitGroup
-	errs := make(chan error, 6)
-	for i := range cap(errs) {
-		workers.Go(func() {
-			if err := hammer(ctx, tiers[i%2].Client, "long", fmt.Sprintf("w%d", i), &ack); err != nil {
-				errs <- err
-			}
-		})
-	}
+	workers := hire(t, 6, "w", func(i int) *client.Client { return tiers[i%2].Client })
 	for n := range kills {
-		ack.mu.Lock()
-		before := ack.items.Sum()
-		ack.mu.Unlock()
-		eventually(t, "the workers get on", func() bool {
-			ack.mu.Lock()
-			defer ack.mu.Unlock()
-			return ack.items.Sum() > before+100 || len(errs) > 0
-		})
+		workers.getOn(t, "the workers get on", 101)
 		pause := time.NewTimer(mathrand.N(100 * time.Millisecond))
 		<-pause.C
 		victim := tiers[n%2]
@@ -51,19 +31,9 @@ func TestKillingTiers(t *testing.T) {
 		}
 		victim.kill()
 		victim.start()
-		top.covered(t, &ack)
+		top.covered(t, &workers.ack)
 	}
-	stop()
-	workers.Wait()
-	close(errs)
-	for err := range errs {
-		t.Error(err)
-	}
-	top.covered(t, &ack)
-	if len(ack.twice) > 0 {
-		t.Errorf("counted twice: %v", ack.twice)
-	}
-	top.rowsOnce(t, "long")
+	workers.dismiss(t, top)
 
 	// What the lost tiers had in hand goes out again: in the end there is no gap below the highest item done.
 	for _, x := range tiers {
