@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,8 +129,9 @@ func TestAStoppedProcessIsFenced(t *testing.T) {
 func TestDrain(t *testing.T) {
 	s := newSite(t)
 	s.create("list", v1alpha1.WorklistSpec{Size: 1000, Block: v1alpha1.BlockPolicy{Size: 500, Timeout: seconds(600)}})
-	p := s.work("list", "--name", "leaving", "-j1", "--", "sh", "-c", "exec sleep 0.05")
-	eventually(t, "the worker has a block", func() bool { return s.holds("list", "leaving") })
+	begun := filepath.Join(t.TempDir(), "begun")
+	p := s.work("list", "--name", "leaving", "-j1", "--", "sh", "-c", "touch "+begun+"; exec sleep 0.05")
+	eventually(t, "the worker is at work on a block", func() bool { _, err := os.Stat(begun); return err == nil && s.holds("list", "leaving") })
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("%v: %s", err, p.log)
