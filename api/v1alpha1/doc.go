@@ -8,4 +8,8 @@
 // Beside the types there is what follows from them alone: validation, and checking a certificate. Defaults are those of
 // package worklist's Policy. Ranges are given as index and size, durations as Go
 // durations ("90s"), sizes as Kubernetes quantities ("64Mi").
+//
+// +groupName=teamtask.dev
+// +versionName=v1alpha1
+// +kubebuilder:object:generate=true
 package v1alpha1

@@ -18,6 +18,16 @@ const (
 )
 
 // Worklist is a long list of items, 0 to size-1, shared out among workers in blocks.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=wl,categories=all
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].reason`
+// +kubebuilder:printcolumn:name="Done",type=integer,JSONPath=`.status.done`
+// +kubebuilder:printcolumn:name="Size",type=integer,JSONPath=`.status.size`
+// +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failed`
+// +kubebuilder:printcolumn:name="Blocks",type=integer,JSONPath=`.status.blocksOut`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Worklist struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
@@ -27,6 +37,8 @@ type Worklist struct {
 }
 
 // WorklistList is a page of worklists.
+//
+// +kubebuilder:object:root=true
 type WorklistList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata"`

@@ -1,0 +1,128 @@
+package worklist
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// objects is an engine that keeps each lease as an object, and makes its ledger anew for each decision, as the controller
+// on Kubernetes does.
+type objects struct {
+	policy Policy
+	now    time.Time
+	record Record
+	leases []Lease // the objects
+	ids    uint64
+}
+
+func (e *objects) ledger() *Ledger {
+	var rec Record
+	b, err := json.Marshal(&e.record)
+	if err == nil {
+		err = json.Unmarshal(b, &rec)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return Resume(rec, e.policy, e.now, e.leases)
+}
+
+func (e *objects) store(l *Ledger) {
+	d := l.Flush()
+	e.record.Apply(&d)
+}
+
+// TestResume hands out, reports, loses objects before they are written and lets leases run out, with a ledger made anew
+// each time: nothing is lost, no item is in two objects, and the list gets done.
+func TestResume(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.Int64Range(1, 60).Draw(t, "size")
+		e := &objects{now: time.Unix(1e9, 0), record: Record{Size: size, Epoch: 1}, policy: Policy{
+			Blocks: BlockPolicy{Size: rapid.Int64Range(1, 12).Draw(t, "block")}, Attempts: rapid.IntRange(1, 3).Draw(t, "attempts")}}
+		counted := make([]int, size)
+		take := func(written bool) bool {
+			l := e.ledger()
+			g := l.Claim(e.now, Claim{Worker: "w"})
+			e.store(l)
+			if len(g.Leases) == 0 {
+				return false
+			}
+			x := g.Leases[0]
+			for _, other := range e.leases {
+				if other.Range.Intersect(x.Range).Size() > 0 {
+					t.Fatalf("%v goes out, and %v is out", x.Range, other.Range)
+				}
+			}
+			if written {
+				e.ids++
+				x.ID, x.Deadline = e.ids, e.now.Add(time.Minute)
+				e.leases = append(e.leases, x)
+			}
+			return true
+		}
+		// turnIn is done twice where the object is not deleted the first time.
+		turnIn := func(i int, rep Report, deleted bool) {
+			x := e.leases[i]
+			l := e.ledger()
+			tok := x.Token()
+			tok.Epoch = e.record.Epoch
+			rc := l.Report(e.now, tok, rep)
+			e.store(l)
+			for _, r := range rc.Done {
+				for j := r.Start; j < r.End; j++ {
+					if counted[j]++; counted[j] > 1 {
+						t.Fatalf("item %d is counted twice", j)
+					}
+				}
+			}
+			if deleted {
+				e.leases = append(e.leases[:i:i], e.leases[i+1:]...)
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"": func(t *rapid.T) {
+				l := e.ledger()
+				l.check(t)
+				if l.News() {
+					t.Fatalf("looking is news: %+v", l.news)
+				}
+			},
+			"take":               func(t *rapid.T) { take(true) },
+			"take, crash before": func(t *rapid.T) { take(false) },
+			"turn in": func(t *rapid.T) {
+				if len(e.leases) == 0 {
+					t.Skip("nothing is out")
+				}
+				i := rapid.IntRange(0, len(e.leases)-1).Draw(t, "lease")
+				turnIn(i, Report{}, rapid.Bool().Draw(t, "deleted"))
+			},
+			"fail": func(t *rapid.T) {
+				if len(e.leases) == 0 {
+					t.Skip("nothing is out")
+				}
+				i := rapid.IntRange(0, len(e.leases)-1).Draw(t, "lease")
+				x := e.leases[i]
+				turnIn(i, Report{Failed: []FailedRange{{Range: x.Range, Reason: "exit status 1"}}}, rapid.Bool().Draw(t, "deleted"))
+			},
+			"run out": func(t *rapid.T) {
+				e.now = e.now.Add(2 * time.Minute)
+				l := e.ledger()
+				l.Tick(e.now)
+				e.store(l)
+				e.leases = nil
+			},
+		})
+		for steps := 0; e.record.Done.Sum()+e.record.Failed.Sum() < size; steps++ {
+			if steps > 10_000 {
+				t.Fatalf("it does not end: %v", e.ledger().Explain(e.now))
+			}
+			take(true)
+			for len(e.leases) > 0 {
+				turnIn(0, Report{}, true)
+			}
+		}
+	})
+}
