@@ -50,10 +50,10 @@ func patchSpec(field string, value any, done string, idle func(*v1alpha1.Worklis
 
 // over says that a list is over, so that there is nothing to do what the verb says; "" if it is not.
 func over(wl *v1alpha1.Worklist, verb string) string {
-	if !wl.Status.Phase.Over() {
+	if !wl.Status.Phase().Over() {
 		return ""
 	}
-	return fmt.Sprintf("is over (%s); nothing to %s", wl.Status.Phase, verb)
+	return fmt.Sprintf("is over (%s); nothing to %s", wl.Status.Phase(), verb)
 }
 
 func pauseCommand(g *global) *cobra.Command {
@@ -99,7 +99,7 @@ func retryCommand(g *global) *cobra.Command {
 				return "reopened: " + number(n, "failed item goes", "failed items go") + " out again", err
 			}
 			after, err := c.Get(ctx, name)
-			if err != nil || before.Status.Phase.Over() && !after.Status.Phase.Over() {
+			if err != nil || before.Status.Phase().Over() && !after.Status.Phase().Over() {
 				return "reopened", err
 			}
 			return "has no failed items; nothing to retry", nil

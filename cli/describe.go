@@ -41,8 +41,8 @@ func describe(wl *v1alpha1.Worklist) string {
 		line("Source", "%s", wl.Spec.Items)
 	}
 	line("Command", "%s", strings.Join(wl.Spec.Command, " "))
-	line("Phase", "%s", s.Phase)
-	line("Reason", "%s", s.Reason)
+	line("Phase", "%s", s.Phase())
+	line("Reason", "%s", s.Reason())
 	line("Owner", "%s", s.Owner)
 	line("Takeovers", "%d", max(0, s.Epoch-1)) // its first owner took it over from nobody
 	b.WriteString("Items:\n")
@@ -54,7 +54,7 @@ func describe(wl *v1alpha1.Worklist) string {
 		fmt.Fprintf(&b, "  %-12s %s\n", x.name+":", count(x.n))
 	}
 	line("Blocks out", "%s, in the hands of %s", count(s.BlocksOut), number(s.Workers, "worker", "workers"))
-	line("Rate", "%s", rate(s.ItemsPerSecond))
+	line("Rate", "%s", rate(s.Rate()))
 	if s.CompletionTime != nil {
 		line("Ended", "%s", s.CompletionTime.Format(time.RFC3339))
 	}

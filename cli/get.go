@@ -90,14 +90,14 @@ func getWorklists(ctx context.Context, c *client.Client, cmd *cobra.Command, nam
 	t := newTable(w, header...)
 	for _, wl := range lists {
 		s := wl.Status
-		row := []string{wl.Name, string(s.Phase), share(s.Done, s.Size), count(s.Size), count(s.Failed), count(s.BlocksOut),
-			count(s.Workers), rate(s.ItemsPerSecond), age(wl.CreationTimestamp.Time)}
+		row := []string{wl.Name, string(s.Phase()), v1alpha1.Progress(s.Done, s.Size), count(s.Size), count(s.Failed), count(s.BlocksOut),
+			count(s.Workers), rate(s.Rate()), age(wl.CreationTimestamp.Time)}
 		if output == "wide" {
 			source := ""
 			if wl.Spec.Items != nil {
 				source = wl.Spec.Items.String()
 			}
-			row = append(row, source, s.Owner, count(s.Epoch), s.Reason)
+			row = append(row, source, s.Owner, count(s.Epoch), s.Reason())
 		}
 		t.row(row...)
 	}
@@ -111,7 +111,7 @@ func getBlocks(ctx context.Context, c *client.Client, cmd *cobra.Command, names 
 	}
 	blocks := []v1alpha1.Block{}
 	for _, wl := range lists {
-		if wl.Status.Phase.Over() && len(names) == 0 {
+		if wl.Status.Phase().Over() && len(names) == 0 {
 			continue
 		}
 		for b, err := range c.Blocks(ctx, wl.Name) {
@@ -138,19 +138,18 @@ func getBlocks(ctx context.Context, c *client.Client, cmd *cobra.Command, names 
 	}
 	header := []string{"NAME", "READY", "STATUS", "RESTARTS", "INDEX", "SIZE"}
 	if output == "wide" {
-		header = append(header, "WORKER", "DEADLINE", "REASON")
+		header = append(header, "WORKER", "DONE", "DEADLINE", "REASON")
 	}
 	t := newTable(w, header...)
 	for _, b := range blocks {
 		s := b.Status
-		row := []string{b.Name, fmt.Sprintf("%d/%d", s.Done, s.Size), string(s.Phase), fmt.Sprint(max(0, s.Attempt-1)),
-			fmt.Sprint(s.Index), fmt.Sprint(s.Size)}
+		row := []string{b.Name, s.Ready, string(s.Phase()), fmt.Sprint(s.Restarts), fmt.Sprint(*s.Index), fmt.Sprint(*s.Size)}
 		if output == "wide" {
 			deadline := ""
 			if s.Deadline != nil {
 				deadline = s.Deadline.Format("15:04:05")
 			}
-			row = append(row, s.Worker, deadline, s.Reason)
+			row = append(row, b.Spec.Worker, fmt.Sprint(s.Done), deadline, s.Reason())
 		}
 		t.row(row...)
 	}

@@ -21,6 +21,7 @@ type listFlags struct {
 	tolerate         string
 	keep             string
 	keepOutput       string
+	rate             float64
 }
 
 func (l *listFlags) register(cmd *cobra.Command) {
@@ -35,7 +36,7 @@ func (l *listFlags) register(cmd *cobra.Command) {
 	f.DurationVar(&l.longest, "max-backoff", 0, "longest rest (default 1m)")
 	f.Int32Var(&s.Limits.BlocksPerWorker, "blocks-per-worker", 0, "most blocks one worker may hold")
 	f.Int32Var(&s.Limits.Blocks, "max-blocks", 0, "most blocks that may be out")
-	f.Float64Var(&s.Limits.ItemsPerSecond, "rate", 0, "most items handed out per second")
+	f.Float64Var(&l.rate, "rate", 0, "most items handed out per second")
 	f.StringVar(&l.tolerate, "tolerate", "", "items that may fail before the list stops: a count or a share (5%); default any number")
 	f.BoolVar(&s.StopAtFirstSuccess, "stop-at-first", false, "end the list when a worker has found something")
 	f.BoolVar(&s.RedoStragglers, "redo-stragglers", false, "at the end let idle workers do the oldest blocks a second time")
@@ -59,6 +60,10 @@ func (l *listFlags) manifest(name string) (*v1alpha1.Worklist, error) {
 			*f.to = &metav1.Duration{Duration: f.value}
 		}
 	}
+	if l.rate < 0 {
+		return nil, fmt.Errorf("--rate %g: must be 0 (no bound) or above", l.rate)
+	}
+	s.Limits.ItemsPerSecond = v1alpha1.Rate(l.rate)
 	if l.tolerate != "" {
 		v := intstr.Parse(l.tolerate)
 		s.ToleratedFailures = &v

@@ -93,12 +93,3 @@ func rate(r float64) string {
 	}
 	return fmt.Sprintf("%.3g/s", r)
 }
-
-// share writes part of whole in percent; 100% only when all of it is there.
-func share(part, whole int64) string {
-	p := 100 * float64(part) / float64(max(1, whole))
-	if part < whole && p > 99.9 {
-		p = 99.9
-	}
-	return fmt.Sprintf("%.3g%%", p)
-}

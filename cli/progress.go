@@ -56,13 +56,13 @@ func (p *progress) show(s v1alpha1.WorklistStatus) {
 // line is progress in words.
 func (p *progress) line(decor.Statistics) string {
 	s := p.status.Load()
-	text := fmt.Sprintf(" %s %s/%s", share(s.Done+s.Failed, s.Size), count(s.Done), count(s.Size))
+	text := fmt.Sprintf(" %s %s/%s", v1alpha1.Progress(s.Done+s.Failed, s.Size), count(s.Done), count(s.Size))
 	if s.Failed > 0 {
 		text += fmt.Sprintf(", %s failed", count(s.Failed))
 	}
-	if s.ItemsPerSecond > 0 {
-		left := time.Duration(float64(s.Size-s.Done-s.Failed) / s.ItemsPerSecond * float64(time.Second))
-		text += fmt.Sprintf(", %s, %s left", rate(s.ItemsPerSecond), left.Round(time.Second))
+	if perSecond := s.Rate(); perSecond > 0 {
+		left := time.Duration(float64(s.Size-s.Done-s.Failed) / perSecond * float64(time.Second))
+		text += fmt.Sprintf(", %s, %s left", rate(perSecond), left.Round(time.Second))
 	}
 	return text
 }

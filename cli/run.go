@@ -176,7 +176,7 @@ func (o *runOptions) finish(ctx context.Context, drain <-chan struct{}, cmd *cob
 	}
 	stderr := cmd.ErrOrStderr()
 	before := list.Status
-	if !before.Phase.Over() {
+	if !before.Phase().Over() {
 		if before.Done > 0 {
 			fmt.Fprintf(stderr, "Going on where it stopped: %s of %s items are done.\n", count(before.Done), count(before.Size))
 		}
@@ -209,7 +209,7 @@ func (o *runOptions) finish(ctx context.Context, drain <-chan struct{}, cmd *cob
 	}
 	select {
 	case <-drain:
-		if !last.Status.Phase.Over() {
+		if !last.Status.Phase().Over() {
 			return exit(128 + int(syscall.SIGTERM))
 		}
 	default:

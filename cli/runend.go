@@ -10,8 +10,8 @@ import (
 
 // summarize says how a run ended.
 func summarize(w io.Writer, before, s v1alpha1.WorklistStatus, source items.Source) {
-	if before.Phase.Over() {
-		fmt.Fprintf(w, "There is nothing left to do: %s.\n", s.Reason)
+	if before.Phase().Over() {
+		fmt.Fprintf(w, "There is nothing left to do: %s.\n", s.Reason())
 		if s.Failed > 0 {
 			fmt.Fprintln(w, "Try the failed ones again with --retry-failed, or everything with --fresh.")
 		} else {
@@ -19,11 +19,11 @@ func summarize(w io.Writer, before, s v1alpha1.WorklistStatus, source items.Sour
 		}
 		return
 	}
-	if !s.Phase.Over() {
+	if !s.Phase().Over() {
 		fmt.Fprintf(w, "Stopped: %s of %s items are done. The same command goes on from here.\n", count(s.Done), count(s.Size))
 		return
 	}
-	fmt.Fprintf(w, "%s: %s\n", s.Phase, s.Reason)
+	fmt.Fprintf(w, "%s: %s\n", s.Phase(), s.Reason())
 	for _, f := range s.Found {
 		fmt.Fprintf(w, "Found: %s\n", f.Value)
 	}
@@ -59,7 +59,7 @@ func outcome(s v1alpha1.WorklistStatus) error {
 		return exit(101)
 	case s.Failed > 0:
 		return exit(s.Failed)
-	case s.Phase != v1alpha1.PhaseComplete:
+	case s.Phase() != v1alpha1.PhaseComplete:
 		return exit(101)
 	}
 	return nil

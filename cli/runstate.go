@@ -29,7 +29,7 @@ func (o *runOptions) begin(ctx context.Context, c *client.Client, wl *v1alpha1.W
 		return nil, err
 	}
 	if what := changed(old, wl); what != "" {
-		if !old.Status.Phase.Over() && old.Status.Done+old.Status.Failed > 0 {
+		if !old.Status.Phase().Over() && old.Status.Done+old.Status.Failed > 0 {
 			restore := ""
 			if fingerprint(old) != fingerprint(wl) {
 				restore = "bring its items back, and "

@@ -24,7 +24,7 @@ func watchCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", status.Phase, status.Reason)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", status.Phase(), status.Reason())
 			return err
 		}),
 	}
@@ -58,14 +58,14 @@ func waitCommand(g *global) *cobra.Command {
 					}
 					status = s
 				}
-				if ctx.Err() == context.DeadlineExceeded && !status.Phase.Over() {
-					return fmt.Errorf("worklist %s is not over after %s: %s of its items are done", name, timeout, share(status.Done, status.Size))
+				if ctx.Err() == context.DeadlineExceeded && !status.Phase().Over() {
+					return fmt.Errorf("worklist %s is not over after %s: %s of its items are done", name, timeout, v1alpha1.Progress(status.Done, status.Size))
 				}
-				if !status.Phase.Over() {
+				if !status.Phase().Over() {
 					return ctx.Err()
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "worklist/%s %s: %s\n", name, status.Phase, status.Reason)
-				if status.Phase != v1alpha1.PhaseComplete || status.Failed > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "worklist/%s %s: %s\n", name, status.Phase(), status.Reason())
+				if status.Phase() != v1alpha1.PhaseComplete || status.Failed > 0 {
 					code = 1
 				}
 			}

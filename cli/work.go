@@ -143,7 +143,7 @@ func (rs *runners) summarize(ctx context.Context, name string) error {
 			return err
 		}
 		s := wl.Status
-		did = fmt.Sprintf("%s: %s, %s done, %s failed; %s", name, s.Phase, count(s.Done), count(s.Failed), did)
+		did = fmt.Sprintf("%s: %s, %s done, %s failed; %s", name, s.Phase(), count(s.Done), count(s.Failed), did)
 	}
 	_, err := fmt.Fprintln(rs.cmd.ErrOrStderr(), did)
 	return err

@@ -192,7 +192,7 @@ func (c *Client) Watch(ctx context.Context, name string) iter.Seq2[v1alpha1.Work
 				if !ok || event != "status" || json.Unmarshal([]byte(data), &s) != nil {
 					continue
 				}
-				if !yield(s, nil) || s.Phase.Over() {
+				if !yield(s, nil) || s.Phase().Over() {
 					resp.Body.Close()
 					return
 				}

@@ -82,10 +82,21 @@ type slice struct {
 }
 
 // SliceSpec is the items Start to End-1 of another source; End 0 means all that follow.
+//
+// +kubebuilder:object:generate=true
 type SliceSpec struct {
-	Of    Spec  `json:"of"`
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=object
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Of Spec `json:"of"`
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Start int64 `json:"start,omitempty"`
-	End   int64 `json:"end,omitempty"`
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
+	End int64 `json:"end,omitempty"`
 }
 
 func (s slice) Len() int64 { return s.end - s.start }

@@ -19,11 +19,24 @@ type integers struct {
 
 // RangeSpec is the integers from Start to End, both included, each Step on; down where End is below Start. As in bash the
 // step's sign follows from the direction. Width pads the numbers with zeros.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:validation:XValidation:rule="(self.end >= self.start ? self.end - self.start : self.start - self.end) / (has(self.step) && self.step > 1 ? self.step : 1) < 9007199254740991",message="has more than 9007199254740991 numbers (2^53-1)"
 type RangeSpec struct {
+	// +kubebuilder:validation:Minimum=-9007199254740991
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Start int64 `json:"start"`
-	End   int64 `json:"end"`
-	Step  int64 `json:"step,omitempty" doc:"Default 1."`
-	Width int   `json:"width,omitempty" doc:"Digits that each number has at least, with leading zeros; default none."`
+	// +kubebuilder:validation:Minimum=-9007199254740991
+	// +kubebuilder:validation:Maximum=9007199254740991
+	End int64 `json:"end"`
+	// +optional
+	// +kubebuilder:validation:Minimum=-9007199254740991
+	// +kubebuilder:validation:Maximum=9007199254740991
+	Step int64 `json:"step,omitempty" doc:"Default 1."`
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=64
+	Width int `json:"width,omitempty" doc:"Digits that each number has at least, with leading zeros; default none."`
 }
 
 // maxWidth bounds RangeSpec.Width: more than any number needs.

@@ -14,11 +14,49 @@ import (
 )
 
 // LinesSpec is a file whose lines are the items, with what is needed to notice that it is another one.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:validation:ExactlyOneOf=path;text;configMap
 type LinesSpec struct {
-	Path   string `json:"path"`
-	Bytes  int64  `json:"bytes,omitempty"`
-	Count  int64  `json:"count,omitempty"`
-	SHA256 string `json:"sha256,omitempty"` // hex
+	// Path is a file where the workers are.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	Path string `json:"path,omitempty" doc:"A file, where the workers are."`
+	// Text has the lines in it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1048576
+	Text string `json:"text,omitempty" doc:"The lines themselves."`
+	// ConfigMap has the lines, beside the list, on Kubernetes.
+	// +optional
+	ConfigMap *ConfigMapKey `json:"configMap,omitempty" doc:"On Kubernetes: a ConfigMap that has the lines."`
+
+	// Bytes, Count and SHA256 (in hex) are known of the lines: others are refused.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
+	Bytes int64 `json:"bytes,omitempty"`
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
+	Count int64 `json:"count,omitempty"`
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{64}$`
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// ConfigMapKey is a value in a ConfigMap of the list's namespace.
+//
+// +kubebuilder:object:generate=true
+type ConfigMapKey struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// Key is which of its values. It may be left out where there is only one.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key,omitempty"`
 }
 
 const (
@@ -149,6 +187,17 @@ func (l *Lines) Spec(path string) LinesSpec {
 	return LinesSpec{Path: path, Bytes: l.size, Count: l.count, SHA256: l.sum}
 }
 
+// where names what has the lines.
+func (s LinesSpec) where() string {
+	switch {
+	case s.ConfigMap != nil:
+		return "ConfigMap " + s.ConfigMap.Name
+	case s.Text != "":
+		return "a text"
+	}
+	return s.Path
+}
+
 // check tells whether the file is the one that was described.
 func (l *Lines) check(s LinesSpec) error {
 	var is string
@@ -162,7 +211,7 @@ func (l *Lines) check(s LinesSpec) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%s: %w: %s; put the old one back, or make a new list", s.Path, ErrChanged, is)
+	return fmt.Errorf("%s: %w: %s; put the old one back, or make a new list", s.where(), ErrChanged, is)
 }
 
 // Len is the number of lines.

@@ -19,8 +19,16 @@ import (
 // The items are in the order of an odometer, the last position turning fastest. hashcat goes through the same ones in another
 // order: the first position turns fastest, the likeliest characters come first, and its program holds ?a in the order of ASCII.
 // Its ?b (all bytes) is left out: an item is text.
+//
+// +kubebuilder:object:generate=true
 type MaskSpec struct {
-	Mask   string   `json:"mask"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Mask string `json:"mask"`
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:items:MaxLength=4096
 	Custom []string `json:"custom,omitempty"` // at most 4; may use ?l and so on
 }
 

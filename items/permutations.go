@@ -13,9 +13,16 @@ import (
 // The index is read in the factorial number system (Laisant, "Sur la numération factorielle", 1888; Knuth, The Art of
 // Computer Programming 4A, 7.2.1.2): its first digit says which letter comes first, the next which of those that are left,
 // and so on. For permutations shorter than the alphabet the radixes are n, n-1, ..., n-k+1.
+//
+// +kubebuilder:object:generate=true
 type PermutationsSpec struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
 	Alphabet string `json:"alphabet"`
-	Length   int    `json:"length,omitempty"`
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=53
+	Length int `json:"length,omitempty"`
 }
 
 type permutations struct {

@@ -1,6 +1,7 @@
 package items
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,18 +12,60 @@ import (
 )
 
 // Spec describes a source: exactly one of its fields is set. It stands in manifests under spec.items.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:validation:ExactlyOneOf=range;values;lines;mask;strings;permutations;hosts;product;zip;concat;slice
 type Spec struct {
-	Range        *RangeSpec        `json:"range,omitempty" doc:"Integers from start to end, both included."`
-	Values       []string          `json:"values,omitempty" doc:"Items written out."`
-	Lines        *LinesSpec        `json:"lines,omitempty" doc:"The lines of a file."`
-	Mask         *MaskSpec         `json:"mask,omitempty" doc:"Candidates by a hashcat-style mask."`
-	Strings      *StringsSpec      `json:"strings,omitempty" doc:"All strings of a length over an alphabet."`
+	// Range is the integers from start to end, both included.
+	// +optional
+	Range *RangeSpec `json:"range,omitempty" doc:"Integers from start to end, both included."`
+	// Values are items written out.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100000
+	// +kubebuilder:validation:items:MaxLength=131072
+	Values []string `json:"values,omitempty" doc:"Items written out."`
+	// Lines are the lines of a file, of a text, or on Kubernetes of a ConfigMap.
+	// +optional
+	Lines *LinesSpec `json:"lines,omitempty" doc:"The lines of a file, of a text, or on Kubernetes of a ConfigMap."`
+	// Mask is candidates by a hashcat-style mask.
+	// +optional
+	Mask *MaskSpec `json:"mask,omitempty" doc:"Candidates by a hashcat-style mask."`
+	// Strings are all strings of a length over an alphabet.
+	// +optional
+	Strings *StringsSpec `json:"strings,omitempty" doc:"All strings of a length over an alphabet."`
+	// Permutations are all strings that use each letter of an alphabet at most once.
+	// +optional
 	Permutations *PermutationsSpec `json:"permutations,omitempty" doc:"All strings that use each letter of an alphabet at most once."`
-	Hosts        string            `json:"hosts,omitempty" doc:"Host names, such as node[001-100],gpu[1-4]."`
-	Product      []Spec            `json:"product,omitempty" doc:"All combinations of items of other sources, the last turning fastest."`
-	Zip          []Spec            `json:"zip,omitempty" doc:"The first items of other sources, the second ones, and so on."`
-	Concat       []Spec            `json:"concat,omitempty" doc:"The items of one source after those of the other."`
-	Slice        *SliceSpec        `json:"slice,omitempty" doc:"Items start to end-1 of another source."`
+	// Hosts are host names, such as node[001-100],gpu[1-4].
+	// +optional
+	// +kubebuilder:validation:MaxLength=65536
+	Hosts string `json:"hosts,omitempty" doc:"Host names, such as node[001-100],gpu[1-4]."`
+
+	// Sources within sources: a schema of Kubernetes cannot be recursive, so these are checked by the controller.
+
+	// Product is all combinations of items of other sources, the last turning fastest.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=array
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Product []Spec `json:"product,omitempty" doc:"All combinations of items of other sources, the last turning fastest."`
+	// Zip is the first items of other sources, the second ones, and so on.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=array
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Zip []Spec `json:"zip,omitempty" doc:"The first items of other sources, the second ones, and so on."`
+	// Concat is the items of one source after those of the other.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=array
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Concat []Spec `json:"concat,omitempty" doc:"The items of one source after those of the other."`
+	// Slice is items start to end-1 of another source.
+	// +optional
+	Slice *SliceSpec `json:"slice,omitempty" doc:"Items start to end-1 of another source."`
 }
 
 // OpenLines opens the file of a LinesSpec, indexed.
@@ -111,9 +154,15 @@ func (s SliceSpec) build(of Source) (Source, error) {
 }
 
 func (s LinesSpec) build(open OpenLines) (Source, error) {
+	of := 0
+	for _, given := range []bool{s.Path != "", s.Text != "", s.ConfigMap != nil} {
+		if given {
+			of++
+		}
+	}
 	switch {
-	case s.Path == "":
-		return nil, errors.New("path: is empty; give a file")
+	case of != 1:
+		return nil, errors.New("path: give either a path, a text or a configMap")
 	case s.Bytes < 0:
 		return nil, fmt.Errorf("bytes: is %d; must be 0 or more", s.Bytes)
 	case s.Count < 0:
@@ -122,8 +171,15 @@ func (s LinesSpec) build(open OpenLines) (Source, error) {
 	if _, err := checkLen(big.NewInt(s.Count)); err != nil {
 		return nil, fmt.Errorf("count: %w", err)
 	}
+	if s.Text != "" {
+		l, err := IndexLines(context.Background(), strings.NewReader(s.Text), int64(len(s.Text)))
+		if err != nil {
+			return nil, err
+		}
+		return l, l.check(s)
+	}
 	if open == nil {
-		return nil, fmt.Errorf("the file %s is not at hand here; build the source where it is", s.Path)
+		return nil, fmt.Errorf("the file %s is not at hand here; build the source where it is", s.where())
 	}
 	l, err := open(s)
 	if err != nil {
@@ -205,7 +261,7 @@ func (s Spec) String() string {
 	case len(s.Values) > 0:
 		return fmt.Sprintf("%d values", len(s.Values))
 	case s.Lines != nil:
-		return "lines of " + s.Lines.Path
+		return "lines of " + s.Lines.where()
 	case s.Mask != nil:
 		return s.Mask.String()
 	case s.Strings != nil:

@@ -7,9 +7,15 @@ import (
 
 // StringsSpec is all strings of a length over an alphabet, letters used as often as you like, in the alphabet's order: aaa,
 // aab, ..., ccc. The index is the string read as a number whose digits are the letters.
+//
+// +kubebuilder:object:generate=true
 type StringsSpec struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
 	Alphabet string `json:"alphabet"`
-	Length   int    `json:"length"`
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=53
+	Length int `json:"length"`
 }
 
 func (s StringsSpec) build() (Source, error) {

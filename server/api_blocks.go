@@ -257,8 +257,10 @@ func (s blockCalls) listBlocks(ctx context.Context, in *blockPage) (*struct{ Bod
 func apiBlock(list string, b worklist.Block) v1alpha1.Block {
 	x := v1alpha1.Block{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.BlockKind},
 		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", list, b.Range.Start)},
-		Status: v1alpha1.BlockStatus{Phase: v1alpha1.BlockPhase(b.State), Index: b.Range.Start, Size: b.Range.Size(), Done: b.Done,
-			Attempt: b.Attempt, Worker: b.Worker, Reason: b.Reason}}
+		Spec:       v1alpha1.BlockSpec{Worklist: list, Worker: b.Worker},
+		Status: v1alpha1.BlockStatus{Index: new(b.Range.Start), Size: new(b.Range.Size()), Done: b.Done,
+			Restarts: int32(max(0, b.Attempt-1))}}
+	x.Status.SetPhase(v1alpha1.BlockPhase(b.State), b.Reason, metav1.Now())
 	if !b.Deadline.IsZero() {
 		x.Status.Deadline = &metav1.Time{Time: b.Deadline.UTC()}
 	}

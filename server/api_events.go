@@ -36,7 +36,7 @@ func (s *Server) registerEvents(api huma.API) {
 					send.Data(goneEvent{err.Error()})
 					return
 				}
-				if err := send.Data(status); err != nil || status.Phase.Over() {
+				if err := send.Data(status); err != nil || status.Phase().Over() {
 					return
 				}
 				pause := time.NewTimer(eventPause)

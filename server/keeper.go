@@ -111,7 +111,7 @@ func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secre
 	if rec.Size == 0 {
 		rec.Size = wl.Spec.Size
 	}
-	p := policyOf(wl)
+	p := wl.Policy()
 	k := newKeeper(wl, worklist.Restore(rec, p, time.Now(), holders), p, stored{t}, secret, n, log)
 	k.onEnd = onEnd
 

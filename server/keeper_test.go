@@ -58,7 +58,7 @@ func (j *slowJournal) done() int64 {
 func kept(t *testing.T, spec v1alpha1.WorklistSpec, f func(*testing.T, *keeper, *slowJournal)) {
 	synctest.Test(t, func(t *testing.T) {
 		wl := &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Name: "list", UID: "uid"}, Spec: spec}
-		p := policyOf(wl)
+		p := wl.Policy()
 		j := &slowJournal{takes: 5 * time.Millisecond, record: worklist.Record{Size: spec.Size}}
 		k := newKeeper(wl, worklist.New(spec.Size, p), p, j, []byte("secret"), newCounters(), slog.New(slog.DiscardHandler))
 		k.start(t.Context())

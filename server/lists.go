@@ -129,7 +129,7 @@ func immutable(a, b *v1alpha1.WorklistSpec) error {
 // setSpec lets the keeper go by a new spec.
 func (k *keeper) setSpec(ctx context.Context, wl *v1alpha1.Worklist) error {
 	return k.change(ctx, func(now time.Time, _ *batch) bool {
-		p := policyOf(wl)
+		p := wl.Policy()
 		p.WaitingFor = k.policy.WaitingFor
 		k.spec, k.policy = wl.Spec, p
 		k.ledger.SetPolicy(now, p)
@@ -195,7 +195,7 @@ func (s *Server) fillStatus(ctx context.Context, l *store.List, wl *v1alpha1.Wor
 		rec.Size = wl.Spec.Size
 	}
 	epoch := int64(rec.Epoch)
-	wl.Status = statusOf(worklist.Restore(rec, policyOf(wl), time.Now(), true), time.Now())
+	wl.Status = statusOf(worklist.Restore(rec, wl.Policy(), time.Now(), true), time.Now())
 	wl.Status.Epoch = epoch // looking at it is no takeover
 	return nil
 }

@@ -154,7 +154,7 @@ func (p *peers) candidates(ctx context.Context) []candidate {
 				return
 			}
 			st := wl.Status
-			if st.Owner != url || st.Phase != v1alpha1.PhaseActive || st.Done+st.Failed+st.Leased >= st.Size {
+			if st.Owner != url || st.Phase() != v1alpha1.PhaseActive || st.Done+st.Failed+st.Leased >= st.Size {
 				continue
 			}
 			mu.Lock()

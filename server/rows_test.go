@@ -28,9 +28,10 @@ func TestCut(t *testing.T) {
 
 // A block is nowhere that the API has no word for.
 func TestBlockPhases(t *testing.T) {
-	known := map[v1alpha1.BlockPhase]bool{v1alpha1.BlockRunning: true, v1alpha1.BlockResting: true, v1alpha1.BlockReady: true, v1alpha1.BlockInDoubt: true}
-	for _, s := range []worklist.BlockState{worklist.Running, worklist.Resting, worklist.Ready, worklist.InDoubt} {
-		phase := apiBlock("list", worklist.Block{State: s}).Status.Phase
+	known := map[v1alpha1.BlockPhase]bool{v1alpha1.BlockWorking: true, v1alpha1.BlockResting: true, v1alpha1.BlockWaiting: true, v1alpha1.BlockInDoubt: true}
+	for _, s := range []worklist.BlockState{worklist.Working, worklist.Resting, worklist.AtHand, worklist.InDoubt} {
+		block := apiBlock("list", worklist.Block{State: s})
+		phase := block.Status.Phase()
 		if !known[phase] || strings.ToTitle(string(phase[:1])) != string(phase[:1]) {
 			t.Errorf("%s is %s", s, phase)
 		}

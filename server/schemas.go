@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -22,6 +23,8 @@ func schemas() huma.Registry {
 	alias(reflect.TypeFor[metav1.Duration](), reflect.TypeFor[durationText]())
 	alias(reflect.TypeFor[metav1.Time](), reflect.TypeFor[time.Time]())
 	alias(reflect.TypeFor[resource.Quantity](), reflect.TypeFor[quantityText]())
+	alias(reflect.TypeFor[metav1.MicroTime](), reflect.TypeFor[time.Time]())
+	alias(reflect.TypeFor[corev1.PodTemplateSpec](), reflect.TypeFor[podTemplate]())
 	alias(reflect.TypeFor[intstr.IntOrString](), reflect.TypeFor[countOrShare]())
 	alias(reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[objectMeta]())
 	alias(reflect.TypeFor[metav1.ListMeta](), reflect.TypeFor[listMeta]())
@@ -47,7 +50,13 @@ func (durationText) Schema(huma.Registry) *huma.Schema {
 type quantityText struct{}
 
 func (quantityText) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeInteger}}, Description: "A Kubernetes quantity.", Examples: []any{"64Mi"}}
+	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeNumber}}, Description: "A Kubernetes quantity.", Examples: []any{"64Mi"}}
+}
+
+type podTemplate struct{}
+
+func (podTemplate) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "A Kubernetes PodTemplateSpec."}
 }
 
 type countOrShare struct{}
@@ -75,6 +84,7 @@ type (
 		APIVersion string               `json:"apiVersion"`
 		Kind       string               `json:"kind"`
 		Metadata   objectMeta           `json:"metadata"`
+		Spec       v1alpha1.BlockSpec   `json:"spec"`
 		Status     v1alpha1.BlockStatus `json:"status"`
 	}
 	blockListDoc struct {

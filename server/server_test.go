@@ -98,7 +98,7 @@ func TestAListGetsDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if wl.Status.Phase != v1alpha1.PhaseComplete || fmt.Sprint(wl.Status.DoneRanges) != fmt.Sprint([]v1alpha1.Range{{Size: size}}) {
+	if wl.Status.Phase() != v1alpha1.PhaseComplete || fmt.Sprint(wl.Status.DoneRanges) != fmt.Sprint([]v1alpha1.Range{{Size: size}}) {
 		t.Errorf("status %+v", wl.Status)
 	}
 	var rows int64

@@ -15,9 +15,9 @@ const maxRanges = 100
 // statusOf is the ledger as a status. For a list that nobody owns, the ledger is one restored from its record.
 func statusOf(l *worklist.Ledger, now time.Time) v1alpha1.WorklistStatus {
 	s, rec := l.Status(now), l.Record()
-	out := v1alpha1.WorklistStatus{Phase: v1alpha1.Phase(s.Phase), Reason: s.Reason, Size: s.Size, Done: s.Done, Failed: s.Failed,
+	out := v1alpha1.WorklistStatus{Size: s.Size, Done: s.Done, Failed: s.Failed, Next: rec.Next, Progress: v1alpha1.Progress(s.Done+s.Failed, s.Size),
 		Leased: s.Leased, Waiting: s.Waiting, BlocksOut: int64(s.Blocks), Workers: int64(s.Workers),
-		ItemsPerSecond: s.Speed, Epoch: int64(rec.Epoch), Truncated: max(rec.Done.Len(), rec.Failed.Len()) > maxRanges}
+		ItemsPerSecond: v1alpha1.Rate(s.Speed), Epoch: int64(rec.Epoch), Truncated: max(rec.Done.Len(), rec.Failed.Len()) > maxRanges}
 	for _, r := range rec.Done.Ranges(maxRanges) {
 		out.DoneRanges = append(out.DoneRanges, apiRange(r))
 	}
@@ -28,17 +28,12 @@ func statusOf(l *worklist.Ledger, now time.Time) v1alpha1.WorklistStatus {
 	if !s.Started.IsZero() {
 		out.StartTime = &metav1.Time{Time: s.Started.UTC()}
 	}
+	at := metav1.NewTime(s.Started.UTC())
 	if rec.End.Over() {
-		out.ItemsPerSecond = 0
-		at := metav1.NewTime(rec.End.At)
-		out.CompletionTime = &at
-		kind := v1alpha1.ConditionComplete
-		if rec.End.Phase != worklist.Complete {
-			kind = v1alpha1.ConditionFailed
-		}
-		out.Conditions = append(out.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionTrue,
-			Reason: string(rec.End.Phase), Message: rec.End.Reason, LastTransitionTime: at})
+		at = metav1.NewTime(rec.End.At)
+		out.ItemsPerSecond, out.CompletionTime = nil, &at
 	}
+	out.SetPhase(v1alpha1.Phase(s.Phase), s.Reason, at)
 	return out
 }
 
@@ -48,7 +43,7 @@ func failedRanges(m *worklist.Map[worklist.Failure], limit int) (out []v1alpha1.
 		if limit > 0 && len(out) == limit {
 			break
 		}
-		out = append(out, v1alpha1.FailedRange{Range: apiRange(r), Attempts: f.Attempts, Reason: f.Reason})
+		out = append(out, v1alpha1.FailedRange{Range: apiRange(r), Attempts: int32(f.Attempts), Reason: f.Reason})
 	}
 	return out
 }

@@ -230,11 +230,11 @@ func (s *supply) look(ctx context.Context) {
 	}
 	over := s.keeper.over()
 	switch {
-	case wl.UID != s.spec.UID, over && !wl.Status.Phase.Over():
+	case wl.UID != s.spec.UID, over && !wl.Status.Phase().Over():
 		s.keeper.stop() // the next call makes a keeper anew
-	case !over && wl.Status.Phase.Over():
+	case !over && wl.Status.Phase().Over():
 		s.keeper.change(ctx, func(now time.Time, _ *batch) bool {
-			s.keeper.ledger.Conclude(now, worklist.Outcome{Phase: worklist.Phase(wl.Status.Phase), Reason: wl.Status.Reason})
+			s.keeper.ledger.Conclude(now, worklist.Outcome{Phase: worklist.Phase(wl.Status.Phase()), Reason: wl.Status.Reason()})
 			return true
 		})
 		s.tier.changed.send()

@@ -153,7 +153,7 @@ func (t *Tier) alive() (*keeper, error) {
 
 // tierPolicy is the list's policy without what the upstream sees to.
 func tierPolicy(wl *v1alpha1.Worklist) worklist.Policy {
-	p := policyOf(wl)
+	p := wl.Policy()
 	return worklist.Policy{Blocks: p.Blocks, Lease: p.Lease, MaxAttempts: p.MaxAttempts, Backoff: p.Backoff,
 		BlocksPerWorker: p.BlocksPerWorker, Suspended: p.Suspended}
 }

@@ -86,7 +86,7 @@ func (a *above) restart(t *testing.T) {
 	old, wl := a.now()
 	old.stop()
 	<-old.ended
-	p := policyOf(&wl)
+	p := wl.Policy()
 	a.journal.mu.Lock()
 	rec := a.journal.record
 	a.journal.mu.Unlock()

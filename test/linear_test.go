@@ -143,11 +143,17 @@ func TestHistoryIsLinearizable(t *testing.T) {
 	}
 	for range 12 {
 		before := s.status("list").Done
-		eventually(t, "the workers get on", func() bool { return s.status("list").Done > before+20 || s.status("list").Phase.Over() })
+		eventually(t, "the workers get on", func() bool {
+			st := s.status("list")
+			return st.Done > before+20 || st.Phase().Over()
+		})
 		s.kill()
 		s.start()
 	}
-	eventually(t, "the list is done", func() bool { return s.status("list").Phase.Over() })
+	eventually(t, "the list is done", func() bool {
+		st := s.status("list")
+		return st.Phase().Over()
+	})
 	stop()
 	workers.Wait()
 	if result := porcupine.CheckOperationsTimeout(blockModel.ToModel(), history, time.Minute); result != porcupine.Ok {

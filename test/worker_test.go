@@ -60,7 +60,7 @@ func (s *site) holds(list, worker string) bool {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if b.Status.Worker == worker {
+		if b.Spec.Worker == worker {
 			return true
 		}
 	}
@@ -91,7 +91,7 @@ func TestKillingWorkers(t *testing.T) {
 	if err := p.cmd.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, p.log)
 	}
-	if st := s.status("list"); st.Phase != v1alpha1.PhaseComplete || st.Failed != 0 || len(st.DoneRanges) != 1 {
+	if st := s.status("list"); st.Phase() != v1alpha1.PhaseComplete || st.Failed != 0 || len(st.DoneRanges) != 1 {
 		t.Errorf("%+v", st)
 	}
 	s.rowsOnce(t, "list")
@@ -118,7 +118,7 @@ func TestAStoppedProcessIsFenced(t *testing.T) {
 	if log := slow.log.String(); !strings.Contains(log, "refused") && !strings.Contains(log, "lost") {
 		t.Errorf("the stopped worker was not told: %s", log)
 	}
-	if st := s.status("list"); st.Phase != v1alpha1.PhaseComplete || st.Done != 20 {
+	if st := s.status("list"); st.Phase() != v1alpha1.PhaseComplete || st.Done != 20 {
 		t.Errorf("%+v", st)
 	}
 	s.rowsOnce(t, "list")
@@ -182,7 +182,7 @@ func TestTheNetworkIsCut(t *testing.T) {
 	if err := remote.cmd.Wait(); err != nil {
 		t.Errorf("%v: %s", err, remote.log)
 	}
-	if st := s.status("list"); st.Phase != v1alpha1.PhaseComplete || st.Done != 200 {
+	if st := s.status("list"); st.Phase() != v1alpha1.PhaseComplete || st.Done != 200 {
 		t.Errorf("%+v", st)
 	}
 	s.rowsOnce(t, "list")

@@ -41,7 +41,7 @@ func TestResume(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.Int64Range(1, 60).Draw(t, "size")
 		e := &objects{now: time.Unix(1e9, 0), record: Record{Size: size, Epoch: 1}, policy: Policy{
-			Blocks: BlockPolicy{Size: rapid.Int64Range(1, 12).Draw(t, "block")}, Attempts: rapid.IntRange(1, 3).Draw(t, "attempts")}}
+			Blocks: BlockPolicy{Size: rapid.Int64Range(1, 12).Draw(t, "block")}, MaxAttempts: rapid.IntRange(1, 3).Draw(t, "attempts")}}
 		counted := make([]int, size)
 		take := func(written bool) bool {
 			l := e.ledger()

@@ -68,9 +68,9 @@ type Block struct {
 type BlockState string
 
 const (
-	Running BlockState = "Running" // leased
+	Working BlockState = "Working" // leased
 	Resting BlockState = "Resting" // after a failure
-	Ready   BlockState = "Ready"   // to go out again
+	AtHand  BlockState = "Waiting" // to go out again
 	InDoubt BlockState = "InDoubt" // out when the record was taken over
 )
 
@@ -78,7 +78,7 @@ const (
 func (l *Ledger) Blocks() []Block {
 	var out []Block
 	for _, x := range l.leases {
-		out = append(out, Block{Range: x.r, State: Running, Done: x.r.Size() - total(x.left), Attempt: x.attempt,
+		out = append(out, Block{Range: x.r, State: Working, Done: x.r.Size() - total(x.left), Attempt: x.attempt,
 			Worker: x.worker.name, Deadline: x.deadline, Reason: l.tryAt(x.r.Start).Reason})
 	}
 	for r, rest := range l.resting.All() {
@@ -87,7 +87,7 @@ func (l *Ledger) Blocks() []Block {
 	}
 	for r := range l.ready.All() {
 		try := l.tryAt(r.Start)
-		out = append(out, Block{Range: r, State: Ready, Attempt: try.Attempts, Reason: try.Reason})
+		out = append(out, Block{Range: r, State: AtHand, Attempt: try.Attempts, Reason: try.Reason})
 	}
 	for r := range l.doubt.All() {
 		out = append(out, Block{Range: r, State: InDoubt, Attempt: l.tryAt(r.Start).Attempts + 1, Deadline: l.doubtUntil})

@@ -1,16 +1,47 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
-// Block is a range of a worklist that a worker holds under a lease.
+// Block is a lease on a range of a worklist's items.
+//
+// On Kubernetes creating a Block asks for work, as an Ingress asks for an address: it is Pending until status gives index and
+// size. Its worker then keeps renewTime new, and says in status what it has done; when the Block is finished it is merged into
+// its Worklist and deleted, or given its next range if the spec says refill. A List server makes Blocks up when asked: all
+// ranges that are out, or wait to go out again.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=blk,categories=teamtask
+// +kubebuilder:selectablefield:JSONPath=`.spec.worklist`
+// +kubebuilder:selectablefield:JSONPath=`.spec.worker`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.ready`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Restarts",type=integer,JSONPath=`.status.restarts`
+// +kubebuilder:printcolumn:name="Index",type=integer,JSONPath=`.status.index`
+// +kubebuilder:printcolumn:name="Size",type=integer,JSONPath=`.status.size`
+// +kubebuilder:printcolumn:name="Worklist",type=string,JSONPath=`.spec.worklist`,priority=1
+// +kubebuilder:printcolumn:name="Worker",type=string,JSONPath=`.spec.worker`,priority=1
+// +kubebuilder:printcolumn:name="Done",type=integer,JSONPath=`.status.done`,priority=1
+// +kubebuilder:printcolumn:name="Turn",type=integer,JSONPath=`.status.turn`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 type Block struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	Status BlockStatus `json:"status"`
+	Spec BlockSpec `json:"spec"`
+
+	// +optional
+	// +kubebuilder:default={ready: "0/1", restarts: 0, conditions: {{type: Ready, status: "False", reason: Pending, message: "it has not been given any items yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	Status BlockStatus `json:"status,omitzero"`
 }
 
 // BlockList is a page of blocks.
+//
+// +kubebuilder:object:root=true
 type BlockList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata"`
@@ -18,24 +49,193 @@ type BlockList struct {
 	Items []Block `json:"items"`
 }
 
-// BlockPhase is where a block stands, in a word.
-type BlockPhase string
+// BlockSpec asks for work.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Block's spec cannot be changed; delete the Block, which gives its items back, and make a new one"
+type BlockSpec struct {
+	// Worklist is the list of which a range is asked for, in the Block's namespace.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Worklist string `json:"worklist" doc:"The list it belongs to."`
 
+	// Worker does the work: unique among those at work. For a pod it is the pod's name, whatever was asked for.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Worker string `json:"worker,omitempty" doc:"Who does the work."`
+
+	// User is who created the Block, as the API server knows them: nobody else may turn it in.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	User string `json:"user,omitempty" doc:"On Kubernetes: who created the Block."`
+
+	// Size is for tiers, which share their Blocks out: about so many items. 0: as the list says.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
+	Size int64 `json:"size,omitempty" doc:"On Kubernetes, of a tier: about so many items are wanted."`
+
+	// Refill asks for the next range in the same Block once its range is merged, instead of deleting the Block.
+	//
+	// +optional
+	Refill bool `json:"refill,omitempty" doc:"On Kubernetes: the Block is given its next range once the last is merged."`
+}
+
+// BlockFinalizer keeps a Block until what it has done is merged into its Worklist.
+const BlockFinalizer = Group + "/merge"
+
+// Types of conditions of a Block.
 const (
-	BlockRunning BlockPhase = "Running" // a worker holds its lease
-	BlockResting BlockPhase = "Resting" // it failed, and rests before it goes out again
-	BlockReady   BlockPhase = "Ready"   // it is to go out again
-	BlockInDoubt BlockPhase = "InDoubt" // it was out when its list was taken over; its holder may still finish it
+	// ConditionReady is always there: whether the block's items are in its worker's hands. Its reason is its BlockPhase.
+	ConditionReady = "Ready"
+	// ConditionFinished is true once the worker has turned the block in, or lost it.
+	ConditionFinished = "Finished"
 )
 
-// BlockStatus says which range the block is and who holds it.
+// BlockPhase is where a block stands: the reason of its condition Ready.
+type BlockPhase string
+
+// The phases of a block.
+const (
+	BlockPending BlockPhase = "Pending" // it has not been given any items yet
+	BlockWorking BlockPhase = "Working" // a worker holds its lease
+	BlockResting BlockPhase = "Resting" // it failed, and rests before it goes out again
+	BlockWaiting BlockPhase = "Waiting" // it is to go out again
+	BlockInDoubt BlockPhase = "InDoubt" // it was out when its list was taken over; its holder may still finish it
+
+	BlockDone     BlockPhase = "Done"     // all is done but what it says failed
+	BlockReleased BlockPhase = "Released" // given back: what is not done goes out again, nobody's fault
+	BlockExpired  BlockPhase = "Expired"  // its lease has run out: what is not done goes out again
+)
+
+// BlockStatus is where a block stands.
+//
+// +kubebuilder:object:generate=true
 type BlockStatus struct {
-	Phase    BlockPhase   `json:"phase" enum:"Running,Resting,Ready,InDoubt"`
-	Index    int64        `json:"index"`
-	Size     int64        `json:"size"`
-	Done     int64        `json:"done,omitempty" doc:"Items of it reported done while the rest is still held."`
-	Attempt  int          `json:"attempt" doc:"1 the first time the range is out."`
-	Worker   string       `json:"worker,omitempty"`
+	// Turn counts the ranges the Block was given. With the Block's UID it names a lease: who writes of a turn that is over is
+	// refused.
+	//
+	// +optional
+	Turn int64 `json:"turn,omitempty" doc:"On Kubernetes: counts the ranges that the Block was given."`
+
+	// Index and Size are the range: absent while the Block is Pending.
+	//
+	// +optional
+	Index *int64 `json:"index,omitempty"`
+	// +optional
+	Size *int64 `json:"size,omitempty"`
+
+	// Restarts is how often the range was out before.
+	//
+	// +optional
+	Restarts int32 `json:"restarts" doc:"How often the range was out before."`
+
+	// Ready is 1/1 while the items are in the worker's hands.
+	//
+	// +optional
+	Ready string `json:"ready,omitempty" doc:"1/1 while the items are in the worker's hands."`
+
+	// Done is how many items are done, DoneRanges which.
+	//
+	// +optional
+	Done int64 `json:"done,omitempty" doc:"Items of it reported done while the rest is still held."`
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=4096
+	DoneRanges []Range `json:"doneRanges,omitempty" doc:"On Kubernetes: ranges of it that are done."`
+
+	// FailedRanges failed; those that are final are given up at once.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1024
+	FailedRanges []FailedItems `json:"failedRanges,omitempty" doc:"On Kubernetes: ranges of it that failed."`
+
+	// Found are values found in it.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Found []Found `json:"found,omitempty" doc:"On Kubernetes: values found in it."`
+
+	// Elapsed is how long the worker took for what is done.
+	//
+	// +optional
+	Elapsed *metav1.Duration `json:"elapsed,omitempty" doc:"On Kubernetes: how long the worker took for what is done."`
+
+	// RenewTime is when the worker last said that it is there, by its own clock: only that it changes counts.
+	//
+	// +optional
+	RenewTime *metav1.MicroTime `json:"renewTime,omitempty" doc:"On Kubernetes: when the worker last said that it is there."`
+
+	// +optional
 	Deadline *metav1.Time `json:"deadline,omitempty" doc:"When the lease runs out, or the block may go out again."`
-	Reason   string       `json:"reason,omitempty" doc:"Why the last attempt failed."`
+
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// FailedItems is a range that failed.
+//
+// +kubebuilder:object:generate=true
+type FailedItems struct {
+	Range `json:",inline"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty" maxLength:"1024" doc:"Why, in a few words."`
+	// +optional
+	Final bool `json:"final,omitempty" doc:"Give up at once: the worker has retried, or knows that it is hopeless."`
+}
+
+// Attempt is 1 the first time the range is out.
+func (s *BlockStatus) Attempt() int { return int(s.Restarts) + 1 }
+
+// Phase is where the block stands.
+func (s *BlockStatus) Phase() BlockPhase {
+	if c := meta.FindStatusCondition(s.Conditions, ConditionReady); c != nil {
+		return BlockPhase(c.Reason)
+	}
+	return BlockPending
+}
+
+// Reason is why it stands there, in a sentence.
+func (s *BlockStatus) Reason() string {
+	if c := meta.FindStatusCondition(s.Conditions, ConditionReady); c != nil {
+		return c.Message
+	}
+	return ""
+}
+
+// Finished is how the block's turn ended; "" while it goes on.
+func (s *BlockStatus) Finished() BlockPhase {
+	if c := meta.FindStatusCondition(s.Conditions, ConditionFinished); c != nil && c.Status == metav1.ConditionTrue {
+		return BlockPhase(c.Reason)
+	}
+	return ""
+}
+
+// Held tells whether the worker has a range in hand.
+func (s *BlockStatus) Held() bool { return s.Index != nil && s.Size != nil && s.Finished() == "" }
+
+// SetPhase says where the block stands: with one of the last three phases its turn is over.
+func (s *BlockStatus) SetPhase(p BlockPhase, reason string, at metav1.Time) {
+	ready, finished := metav1.ConditionFalse, p == BlockDone || p == BlockReleased || p == BlockExpired
+	s.Ready = "0/1"
+	if p == BlockWorking {
+		ready, s.Ready = metav1.ConditionTrue, "1/1"
+	}
+	c := metav1.Condition{Type: ConditionReady, Status: ready, Reason: string(p), Message: reason, LastTransitionTime: at}
+	if old := meta.FindStatusCondition(s.Conditions, ConditionReady); old != nil && old.Status == c.Status && old.Reason == c.Reason {
+		c.LastTransitionTime = old.LastTransitionTime
+	}
+	s.Conditions = []metav1.Condition{c}
+	if finished {
+		s.Conditions = append(s.Conditions, metav1.Condition{Type: ConditionFinished, Status: metav1.ConditionTrue, Reason: string(p), Message: reason, LastTransitionTime: at})
+	}
 }

@@ -18,7 +18,7 @@ func TestWrongValue(t *testing.T) {
 		{`{"size":1.5}`, "spec.size: must be an integer"},
 		{`{"priority":3000000000}`, "spec.priority: must be an integer"},
 		{`{"suspend":"yes"}`, "spec.suspend: must be true or false"},
-		{`{"limits":{"itemsPerSecond":"x"}}`, "spec.limits.itemsPerSecond: must be a number"},
+		{`{"limits":{"itemsPerSecond":"x"}}`, "spec.limits.itemsPerSecond: must be a quantity such as 64Ki"},
 		{`{"after":"x"}`, "spec.after: must be a list"},
 		{`{"after":["x",1]}`, "spec.after[1]: must be a string"},
 		{`{"toleratedFailures":[1]}`, `spec.toleratedFailures: must be a count (10) or a share of the items ("5%")`},

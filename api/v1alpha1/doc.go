@@ -11,5 +11,4 @@
 //
 // +groupName=teamtask.dev
 // +versionName=v1alpha1
-// +kubebuilder:object:generate=true
 package v1alpha1

@@ -95,13 +95,6 @@ type Report struct {
 	ElapsedSeconds float64 `json:"elapsedSeconds,omitempty" minimum:"0" doc:"How long the worker took for what it reports; sizes its next blocks."`
 }
 
-// FailedItems is a range that failed.
-type FailedItems struct {
-	Range
-	Reason string `json:"reason,omitempty" maxLength:"1024" doc:"Why, in a few words."`
-	Final  bool   `json:"final,omitempty" doc:"Give up at once: the worker has retried, or knows that it is hopeless."`
-}
-
 // ItemResult is the outcome of one item, or of a block as a whole where the command takes blocks.
 type ItemResult struct {
 	Index   int64   `json:"index"`

@@ -102,8 +102,8 @@ func (s *WorklistSpec) validate() error {
 	if s.Block.MaxSize > 0 && s.Block.MinSize > s.Block.MaxSize {
 		return invalid("spec.block.minSize", "is %d, above maxSize %d", s.Block.MinSize, s.Block.MaxSize)
 	}
-	if r := s.Limits.ItemsPerSecond; r < 0 || r != r || r > items.MaxLen {
-		return invalid("spec.limits.itemsPerSecond", "is %g; must be 0 (no bound) or above", r)
+	if r := s.Limits.ItemsPerSecond; r != nil && (r.Sign() < 0 || r.AsApproximateFloat64() > items.MaxLen) {
+		return invalid("spec.limits.itemsPerSecond", "is %s; must be 0 (no bound) or above", r)
 	}
 	if err := validateTolerance(s.ToleratedFailures); err != nil {
 		return err

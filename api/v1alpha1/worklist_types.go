@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -21,18 +22,29 @@ const (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=wl,categories=all
+// +kubebuilder:subresource:scale:specpath=.spec.workers.parallelism,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:resource:shortName=wl,categories=all;teamtask
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].reason`
-// +kubebuilder:printcolumn:name="Done",type=integer,JSONPath=`.status.done`
+// +kubebuilder:printcolumn:name="Progress",type=string,JSONPath=`.status.progress`
 // +kubebuilder:printcolumn:name="Size",type=integer,JSONPath=`.status.size`
 // +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failed`
 // +kubebuilder:printcolumn:name="Blocks",type=integer,JSONPath=`.status.blocksOut`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Done",type=integer,JSONPath=`.status.done`,priority=1
+// +kubebuilder:printcolumn:name="Workers",type=integer,JSONPath=`.status.workers`,priority=1
+// +kubebuilder:printcolumn:name="Rate",type=string,JSONPath=`.status.itemsPerSecond`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].message`,priority=1
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.items) == has(oldSelf.spec.items) && (!has(self.spec.items) || self.spec.items == oldSelf.spec.items))",message="spec.items cannot be changed once items are handed out; make a new list"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.size) ? self.spec.size : 0) == (has(oldSelf.spec.size) ? oldSelf.spec.size : 0)",message="spec.size cannot be changed once items are handed out; make a new list"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.block.size) ? self.spec.block.size : 0) == (has(oldSelf.spec.block.size) ? oldSelf.spec.block.size : 0)",message="spec.block.size cannot be changed once items are handed out; make a new list"
 type Worklist struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	Spec   WorklistSpec   `json:"spec"`
+	Spec WorklistSpec `json:"spec"`
+
+	// +optional
+	// +kubebuilder:default={conditions: {{type: Complete, status: "False", reason: New, message: "no controller has looked at it yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status WorklistStatus `json:"status,omitzero"`
 }
 
@@ -48,94 +60,247 @@ type WorklistList struct {
 
 // WorklistSpec says what is to be done and how it is shared out. Size, items and command of a list never change once it
 // exists; everything else may be changed while it runs.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:validation:XValidation:rule="has(self.items) || has(self.size) && self.size > 0",message="a worklist has at least 1 item: give items, or a size"
+// +kubebuilder:validation:XValidation:rule="!(has(oldSelf.cancelled) && oldSelf.cancelled) || has(self.cancelled) && self.cancelled",message="cancelled cannot be taken back; make a new list"
+// +kubebuilder:validation:XValidation:rule="(has(self.command) ? self.command : []) == (has(oldSelf.command) ? oldSelf.command : [])",message="command cannot be changed; make a new list"
 type WorklistSpec struct {
 	// Size is the number of items, 1 to 2^53-1. It may be left out where items gives it.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Size int64 `json:"size,omitempty" doc:"Number of items, 1 to 9007199254740991; may be left out where items gives it." minimum:"0" maximum:"9007199254740991"`
 
 	// Items says what item i is. Without it the items are the integers 0 to size-1.
+	//
+	// +optional
 	Items *items.Spec `json:"items,omitempty" doc:"What item i is; without it the items are the integers 0 to size-1."`
 
 	// Command binds the list to a command line: a worker that would run another one is refused. Empty: any command.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1024
+	// +kubebuilder:validation:items:MaxLength=131072
 	Command []string `json:"command,omitempty" doc:"Binds the list to this command line; a worker with another one is refused."`
 
 	// Block says how large the blocks are that are handed out, and how long and how often each is tried.
+	//
+	// +optional
+	// +kubebuilder:default={}
 	Block BlockPolicy `json:"block,omitzero" doc:"How large the blocks are that are handed out, and how long and how often each is tried."`
 
 	// Limits bounds what is out at one time.
+	//
+	// +optional
 	Limits Limits `json:"limits,omitzero" doc:"Bounds on what is out at one time."`
 
 	// ToleratedFailures is how many items may be given up, as a count or a share of the list ("5%"), before the list
 	// stops as failed. Without it any number is tolerated.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^([0-9]|[1-9][0-9]|100)([.][0-9]+)?%$')",message="must be a count of 0 or more (10), or a share of the items (\"5%\")"
 	ToleratedFailures *intstr.IntOrString `json:"toleratedFailures,omitempty" doc:"How many items may be given up, as a count or a share (\"5%\"), before the list stops as failed; without it any number."`
 
 	// StopAtFirstSuccess ends the list as complete when a worker reports a found value.
+	//
+	// +optional
 	StopAtFirstSuccess bool `json:"stopAtFirstSuccess,omitempty" doc:"End the list as complete when a worker reports a found value."`
 
 	// RedoStragglers lets idle workers do the oldest blocks a second time at the very end; the first completion counts.
 	// The command must bear being run twice on an item.
+	//
+	// +optional
 	RedoStragglers bool `json:"redoStragglers,omitempty" doc:"At the very end let idle workers do the oldest blocks a second time; the first completion counts."`
 
 	// Priority orders lists for workers that serve several: the highest goes first. Default 0.
+	//
+	// +optional
 	Priority int32 `json:"priority,omitempty" doc:"For workers that serve several lists: the highest goes first."`
 
 	// Weight shares workers between lists of one priority. Default 1.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
 	Weight int32 `json:"weight,omitempty" minimum:"0" maximum:"1000000" doc:"Share of the workers among lists of one priority; default 1."`
 
 	// Deadline is how long the list may take from its creation on; then it stops as failed. Without it: for ever.
+	//
+	// +optional
+	// +kubebuilder:validation:Format=duration
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
 	Deadline *metav1.Duration `json:"deadline,omitempty" doc:"How long the list may take from its creation on before it stops as failed."`
 
 	// After names lists that must be complete before this one is handed out.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	After []string `json:"after,omitempty" doc:"Lists that must be complete before this one is handed out."`
 
 	// Suspend holds back new blocks; blocks that are out may be finished.
+	//
+	// +optional
 	Suspend bool `json:"suspend,omitempty" doc:"Hold back new blocks; blocks that are out may be finished."`
 
 	// Cancelled ends the list for good; what is out is refused from then on.
+	//
+	// +optional
 	Cancelled bool `json:"cancelled,omitempty" doc:"End the list for good."`
 
+	// RetryFailed has items that were given up tried again whenever it is raised.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	RetryFailed int64 `json:"retryFailed,omitempty" minimum:"0" doc:"On Kubernetes: raise it to have items that were given up tried again."`
+
 	// Results says what is kept of each block's outcome.
+	//
+	// +optional
 	Results ResultsPolicy `json:"results,omitzero" doc:"What is kept of each block's outcome."`
+
+	// Workers are pods that work on the list. Without it, bring your own.
+	//
+	// +optional
+	Workers *WorkersSpec `json:"workers,omitempty" doc:"On Kubernetes: pods that work on the list; without it, bring your own."`
 }
 
-// BlockPolicy sizes blocks, either fixed or aimed at a duration, and says how long and how often each is tried.
+// WorkersSpec describes the pods that work on a list.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:validation:XValidation:rule="size(self.template.spec.containers) > 0 && has(self.template.spec.containers[0].command) && size(self.template.spec.containers[0].command) > 0",message="template.spec.containers[0].command is needed: it is run for each block, with {start} and {end} filled in, and an image's own command is not known",fieldPath=".template"
+type WorkersSpec struct {
+	// Parallelism is the number of pods. Default 1.
+	//
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	Parallelism *int32 `json:"parallelism,omitempty" minimum:"0" maximum:"100000" doc:"Number of pods; default 1."`
+
+	// Slots is how many commands each pod runs at a time. Default 1.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10000
+	Slots int32 `json:"slots,omitempty" minimum:"0" maximum:"10000" doc:"Commands that each pod runs at a time; default 1."`
+
+	// Template is the pod. The command of its first container is run for each block; replacement strings such as {start}
+	// and {end} stand for the block's items. Any image will do.
+	Template corev1.PodTemplateSpec `json:"template" doc:"The pod; the command of its first container is run for each block."`
+}
+
+// BlockPolicy sizes blocks and bounds their leases. Zero values take the defaults.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:validation:XValidation:rule="!(has(self.size) && self.size > 0 && (has(self.target) || has(self.minSize) || has(self.maxSize)))",message="size fixes the size; leave it out to aim at a duration (target) within minSize and maxSize"
+// +kubebuilder:validation:XValidation:rule="!(has(self.minSize) && has(self.maxSize) && self.maxSize > 0 && self.minSize > self.maxSize)",message="minSize is above maxSize"
 type BlockPolicy struct {
 	// Size fixes the number of items of a block. 0: aim at Target.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Size int64 `json:"size,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Fixed number of items of a block; 0 or absent: aim at target."`
 
 	// Target is how long a worker should take for a block, measured per worker. Default 10s.
+	//
+	// +optional
+	// +kubebuilder:validation:Format=duration
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
 	Target *metav1.Duration `json:"target,omitempty" doc:"How long a worker should take for a block, measured per worker; default 10s."`
 
 	// MinSize and MaxSize bound the size that is aimed at. Defaults 1 and no bound.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	MinSize int64 `json:"minSize,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Smallest block that is aimed at; default 1."`
+
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxSize int64 `json:"maxSize,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Largest block that is aimed at; default no bound."`
 
 	// Timeout is how long a worker may hold a block without renewing its lease. Default 60s.
+	//
+	// +optional
+	// +kubebuilder:default="60s"
+	// +kubebuilder:validation:Format=duration
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
 	Timeout *metav1.Duration `json:"timeout,omitempty" doc:"How long a worker may hold a block without renewing its lease; default 60s."`
 
 	// MaxAttempts is how often a block may fail or expire before it is split in halves, and a single item before it is
 	// given up. Default 3.
+	//
+	// +optional
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
 	MaxAttempts int32 `json:"maxAttempts,omitempty" minimum:"0" maximum:"1000" doc:"How often a block may fail or expire before it is split in halves, and a single item before it is given up; default 3."`
 
 	// Backoff is how long a failed block rests before it goes out again.
+	//
+	// +optional
+	// +kubebuilder:default={}
 	Backoff BackoffPolicy `json:"backoff,omitzero" doc:"How long a failed block rests before it goes out again."`
 }
 
 // BackoffPolicy is an exponential back-off: Initial, doubled after each further failure, at most Max.
+//
+// +kubebuilder:object:generate=true
 type BackoffPolicy struct {
+	// Initial is the rest after the first failure. Default 1s.
+	//
+	// +optional
+	// +kubebuilder:default="1s"
+	// +kubebuilder:validation:Format=duration
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
 	Initial *metav1.Duration `json:"initial,omitempty" doc:"Rest after the first failure; default 1s."`
-	Max     *metav1.Duration `json:"max,omitempty" doc:"Longest rest; default 1m."`
+
+	// Max is the longest rest. Default 1m.
+	//
+	// +optional
+	// +kubebuilder:default="1m"
+	// +kubebuilder:validation:Format=duration
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
+	Max *metav1.Duration `json:"max,omitempty" doc:"Longest rest; default 1m."`
 }
 
-// Limits bounds what is out at one time. Zero means no bound.
+// Limits bounds what is out at one time; 0 means no bound.
+//
+// +kubebuilder:object:generate=true
 type Limits struct {
-	BlocksPerWorker int32   `json:"blocksPerWorker,omitempty" minimum:"0" doc:"Most blocks one worker may hold; 0: no bound."`
-	Blocks          int32   `json:"blocks,omitempty" minimum:"0" doc:"Most blocks that may be out; 0: no bound."`
-	ItemsPerSecond  float64 `json:"itemsPerSecond,omitempty" minimum:"0" doc:"Most items handed out per second, on average; 0: no bound."`
+	// BlocksPerWorker is how many blocks one worker may hold.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	BlocksPerWorker int32 `json:"blocksPerWorker,omitempty" minimum:"0" doc:"Most blocks one worker may hold; 0: no bound."`
+
+	// Blocks is how many blocks may be out.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Blocks int32 `json:"blocks,omitempty" minimum:"0" doc:"Most blocks that may be out; 0: no bound."`
+
+	// ItemsPerSecond is how many items may be handed out per second, on average.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : isQuantity(self) && !quantity(self).isLessThan(quantity('0'))",message="must be 0 (no bound) or above"
+	ItemsPerSecond *resource.Quantity `json:"itemsPerSecond,omitempty" doc:"Most items handed out per second, on average; 0: no bound."`
 }
 
-// KeepResults says which rows of results are kept.
+// KeepResults says which outcomes are kept as rows.
+//
+// +kubebuilder:validation:Enum=Failures;Blocks;Items
 type KeepResults string
 
+// The ways to keep results.
 const (
 	// KeepFailures keeps a row for each failure and each found value.
 	KeepFailures KeepResults = "Failures"
@@ -145,90 +310,23 @@ const (
 	KeepItems KeepResults = "Items"
 )
 
-// ResultsPolicy says what is kept of each block's outcome.
+// ResultsPolicy says what is kept of each block's outcome. The rows are kept by a List server; on Kubernetes the pods'
+// logs have them, and a Worklist's status the failures.
+//
+// +kubebuilder:object:generate=true
 type ResultsPolicy struct {
 	// Keep is which rows are kept. Default Blocks.
+	//
+	// +optional
 	Keep KeepResults `json:"keep,omitempty" enum:"Failures,Blocks,Items" doc:"Which rows are kept; default Blocks."`
 
 	// Output is how many bytes of an item's output are kept. Default none, at most 64Ki.
+	//
+	// +optional
 	Output *resource.Quantity `json:"output,omitempty" doc:"How many bytes of an item's output are kept; default none, at most 64Ki."`
 
 	// Limit bounds all rows of the list together; beyond it the oldest rows of successes are dropped. Default 64Mi.
+	//
+	// +optional
 	Limit *resource.Quantity `json:"limit,omitempty" doc:"Bound on all rows together; beyond it the oldest rows of successes are dropped; default 64Mi."`
-}
-
-// Phase is where a worklist stands, in a word.
-type Phase string
-
-const (
-	PhaseWaiting   Phase = "Waiting"   // for a list it comes after
-	PhaseActive    Phase = "Active"    // blocks are handed out
-	PhaseSuspended Phase = "Suspended" // held back by its spec
-	PhaseComplete  Phase = "Complete"  // done + failed = [0,size), or stopped at the first success
-	PhaseFailed    Phase = "Failed"    // too many failures, or past its deadline
-	PhaseCancelled Phase = "Cancelled" // by its spec
-)
-
-// Over tells whether the phase is final: nothing will be handed out any more unless failed items are retried.
-func (p Phase) Over() bool {
-	return p == PhaseComplete || p == PhaseFailed || p == PhaseCancelled
-}
-
-// Condition types of a worklist.
-const (
-	ConditionComplete = "Complete"
-	ConditionFailed   = "Failed"
-)
-
-// WorklistStatus is what the system knows of a worklist. What of size is none of done, failed, leased and waiting was never
-// handed out.
-type WorklistStatus struct {
-	Phase  Phase  `json:"phase,omitempty" doc:"Where the list stands: Waiting, Active, Suspended, Complete, Failed or Cancelled."`
-	Reason string `json:"reason,omitempty" doc:"Why, in a sentence."`
-
-	Size    int64 `json:"size" doc:"Number of items."`
-	Done    int64 `json:"done" doc:"Items done."`
-	Failed  int64 `json:"failed" doc:"Items given up."`
-	Leased  int64 `json:"leased" doc:"Items in blocks that are out."`
-	Waiting int64 `json:"waiting" doc:"Items to be handed out again: released, failed, expired or in doubt after a takeover."`
-
-	BlocksOut int64 `json:"blocksOut" doc:"Blocks that are out."`
-	Workers   int64 `json:"workers" doc:"Workers that hold blocks."`
-
-	// DoneRanges and FailedRanges are merged; long ones are cut to the first 100 and said to be so by Truncated.
-	DoneRanges   []Range       `json:"doneRanges,omitempty" doc:"Merged ranges that are done; at most the first 100."`
-	FailedRanges []FailedRange `json:"failedRanges,omitempty" doc:"Merged ranges that were given up; at most the first 100."`
-	Truncated    bool          `json:"truncated,omitempty" doc:"There are more ranges than shown."`
-
-	Found []Found `json:"found,omitempty" doc:"Values workers have found; at most the first 100."`
-
-	ItemsPerSecond float64      `json:"itemsPerSecond,omitempty" doc:"Items done per second, over the last half minute or so."`
-	StartTime      *metav1.Time `json:"startTime,omitempty" doc:"When the first block was handed out by this owner."`
-	CompletionTime *metav1.Time `json:"completionTime,omitempty" doc:"When the list ended."`
-
-	// Epoch counts takeovers of the record; Owner is the server that holds it now.
-	Epoch int64  `json:"epoch,omitempty" doc:"Takeovers of the record so far."`
-	Owner string `json:"owner,omitempty" doc:"The server that owns the list now."`
-
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-}
-
-// Range is items index to index+size-1.
-type Range struct {
-	Index int64 `json:"index" minimum:"0" maximum:"9007199254740991"`
-	Size  int64 `json:"size" minimum:"0" maximum:"9007199254740991"`
-}
-
-// FailedRange is a range that was given up, with how often it was tried and why the last attempt failed.
-type FailedRange struct {
-	Range
-	Attempts int    `json:"attempts"`
-	Reason   string `json:"reason,omitempty"`
-}
-
-// Found is a value found in the item with the given index.
-type Found struct {
-	Index  int64  `json:"index" minimum:"0"`
-	Value  string `json:"value" maxLength:"4096"`
-	Worker string `json:"worker,omitempty"`
 }
