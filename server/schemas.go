@@ -28,6 +28,10 @@ func schemas() huma.Registry {
 	alias(reflect.TypeFor[intstr.IntOrString](), reflect.TypeFor[countOrShare]())
 	alias(reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[objectMeta]())
 	alias(reflect.TypeFor[metav1.ListMeta](), reflect.TypeFor[listMeta]())
+	alias(reflect.TypeFor[v1alpha1.FailedItems](), reflect.TypeFor[failedItemsDoc]())
+	alias(reflect.TypeFor[v1alpha1.FailedRange](), reflect.TypeFor[failedRangeDoc]())
+	alias(reflect.TypeFor[v1alpha1.RetryRange](), reflect.TypeFor[retryRangeDoc]())
+	alias(reflect.TypeFor[v1alpha1.Assignment](), reflect.TypeFor[assignmentDoc]())
 	alias(reflect.TypeFor[v1alpha1.Worklist](), reflect.TypeFor[worklistDoc]())
 	alias(reflect.TypeFor[v1alpha1.WorklistList](), reflect.TypeFor[worklistListDoc]())
 	alias(reflect.TypeFor[v1alpha1.Block](), reflect.TypeFor[blockDoc]())
@@ -92,6 +96,36 @@ type (
 		Kind       string     `json:"kind"`
 		Metadata   listMeta   `json:"metadata"`
 		Items      []blockDoc `json:"items"`
+	}
+)
+
+// The ranges with something beside them, for the same reason.
+type (
+	failedItemsDoc struct {
+		v1alpha1.Range
+		Reason string `json:"reason,omitempty" maxLength:"1024" doc:"Why, in a few words."`
+		Final  bool   `json:"final,omitempty" doc:"Give up at once: the worker has retried, or knows that it is hopeless."`
+	}
+	failedRangeDoc struct {
+		v1alpha1.Range
+		Attempts int32  `json:"attempts"`
+		Reason   string `json:"reason,omitempty"`
+	}
+	retryRangeDoc struct {
+		v1alpha1.Range
+		Attempts int32      `json:"attempts" doc:"How often it failed, expired or was given back."`
+		Forgiven int32      `json:"forgiven,omitempty" doc:"How many of the attempts are nobody's fault."`
+		Limit    int64      `json:"limit,omitempty" doc:"The largest block it goes out in; 0: no bound."`
+		Until    *time.Time `json:"until,omitempty" doc:"When it has rested and goes out again."`
+		Reason   string     `json:"reason,omitempty" doc:"Of the last failure."`
+	}
+	assignmentDoc struct {
+		v1alpha1.Range
+		Block   string `json:"block"`
+		UID     string `json:"uid"`
+		Turn    int64  `json:"turn"`
+		Worker  string `json:"worker"`
+		Attempt int32  `json:"attempt"`
 	}
 )
 

@@ -17,6 +17,7 @@ var programs = map[string]string{
 	"kube-apiserver":          "k8s.io/kubernetes/cmd/kube-apiserver",
 	"kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
 	"kube-scheduler":          "k8s.io/kubernetes/cmd/kube-scheduler",
+	"kube-proxy":              "k8s.io/kubernetes/cmd/kube-proxy",
 	"kubelet":                 "k8s.io/kubernetes/cmd/kubelet",
 	"kubectl":                 "k8s.io/kubernetes/cmd/kubectl",
 }
@@ -89,6 +90,18 @@ func build(ctx context.Context, module, dir, stamp string, packages ...string) e
 		}
 	}
 	return os.Remove(part)
+}
+
+// buildProgram builds a program of this module into a file, for an image in which there is nothing else.
+func buildProgram(ctx context.Context, file, pkg string) error {
+	_, self, _, _ := runtime.Caller(0)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, pkg)
+	cmd.Dir = filepath.Dir(self)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+	return nil
 }
 
 // stamp are the linker's flags that tell Kubernetes its version: kubectl refuses a server without one.

@@ -2,10 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -18,144 +14,192 @@ import (
 	"time"
 )
 
-// Cluster is a running control plane.
+// Cluster is a running Kubernetes.
 type Cluster struct {
 	Dir        string // its data, logs and credentials
+	Host       string // address of this machine, for the cluster: 127.0.0.1 if there can be no nodes
 	URL        string // of the API server
 	Kubeconfig string // of an administrator
+	Nodes      []*Node
 
-	bin       string
+	bin       string // directory of the programs
+	authority *authority
+	network   *network // nil if there can be no nodes
 	processes []*process
+	images    []string // archives that every node is given
+	progress  func(step string)
 }
 
-// process is one of the cluster's programs.
-type process struct {
-	name string
-	cmd  *exec.Cmd
-	log  string // file
-	done chan struct{}
+// Options say what to start.
+type Options struct {
+	Dir      string            // where data, logs and credentials go; it is made if it is not there
+	Nodes    int               // how many nodes to start with; 0 is a control plane alone, to which no node can be added
+	Port     int               // of the API server; 0 is any that is free
+	Progress func(step string) // if set, is told what is being done
 }
 
-// ready is how long the API server may take to be ready.
-const ready = 60 * time.Second
+// services is where Services have their addresses, in every cluster; firstService is the API server's.
+const services, firstService = "10.96.0.0/16", "10.96.0.1"
 
-// Start starts a control plane whose data is in a directory, and waits until it is ready. Stop it.
-func Start(ctx context.Context, dir string) (_ *Cluster, err error) {
-	bin, err := Build(ctx)
-	if err != nil {
-		return nil, err
+// patience is how long a part of a cluster may take to be ready: seconds on a quiet machine, far more on a busy one.
+const patience = 3 * time.Minute
+
+// Start starts a control plane alone whose data is in a directory, and waits until it is ready. Stop it.
+func Start(ctx context.Context, dir string) (*Cluster, error) {
+	return Options{Dir: dir}.Start(ctx)
+}
+
+// Start starts a cluster, and waits until it is ready. Stop it.
+func (o Options) Start(ctx context.Context) (_ *Cluster, err error) {
+	c := &Cluster{Dir: o.Dir, Host: "127.0.0.1", progress: o.Progress}
+	if c.progress == nil {
+		c.progress = func(string) {}
 	}
-	c := &Cluster{Dir: dir, bin: bin, Kubeconfig: filepath.Join(dir, "admin.kubeconfig")}
 	defer func() {
 		if err != nil {
-			c.Stop()
+			err = errors.Join(err, c.Stop())
 		}
 	}()
-	ports, err := freePorts(3)
-	if err != nil {
-		return nil, err
-	}
-	c.URL = fmt.Sprintf("https://127.0.0.1:%d", ports[0])
-	if err := c.credentials(); err != nil {
-		return nil, err
-	}
-	etcd, peers := fmt.Sprintf("http://127.0.0.1:%d", ports[1]), fmt.Sprintf("http://127.0.0.1:%d", ports[2])
-	if err := c.start("etcd", "--data-dir", c.path("etcd"), "--listen-client-urls", etcd, "--advertise-client-urls", etcd, "--listen-peer-urls", peers,
-		"--initial-advertise-peer-urls", peers, "--initial-cluster", "default="+peers, "--unsafe-no-fsync", "--log-level", "warn"); err != nil {
-		return nil, err
-	}
-	if err := c.start("kube-apiserver", "--etcd-servers", etcd, "--secure-port", fmt.Sprint(ports[0]), "--bind-address", "127.0.0.1",
-		"--cert-dir", c.path("certs"), "--token-auth-file", c.path("tokens.csv"), "--authorization-mode", "Node,RBAC",
-		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-signing-key-file", c.path("accounts.key"),
-		"--service-account-key-file", c.path("accounts.key"), "--service-cluster-ip-range", "10.96.0.0/16"); err != nil {
-		return nil, err
-	}
-	if err := c.waitReady(ctx); err != nil {
-		return nil, err
-	}
-	if err := c.start("kube-controller-manager", "--kubeconfig", c.path("controller-manager.kubeconfig"), "--leader-elect=false", "--secure-port", "0",
-		"--use-service-account-credentials", "--service-account-private-key-file", c.path("accounts.key"), "--root-ca-file", c.path("certs/apiserver.crt")); err != nil {
-		return nil, err
-	}
-	return c, c.start("kube-scheduler", "--kubeconfig", c.path("scheduler.kubeconfig"), "--leader-elect=false", "--secure-port", "0")
-}
-
-// Stop ends all processes. The data stays.
-func (c *Cluster) Stop() {
-	for i := len(c.processes) - 1; i >= 0; i-- {
-		p := c.processes[i]
-		p.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-p.done:
-		case <-time.After(10 * time.Second):
-			p.cmd.Process.Kill()
-			<-p.done
+	if o.Nodes > 0 {
+		if err := prepareNodes(ctx, c.progress); err != nil {
+			return nil, err
 		}
 	}
-	c.processes = nil
+	c.progress("building what is missing")
+	if c.bin, err = Build(ctx); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.path("logs"), 0o700); err != nil {
+		return nil, err
+	}
+	if o.Nodes > 0 {
+		if c.network, err = newNetwork(ctx); err != nil {
+			return nil, err
+		}
+		c.Host = c.network.host()
+		if err := c.buildPause(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.startControlPlane(ctx, o.Port); err != nil {
+		return nil, err
+	}
+	for i := range o.Nodes {
+		if _, err := c.AddNode(ctx, fmt.Sprintf("node-%d", i+1)); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
-func (c *Cluster) path(name string) string { return filepath.Join(c.Dir, name) }
-
-func (c *Cluster) start(name string, args ...string) error {
-	p := &process{name: name, log: c.path(name + ".log"), done: make(chan struct{})}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+func (c *Cluster) startControlPlane(ctx context.Context, port int) error {
+	c.progress("starting the control plane")
+	ports, err := freePorts(3)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	p.cmd = exec.Command(filepath.Join(c.bin, name), args...)
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", name, err)
+	if port == 0 {
+		port = ports[0]
 	}
-	go func() {
-		defer close(p.done)
-		p.cmd.Wait()
-	}()
-	c.processes = append(c.processes, p)
+	c.URL = fmt.Sprintf("https://%s:%d", c.Host, port)
+	if err := c.credentials(); err != nil {
+		return err
+	}
+	etcd, peers := fmt.Sprintf("http://127.0.0.1:%d", ports[1]), fmt.Sprintf("http://127.0.0.1:%d", ports[2])
+	if err := c.startProgram("etcd", "--data-dir", c.path("etcd"), "--listen-client-urls", etcd, "--advertise-client-urls", etcd, "--listen-peer-urls", peers,
+		"--initial-advertise-peer-urls", peers, "--initial-cluster", "default="+peers, "--unsafe-no-fsync", "--log-level", "warn"); err != nil {
+		return err
+	}
+	certs := func(name string) string { return c.path("certs", name) }
+	if err := c.startProgram("kube-apiserver", "--etcd-servers", etcd, "--secure-port", fmt.Sprint(port), "--bind-address", c.Host, "--advertise-address", c.Host,
+		"--tls-cert-file", certs("apiserver.crt"), "--tls-private-key-file", certs("apiserver.key"), "--client-ca-file", certs("ca.crt"),
+		"--authorization-mode", "Node,RBAC", "--enable-admission-plugins", "NodeRestriction",
+		"--kubelet-client-certificate", certs("kubelet-client.crt"), "--kubelet-client-key", certs("kubelet-client.key"),
+		"--kubelet-certificate-authority", certs("ca.crt"), "--kubelet-preferred-address-types", "InternalIP",
+		// Webhooks are called at their pods' addresses, as this machine has no kube-proxy.
+		"--enable-aggregator-routing",
+		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-signing-key-file", certs("accounts.key"),
+		"--service-account-key-file", certs("accounts.crt"), "--service-cluster-ip-range", services); err != nil {
+		return err
+	}
+	if err := c.waitReady(ctx); err != nil {
+		return err
+	}
+	for name, args := range map[string][]string{
+		"kube-controller-manager": {"--use-service-account-credentials", "--service-account-private-key-file", certs("accounts.key"), "--root-ca-file", certs("ca.crt")},
+		"kube-scheduler":          nil,
+	} {
+		kubeconfig, err := c.KubeconfigFor("system:" + name)
+		if err != nil {
+			return err
+		}
+		if err := c.startProgram(name, append(args, "--kubeconfig", kubeconfig, "--leader-elect=false", "--secure-port", "0")...); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (c *Cluster) startProgram(name string, args ...string) error {
+	p, err := c.start(name, syscall.SysProcAttr{}, append([]string{filepath.Join(c.bin, name)}, args...)...)
+	if err == nil {
+		c.processes = append(c.processes, p)
+	}
+	return err
+}
+
+// Stop ends all processes, and removes what nodes left on this machine. The data stays.
+func (c *Cluster) Stop() error {
+	var errs []error
+	for len(c.Nodes) > 0 {
+		errs = append(errs, c.Nodes[len(c.Nodes)-1].Stop())
+	}
+	for i := len(c.processes) - 1; i >= 0; i-- {
+		c.processes[i].stop()
+	}
+	c.processes = nil
+	if c.network != nil {
+		errs = append(errs, c.network.remove())
+		c.network = nil
+	}
+	return errors.Join(errs...)
 }
 
 // waitReady waits for the API server, or for a process that has ended too early.
 func (c *Cluster) waitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ready)
+	client := c.httpClient()
+	defer client.CloseIdleConnections()
+	err := c.wait(ctx, func() bool {
+		resp, err := client.Get(c.URL + "/readyz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}, c.processes)
+	if err != nil {
+		err = fmt.Errorf("the API server does not get ready: %w: %s", err, lastLines(c.path("logs", "kube-apiserver.log")))
+	}
+	return err
+}
+
+// wait waits for a condition as long as these processes run.
+func (c *Cluster) wait(ctx context.Context, condition func() bool, processes []*process) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
-	for {
-		for _, p := range c.processes {
-			select {
-			case <-p.done:
-				return fmt.Errorf("%s has ended: %s", p.name, lastLines(p.log))
-			default:
-			}
-		}
-		if client, err := c.httpClient(); err == nil {
-			if resp, err := client.Get(c.URL + "/readyz"); err == nil {
-				resp.Body.Close()
-				if resp.StatusCode == http.StatusOK {
-					return nil
-				}
-			}
-			client.CloseIdleConnections()
+	for !condition() {
+		if err := ended(processes); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the API server does not get ready: %s", lastLines(c.path("kube-apiserver.log")))
+			return ctx.Err()
 		case <-look.C:
 		}
 	}
-}
-
-func lastLines(file string) string {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return strings.Join(lines[max(0, len(lines)-10):], "\n")
+	return nil
 }
 
 // freePorts are ports that nobody listens on just now.
@@ -177,22 +221,11 @@ func freePorts(n int) (ports []int, err error) {
 	return ports, nil
 }
 
-// key makes the key that service accounts' tokens are signed with, unless there is one.
-func key(file string) error {
-	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return err
-	}
-	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)}
-	return os.WriteFile(file, pem.EncodeToMemory(block), 0o600)
-}
-
 // Kubectl runs kubectl as an administrator, and returns what it prints.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "kubectl"), append([]string{"--kubeconfig", c.Kubeconfig}, args...)...)
+	// What kubectl caches by address must not outlive the cluster: the next may have the same.
+	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "kubectl"),
+		append([]string{"--kubeconfig", c.Kubeconfig, "--cache-dir", c.path("kubectl")}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, out)
