@@ -170,7 +170,7 @@ func TestRefused(t *testing.T) {
 		{Spec{Product: []Spec{{Range: rng("1..4294967296")}, {Range: rng("1..4294967296")}}}, "18,446,744,073,709,551,616 items are too many"},
 		{Spec{Slice: &SliceSpec{Of: Spec{Range: rng("1..2")}, Start: 1, End: 3}}, "not within the 2 items there are"},
 		{Spec{Lines: &LinesSpec{Path: "hosts.txt"}}, "items.lines: the file hosts.txt is not at hand here"},
-		{Spec{Lines: &LinesSpec{}}, "items.lines: must have one of path, text and configMap"},
+		{Spec{Lines: &LinesSpec{}}, "items.lines: has no lines"},
 		{Spec{Lines: &LinesSpec{Path: "f", Count: -1}}, "items.lines: count: is -1; must be 0 to 9007199254740991"},
 		{Spec{Lines: &LinesSpec{Path: "f", Bytes: -1}}, "items.lines: bytes: is -1; must be 0 or more"},
 		{Spec{Lines: &LinesSpec{Path: "f", Count: 1 << 53}}, "items.lines: count: 9,007,199,254,740,992 items are too many"},

@@ -162,7 +162,7 @@ func (s LinesSpec) build(open OpenLines) (Source, error) {
 	}
 	switch {
 	case of != 1:
-		return nil, errors.New("must have one of path, text and configMap")
+		return nil, errors.New("has no lines; give one of path, text and configMap")
 	case s.Bytes < 0:
 		return nil, fmt.Errorf("bytes: is %d; must be 0 or more", s.Bytes)
 	case s.Count < 0:

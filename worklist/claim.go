@@ -223,7 +223,7 @@ func (l *Ledger) sameTry(r Range, try Try) Range {
 
 // takeFresh takes the next range that was never out, reserving ahead where the reservation is used up.
 func (l *Ledger) takeFresh(now time.Time, size int64) (Range, bool) {
-	if l.cursor >= l.rec.Size {
+	if l.cursor >= l.rec.Size || l.policy.OnlyAgain != "" {
 		return Range{}, false
 	}
 	r := Range{l.cursor, min(l.cursor+size, l.rec.Size)}
@@ -267,6 +267,9 @@ func (l *Ledger) nothingLeft() (None, string, time.Time) {
 	if l.doubt.Len() > 0 {
 		return NoneInDoubt, fmt.Sprintf("%d items were out when the list was taken over; they go out again when their leases have run out",
 			l.doubt.Sum()), l.doubtUntil
+	}
+	if l.policy.OnlyAgain != "" && l.cursor < l.rec.Size {
+		return NoneAllOut, "nothing that was never out goes out: " + l.policy.OnlyAgain, time.Time{}
 	}
 	var at time.Time
 	if l.expiry.head != nil {

@@ -20,6 +20,7 @@ type Policy struct {
 	RedoStragglers     bool      // idle workers may do the oldest blocks again at the very end
 	Deadline           time.Time // the list stops as failed then; zero: never
 	Suspended          bool      // hand out nothing; what is out may be finished
+	OnlyAgain          string    // why nothing fresh goes out, only what was out before, in words; "" for it does
 	Cancelled          bool      // end the list
 	WaitingFor         string    // why nothing may be handed out yet, in words: a list that comes first; "" for free to go
 }

@@ -1,36 +1,124 @@
 package worklist
 
-import "time"
+import (
+	"container/heap"
+	"time"
+)
 
-// Resume is the ledger of a record whose leases are all known, because the engine keeps each as an object of its own:
-// Kubernetes' Blocks. It is no takeover. What is handed out, by the record, and in no lease goes out again at once; so the
-// leases must have been read after the record, and nobody else may be about to make one.
+// Memory is what an engine that makes the ledger anew for each decision keeps for it, beside the record.
+type Memory struct {
+	// Leases are all that are out. The engine keeps each as an object of its own: Kubernetes' Blocks. Their IDs are the
+	// engine's, and so are their deadlines: a ledger that is made anew does not let them run out by itself.
+	Leases []Lease
+	// Resting are ranges that failed and go out again later. What is forgotten here goes out again at once.
+	Resting []Rest
+	// PerItem is how long a worker takes for an item, smoothed, and Last the size of the last block that was handed out on that
+	// knowledge; 0: nothing is known.
+	PerItem time.Duration
+	Last    int64
+	// Opens is when the limit on items per second allows the next block; zero: at once.
+	Opens time.Time
+}
+
+// Rest is a range that rests.
+type Rest struct {
+	Range Range
+	Until time.Time
+}
+
+// never is the deadline of leases whose end the engine decides on.
+const never = 100 * 365 * 24 * time.Hour
+
+// Resume is the ledger of a record whose leases are all known. It is no takeover. What is handed out, by the record, and in
+// no lease goes out again at once; so the leases must have been read after the record, and nobody else may be about to make
+// one.
 //
-// A lease's ID is the engine's. Of its range it has what is neither done nor failed, nor another's before it.
-func Resume(rec Record, p Policy, now time.Time, leases []Lease) *Ledger {
+// Of its range a lease has what is neither done nor failed, nor another's before it, and was not out again since: where the
+// attempt is not the one that comes next after those remembered, the lease is of the past.
+func Resume(rec Record, p Policy, now time.Time, m Memory) *Ledger {
 	rec.Epoch-- // Restore counts it up
 	l := Restore(rec, p, now, false)
 	l.rec.Floor, l.news = rec.Floor, Delta{}
 	l.noteLease()
-	for _, x := range leases {
-		var left []Range
-		for part := range l.ready.Within(x.Range) {
-			left = append(left, part)
+	l.reserve.exact = true
+	l.all = pace{perItem: m.PerItem.Seconds(), last: m.Last}
+	if rate := l.policy.ItemsPerSecond; rate > 0 && !m.Opens.IsZero() {
+		l.bucket = bucket{level: min(rate, now.Sub(m.Opens).Seconds()*rate), at: now}
+	}
+	for _, x := range m.Leases {
+		l.resume(now, x)
+	}
+	for _, rest := range m.Resting {
+		if rest.Until.After(now) {
+			l.rest(rest)
 		}
-		if len(left) == 0 {
-			continue
-		}
-		for _, part := range left {
-			l.ready.Delete(part)
-		}
-		held := l.grant(now, l.worker(x.Worker, now), x.Range, left, x.Attempt)
-		delete(l.leases, held.id)
-		held.id = x.ID
-		l.leases[held.id] = held
-		l.expiry.remove(held)
-		held.deadline = x.Deadline
-		l.expiry.insert(held)
-		l.lastID = max(l.lastID, x.ID)
 	}
 	return l
 }
+
+// resume takes in a lease that is out.
+func (l *Ledger) resume(now time.Time, x Lease) {
+	var left []Range
+	for part := range l.ready.Within(x.Range) {
+		left = append(left, l.latest(part, x.Attempt)...)
+	}
+	if len(left) == 0 {
+		return
+	}
+	for _, part := range left {
+		l.ready.Delete(part)
+	}
+	held := l.grant(now, l.worker(x.Worker, now), x.Range, left, x.Attempt)
+	delete(l.leases, held.id)
+	l.expiry.remove(held)
+	held.id, held.deadline = x.ID, now.Add(never)
+	l.leases[held.id] = held
+	l.expiry.insert(held)
+	l.lastID = max(l.lastID, x.ID)
+}
+
+// latest are the parts of a range of which that attempt is the latest.
+func (l *Ledger) latest(r Range, attempt int) (out []Range) {
+	at := r.Start
+	for part, try := range l.rec.Retry.Within(r) {
+		if at < part.Start && attempt == 1 {
+			out = append(out, Range{at, part.Start})
+		}
+		if attempt == try.Attempts+1 {
+			out = append(out, part)
+		}
+		at = part.End
+	}
+	if at < r.End && attempt == 1 {
+		out = append(out, Range{at, r.End})
+	}
+	return out
+}
+
+// rest lets what is ready of a range rest.
+func (l *Ledger) rest(x Rest) {
+	var parts []Range
+	for part := range l.ready.Within(x.Range) {
+		parts = append(parts, part)
+	}
+	for _, part := range parts {
+		l.ready.Delete(part)
+		l.resting.Put(part, rest{x.Until.UnixNano(), nobody})
+		heap.Push(&l.wakes, wake{x.Until, part})
+	}
+}
+
+// Memory is what the engine is to keep for the next ledger, beside the leases.
+func (l *Ledger) Memory() Memory {
+	m := Memory{PerItem: time.Duration(l.all.perItem * float64(time.Second)), Last: l.all.last}
+	for r, rest := range l.resting.All() {
+		m.Resting = append(m.Resting, Rest{r, time.Unix(0, rest.until)})
+	}
+	if rate := l.policy.ItemsPerSecond; rate > 0 && !l.bucket.at.IsZero() {
+		m.Opens = l.bucket.at.Add(-time.Duration(l.bucket.level / rate * float64(time.Second)))
+	}
+	return m
+}
+
+// Holds tells whether a lease that was given to [Resume] still has something of its range.
+func (l *Ledger) Holds(id uint64) bool { return l.leases[id] != nil }

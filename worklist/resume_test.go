@@ -11,11 +11,12 @@ import (
 // objects is an engine that keeps each lease as an object, and makes its ledger anew for each decision, as the controller
 // on Kubernetes does.
 type objects struct {
-	policy Policy
-	now    time.Time
-	record Record
-	leases []Lease // the objects
-	ids    uint64
+	policy  Policy
+	now     time.Time
+	record  Record
+	leases  []Lease // the objects
+	resting []Rest
+	ids     uint64
 }
 
 func (e *objects) ledger() *Ledger {
@@ -27,12 +28,13 @@ func (e *objects) ledger() *Ledger {
 	if err != nil {
 		panic(err)
 	}
-	return Resume(rec, e.policy, e.now, e.leases)
+	return Resume(rec, e.policy, e.now, Memory{Leases: e.leases, Resting: e.resting})
 }
 
 func (e *objects) store(l *Ledger) {
 	d := l.Flush()
 	e.record.Apply(&d)
+	e.resting = l.Memory().Resting
 }
 
 // TestResume hands out, reports, loses objects before they are written and lets leases run out, with a ledger made anew
@@ -44,15 +46,15 @@ func TestResume(t *testing.T) {
 			Blocks: BlockPolicy{Size: rapid.Int64Range(1, 12).Draw(t, "block")}, MaxAttempts: rapid.IntRange(1, 3).Draw(t, "attempts")}}
 		counted := make([]int, size)
 		take := func(written bool) bool {
-			l := e.ledger()
+			before, l := e.ledger(), e.ledger()
 			g := l.Claim(e.now, Claim{Worker: "w"})
 			e.store(l)
 			if len(g.Leases) == 0 {
 				return false
 			}
 			x := g.Leases[0]
-			for _, other := range e.leases {
-				if other.Range.Intersect(x.Range).Size() > 0 {
+			for _, other := range e.leases { // an object that was not deleted yet holds nothing any more
+				if before.Holds(other.ID) && other.Range.Intersect(x.Range).Size() > 0 {
 					t.Fatalf("%v goes out, and %v is out", x.Range, other.Range)
 				}
 			}
@@ -107,19 +109,21 @@ func TestResume(t *testing.T) {
 				x := e.leases[i]
 				turnIn(i, Report{Failed: []FailedRange{{Range: x.Range, Reason: "exit status 1"}}}, rapid.Bool().Draw(t, "deleted"))
 			},
+			"time passes": func(*rapid.T) { e.now = e.now.Add(time.Minute) },
 			"run out": func(t *rapid.T) {
 				e.now = e.now.Add(2 * time.Minute)
-				l := e.ledger()
-				l.Tick(e.now)
-				e.store(l)
-				e.leases = nil
+				for len(e.leases) > 0 {
+					turnIn(0, Report{Failed: []FailedRange{{Range: e.leases[0].Range, Reason: "its lease ran out"}}}, true)
+				}
 			},
 		})
 		for steps := 0; e.record.Done.Sum()+e.record.Failed.Sum() < size; steps++ {
 			if steps > 10_000 {
 				t.Fatalf("it does not end: %v", e.ledger().Explain(e.now))
 			}
-			take(true)
+			if !take(true) {
+				e.now = e.now.Add(time.Minute) // all that is left rests
+			}
 			for len(e.leases) > 0 {
 				turnIn(0, Report{}, true)
 			}
