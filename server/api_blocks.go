@@ -117,7 +117,7 @@ func registerBlocks(api huma.API, l lists) {
 				return nil, huma.Error422UnprocessableEntity(t.problem())
 			}
 			return s.report(ctx, in.Name, in.Body.Worker, v1alpha1.Report{Token: in.Body.Token,
-				Failed: []v1alpha1.FailedItems{{Range: apiRange(t.Range), Reason: in.Body.Reason, Final: in.Body.Final}}})
+				Failed: []v1alpha1.FailedItems{{Range: v1alpha1.RangeOf(t.Range), Reason: in.Body.Reason, Final: in.Body.Final}}})
 		})
 	huma.Register(api, huma.Operation{OperationID: "release-block", Method: http.MethodPost, Path: base + "/release", Tags: tags,
 		Summary: "Give back what is left of a block"},

@@ -242,21 +242,13 @@ func coreClaim(r *v1alpha1.ClaimRequest) worklist.Claim {
 func coreReport(r *v1alpha1.Report) worklist.Report {
 	out := worklist.Report{Release: r.Release, Elapsed: time.Duration(r.ElapsedSeconds * float64(time.Second))}
 	for _, d := range r.Done {
-		out.Done = append(out.Done, coreRange(d))
+		out.Done = append(out.Done, d.Core())
 	}
 	for _, f := range r.Failed {
-		out.Failed = append(out.Failed, worklist.FailedRange{Range: coreRange(f.Range), Reason: f.Reason, Final: f.Final})
+		out.Failed = append(out.Failed, worklist.FailedRange{Range: f.Range.Core(), Reason: f.Reason, Final: f.Final})
 	}
 	for _, f := range r.Found {
 		out.Found = append(out.Found, worklist.Found{Index: f.Index, Value: f.Value, Worker: f.Worker})
 	}
 	return out
-}
-
-func coreRange(r v1alpha1.Range) worklist.Range {
-	return worklist.Range{Start: r.Index, End: r.Index + r.Size}
-}
-
-func apiRange(r worklist.Range) v1alpha1.Range {
-	return v1alpha1.Range{Index: r.Start, Size: r.Size()}
 }

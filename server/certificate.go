@@ -29,9 +29,9 @@ func (s *Server) certificate(ctx context.Context, name string) (*v1alpha1.Certif
 		c.Fingerprint = wl.Spec.Items.Fingerprint()
 	}
 	for r := range rec.Done.All() {
-		c.Done = append(c.Done, apiRange(r))
+		c.Done = append(c.Done, v1alpha1.RangeOf(r))
 	}
-	c.Failed = append(c.Failed, failedRanges(&rec.Failed, 0)...)
+	c.Failed = append(c.Failed, v1alpha1.FailedRanges(&rec.Failed, 0)...)
 	c.Digest, err = c.ComputeDigest()
 	if err != nil {
 		return nil, err

@@ -19,9 +19,9 @@ func statusOf(l *worklist.Ledger, now time.Time) v1alpha1.WorklistStatus {
 		Leased: s.Leased, Waiting: s.Waiting, BlocksOut: int64(s.Blocks), Workers: int64(s.Workers),
 		ItemsPerSecond: v1alpha1.Rate(s.Speed), Epoch: int64(rec.Epoch), Truncated: max(rec.Done.Len(), rec.Failed.Len()) > maxRanges}
 	for _, r := range rec.Done.Ranges(maxRanges) {
-		out.DoneRanges = append(out.DoneRanges, apiRange(r))
+		out.DoneRanges = append(out.DoneRanges, v1alpha1.RangeOf(r))
 	}
-	out.FailedRanges = failedRanges(&rec.Failed, maxRanges)
+	out.FailedRanges = v1alpha1.FailedRanges(&rec.Failed, maxRanges)
 	for _, f := range rec.Found {
 		out.Found = append(out.Found, v1alpha1.Found{Index: f.Index, Value: f.Value, Worker: f.Worker})
 	}
@@ -34,16 +34,5 @@ func statusOf(l *worklist.Ledger, now time.Time) v1alpha1.WorklistStatus {
 		out.ItemsPerSecond, out.CompletionTime = nil, &at
 	}
 	out.SetPhase(v1alpha1.Phase(s.Phase), s.Reason, at)
-	return out
-}
-
-// failedRanges are the first limit ranges given up on; limit 0: all.
-func failedRanges(m *worklist.Map[worklist.Failure], limit int) (out []v1alpha1.FailedRange) {
-	for r, f := range m.All() {
-		if limit > 0 && len(out) == limit {
-			break
-		}
-		out = append(out, v1alpha1.FailedRange{Range: apiRange(r), Attempts: int32(f.Attempts), Reason: f.Reason})
-	}
 	return out
 }

@@ -510,10 +510,10 @@ func TestRowsGoUpstream(t *testing.T) {
 				for _, rep := range req.Reports {
 					found += len(rep.Found)
 					for _, d := range rep.Done {
-						done.Put(coreRange(d), struct{}{})
+						done.Put(d.Core(), struct{}{})
 					}
 					for _, r := range rep.Results {
-						rows.Put(coreRange(v1alpha1.Range{Index: r.Index, Size: r.Size}), struct{}{})
+						rows.Put(v1alpha1.Range{Index: r.Index, Size: r.Size}.Core(), struct{}{})
 					}
 				}
 			}

@@ -73,7 +73,7 @@ func (u *upstream) size() int { return 0 }
 
 // admit takes in a block that the upstream handed out.
 func (u *upstream) admit(lease v1alpha1.Lease) worklist.Range {
-	g := &grant{coreRange(v1alpha1.Range{Index: lease.Index, Size: lease.Size}), lease.Token}
+	g := &grant{v1alpha1.Range{Index: lease.Index, Size: lease.Size}.Core(), lease.Token}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.held.Put(g.Range, g)
@@ -113,10 +113,10 @@ func (u *upstream) write(ctx context.Context, c *commit) error {
 				continue
 			}
 			for _, r := range t.Done {
-				u.forget(t.grant, coreRange(r))
+				u.forget(t.grant, r.Core())
 			}
 			for _, f := range t.Failed {
-				u.forget(t.grant, coreRange(f.Range))
+				u.forget(t.grant, f.Range.Core())
 			}
 		}
 		turned = turned[n:]
@@ -172,14 +172,14 @@ func (u *upstream) report(g *grant, part worklist.Range, c *commit, rows []row) 
 	t := turnedIn{Report: v1alpha1.Report{Token: g.token}, grant: g, weight: 100}
 	for r := range c.delta.Done.Within(part) {
 		for r := range u.heldBy(g, r) {
-			t.Done = append(t.Done, apiRange(r))
+			t.Done = append(t.Done, v1alpha1.RangeOf(r))
 			t.weight += 50
 		}
 	}
 	for r, f := range c.delta.Failed.Within(part) {
 		for r := range u.heldBy(g, r) {
 			// This tier has tried as often as the list wants.
-			t.Failed = append(t.Failed, v1alpha1.FailedItems{Range: apiRange(r), Reason: f.Reason, Final: true})
+			t.Failed = append(t.Failed, v1alpha1.FailedItems{Range: v1alpha1.RangeOf(r), Reason: f.Reason, Final: true})
 			t.weight += 100 + 6*len(f.Reason)
 		}
 	}

@@ -117,6 +117,11 @@ type WorklistStatus struct {
 	// +optional
 	NanosecondsPerItem int64 `json:"nanosecondsPerItem,omitempty" doc:"On Kubernetes: how long a worker takes for an item, smoothed."`
 
+	// BlockSize is the size of the last block that was handed out.
+	//
+	// +optional
+	BlockSize int64 `json:"blockSize,omitempty" doc:"On Kubernetes: size of the last block that was handed out."`
+
 	// NextBlockTime is when the limit on items per second allows the next block.
 	//
 	// +optional
