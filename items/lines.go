@@ -17,30 +17,35 @@ import (
 //
 // +kubebuilder:object:generate=true
 // +kubebuilder:validation:ExactlyOneOf=path;text;configMap
+// +kubebuilder:validation:XValidation:rule="!has(self.path) || has(self.count) && self.count > 0",message="is needed with path, as nobody reads the file before the workers do: the number of its lines (wc -l)",fieldPath=".count"
 type LinesSpec struct {
-	// Path is a file where the workers are.
+	// path is a file where the workers are.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	Path string `json:"path,omitempty" doc:"A file, where the workers are."`
-	// Text has the lines in it.
+	// text has the lines in it.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1048576
 	Text string `json:"text,omitempty" doc:"The lines themselves."`
-	// ConfigMap has the lines, beside the list, on Kubernetes.
+	// configMap has the lines, beside the list, on Kubernetes.
 	// +optional
 	ConfigMap *ConfigMapKey `json:"configMap,omitempty" doc:"On Kubernetes: a ConfigMap that has the lines."`
 
-	// Bytes, Count and SHA256 (in hex) are known of the lines: others are refused.
+	// What is known of the lines: others are refused.
+
+	// bytes is the size of the file.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Bytes int64 `json:"bytes,omitempty"`
+	// count is the number of lines. It is needed with path, as nobody reads the file before the workers do.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Count int64 `json:"count,omitempty"`
+	// sha256 is that of the file, in hex.
 	// +optional
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{64}$`
 	SHA256 string `json:"sha256,omitempty"`
@@ -50,10 +55,12 @@ type LinesSpec struct {
 //
 // +kubebuilder:object:generate=true
 type ConfigMapKey struct {
-	// +kubebuilder:validation:MinLength=1
+	// name is the ConfigMap's.
+	// +required
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a ConfigMap"
 	Name string `json:"name"`
-	// Key is which of its values. It may be left out where there is only one.
+	// key is which of its values. It may be left out where there is only one.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Key string `json:"key,omitempty"`
@@ -247,4 +254,24 @@ func (l *Lines) Range(start, end int64) iter.Seq2[[]byte, error] {
 			yield(nil, fmt.Errorf("read line %d: %w", r.line, err))
 		}
 	}
+}
+
+// Describe stands for a file that is elsewhere: its lines are counted, but cannot be read.
+func Describe(s LinesSpec) *Lines { return &Lines{count: s.Count, size: s.Bytes, sum: s.SHA256} }
+
+// Text is the value in a ConfigMap's data.
+func (k ConfigMapKey) Text(data map[string]string) (string, error) {
+	if k.Key == "" && len(data) == 1 {
+		for _, text := range data {
+			return text, nil
+		}
+	}
+	text, ok := data[k.Key]
+	switch {
+	case k.Key == "":
+		return "", fmt.Errorf("configMap.key: is not given, and ConfigMap %s has %d values; name one", k.Name, len(data))
+	case !ok:
+		return "", fmt.Errorf("configMap.key: ConfigMap %s has no %s", k.Name, k.Key)
+	}
+	return text, nil
 }

@@ -16,54 +16,54 @@ import (
 // +kubebuilder:object:generate=true
 // +kubebuilder:validation:ExactlyOneOf=range;values;lines;mask;strings;permutations;hosts;product;zip;concat;slice
 type Spec struct {
-	// Range is the integers from start to end, both included.
+	// range is the integers from start to end, both included.
 	// +optional
 	Range *RangeSpec `json:"range,omitempty" doc:"Integers from start to end, both included."`
-	// Values are items written out.
+	// values are items written out.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=100000
 	// +kubebuilder:validation:items:MaxLength=131072
 	Values []string `json:"values,omitempty" doc:"Items written out."`
-	// Lines are the lines of a file, of a text, or on Kubernetes of a ConfigMap.
+	// lines are the lines of a file, of a text, or on Kubernetes of a ConfigMap.
 	// +optional
 	Lines *LinesSpec `json:"lines,omitempty" doc:"The lines of a file, of a text, or on Kubernetes of a ConfigMap."`
-	// Mask is candidates by a hashcat-style mask.
+	// mask is candidates by a hashcat-style mask.
 	// +optional
 	Mask *MaskSpec `json:"mask,omitempty" doc:"Candidates by a hashcat-style mask."`
-	// Strings are all strings of a length over an alphabet.
+	// strings are all strings of a length over an alphabet.
 	// +optional
 	Strings *StringsSpec `json:"strings,omitempty" doc:"All strings of a length over an alphabet."`
-	// Permutations are all strings that use each letter of an alphabet at most once.
+	// permutations are all strings that use each letter of an alphabet at most once.
 	// +optional
 	Permutations *PermutationsSpec `json:"permutations,omitempty" doc:"All strings that use each letter of an alphabet at most once."`
-	// Hosts are host names, such as node[001-100],gpu[1-4].
+	// hosts are host names, such as node[001-100],gpu[1-4].
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	Hosts string `json:"hosts,omitempty" doc:"Host names, such as node[001-100],gpu[1-4]."`
 
-	// Sources within sources: a schema of Kubernetes cannot be recursive, so these are checked by the controller.
+	// Sources within sources: a schema of Kubernetes cannot be recursive, so hack/crds writes them out some levels deep.
 
-	// Product is all combinations of items of other sources, the last turning fastest.
+	// product is all combinations of items of other sources, the last turning fastest.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=array
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Product []Spec `json:"product,omitempty" doc:"All combinations of items of other sources, the last turning fastest."`
-	// Zip is the first items of other sources, the second ones, and so on.
+	// zip is the first items of other sources, the second ones, and so on.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=array
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Zip []Spec `json:"zip,omitempty" doc:"The first items of other sources, the second ones, and so on."`
-	// Concat is the items of one source after those of the other.
+	// concat is the items of one source after those of the other.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=array
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Concat []Spec `json:"concat,omitempty" doc:"The items of one source after those of the other."`
-	// Slice is items start to end-1 of another source.
+	// slice is items start to end-1 of another source.
 	// +optional
 	Slice *SliceSpec `json:"slice,omitempty" doc:"Items start to end-1 of another source."`
 }
@@ -214,7 +214,7 @@ func (s Spec) field() (string, error) {
 // Len is the number of items, without opening a file. The error names the field.
 func (s Spec) Len() (int64, error) {
 	src, err := s.Build(func(l LinesSpec) (*Lines, error) {
-		return &Lines{count: l.Count, size: l.Bytes, sum: l.SHA256}, nil
+		return Describe(l), nil
 	})
 	if err != nil {
 		return 0, err

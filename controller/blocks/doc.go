@@ -1,0 +1,8 @@
+// Package blocks is the engine that takes Blocks back whose workers are not heard of any more.
+//
+// A worker renews its lease by changing status.renewTime. Only that it changes counts, and when this controller saw it change,
+// by its own clock: workers' clocks may be wrong. So a controller that begins anew gives every worker the full time once more.
+//
+// That a lease ran out is one write to the Block, if it is still the one that was looked at. So is what the worker writes of it:
+// whoever is first wins, and the other gets a conflict.
+package blocks

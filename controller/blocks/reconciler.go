@@ -1,0 +1,87 @@
+package blocks
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"teamtask.dev/api/v1alpha1"
+)
+
+// defaultTimeout is how long a worker may be silent where its list does not say.
+const defaultTimeout = time.Minute
+
+// Reconciler takes back Blocks whose workers have been silent for too long.
+type Reconciler struct {
+	Client client.Client
+	Events events.EventRecorder
+
+	sightings sightings
+}
+
+// Reconcile looks at one Block.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	var b v1alpha1.Block
+	if err := r.Client.Get(ctx, req.NamespacedName, &b); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.sightings.forget(req.NamespacedName)
+			return reconcile.Result{}, nil
+		}
+		return reconcile.Result{}, fmt.Errorf("read block %s: %w", req, err)
+	}
+	if !b.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil
+	}
+	timeout, err := r.timeout(ctx, &b)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	silent := time.Since(r.sightings.note(&b, time.Now()))
+	if silent < timeout {
+		return reconcile.Result{RequeueAfter: timeout - silent}, nil
+	}
+	err = r.takeBack(ctx, &b, timeout)
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) { // it was heard of, or somebody else saw to it
+		return reconcile.Result{RequeueAfter: time.Second}, nil
+	}
+	return reconcile.Result{}, err
+}
+
+// timeout is how long the Block's worker may be silent.
+func (r *Reconciler) timeout(ctx context.Context, b *v1alpha1.Block) (time.Duration, error) {
+	var list v1alpha1.Worklist
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: b.Namespace, Name: b.Spec.Worklist}, &list)
+	if client.IgnoreNotFound(err) != nil {
+		return 0, fmt.Errorf("read worklist %s of block %s/%s: %w", b.Spec.Worklist, b.Namespace, b.Name, err)
+	}
+	if t := list.Spec.Block.Timeout; t != nil && t.Duration > 0 {
+		return t.Duration, nil
+	}
+	return defaultTimeout, nil
+}
+
+// takeBack ends the turn of a Block that has a range: its Worklist's controller sees to the rest. One that has none, or whose
+// turn is over, is deleted: nobody is there to be given another.
+func (r *Reconciler) takeBack(ctx context.Context, b *v1alpha1.Block, timeout time.Duration) error {
+	if !b.Status.Held() {
+		if b.Status.Finished() != "" && !b.Spec.Refill {
+			return nil // its Worklist's controller deletes it
+		}
+		return r.Client.Delete(ctx, b, client.Preconditions{UID: &b.UID, ResourceVersion: &b.ResourceVersion})
+	}
+	b = b.DeepCopy()
+	text := fmt.Sprintf("worker %s was not heard of for %s", b.Spec.Worker, timeout)
+	b.Status.SetPhase(v1alpha1.BlockExpired, text, metav1.Now())
+	if err := r.Client.Status().Update(ctx, b); err != nil {
+		return fmt.Errorf("take back block %s/%s: %w", b.Namespace, b.Name, err)
+	}
+	r.Events.Eventf(b, nil, "Warning", "Expired", "TakeBack", "%s", text)
+	return nil
+}

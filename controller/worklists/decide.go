@@ -1,0 +1,291 @@
+package worklists
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/worklist"
+)
+
+// Situation is all that a decision depends on.
+type Situation struct {
+	Now    time.Time
+	List   *v1alpha1.Worklist
+	Blocks []v1alpha1.Block // all that name the list, read after it
+
+	// Size and Fingerprint are those of the items; Problem says why they cannot be worked on, if so.
+	Size        int64
+	Fingerprint string
+	Problem     string
+
+	// WaitingFor says why nothing may be handed out yet: a list that comes first.
+	WaitingFor string
+	// Crowded says that there are as many Blocks in the cluster as may be: those that wait are turned away.
+	Crowded bool
+}
+
+// Plan is what is to be done: first the status, then the rest in any order.
+type Plan struct {
+	Status  v1alpha1.WorklistStatus
+	Changed bool // the status is to be written
+	Give    []Gift
+	Tell    []Notice
+	Discard []*v1alpha1.Block
+	Events  []Event
+	Again   time.Time // when to decide again although nothing has happened; zero: never
+}
+
+// Gift is a range for a Block. It may be given only once the status that has its assignment is durable.
+type Gift struct {
+	Block *v1alpha1.Block
+	v1alpha1.Assignment
+}
+
+// Notice tells a Block that waits why it does.
+type Notice struct {
+	Block  *v1alpha1.Block
+	Reason v1alpha1.BlockPhase
+	Text   string
+}
+
+// Event is what a person would ask about.
+type Event struct {
+	Warning bool
+	Reason  string
+	Text    string
+	Block   *v1alpha1.Block // nil: the Worklist alone
+}
+
+const (
+	// mostAssignments bounds the ranges that go out with one write of the status. Each takes about 200 bytes in it.
+	mostAssignments = 64
+	// mostOut is how many Blocks are out at a time where the list does not say.
+	mostOut = 500
+)
+
+// decision is a plan in the making.
+type decision struct {
+	Situation
+	Plan
+	policy  worklist.Policy
+	ledger  *worklist.Ledger
+	pending map[types.UID]v1alpha1.Assignment // not carried out yet
+}
+
+// Decide says what is to be done. The same situation gives the same plan.
+func Decide(s Situation) Plan {
+	d := &decision{Situation: s, pending: map[types.UID]v1alpha1.Assignment{}}
+	d.Status = *s.List.Status.DeepCopy()
+	d.Status.ObservedGeneration = s.List.Generation
+	if !s.List.DeletionTimestamp.IsZero() { // the garbage collector deletes the Blocks: let them go
+		for i := range s.Blocks {
+			if !s.Blocks[i].DeletionTimestamp.IsZero() {
+				d.Discard = append(d.Discard, &s.Blocks[i])
+			}
+		}
+		return d.Plan
+	}
+	if d.refuse(); d.Problem != "" {
+		d.Status.SetPhase(v1alpha1.PhaseInvalid, d.Problem, metav1.NewTime(s.Now))
+		d.Changed = changed(&s.List.Status, &d.Status)
+		if d.Changed {
+			d.event(true, "Invalid", nil, "%s", d.Problem)
+		}
+		return d.Plan
+	}
+	d.begin()
+	d.merge()
+	d.ledger.Tick(s.Now)
+	d.assign(d.sort())
+	d.conclude()
+	return d.Plan
+}
+
+// refuse finds the problem of a list whose items were changed under way.
+func (d *decision) refuse() {
+	st := &d.Status
+	if d.Problem == "" && st.Next > 0 && st.Fingerprint != "" && st.Fingerprint != d.Fingerprint {
+		d.Problem = "the items were changed after some of them had been handed out; put them back as they were, or make a new list"
+	}
+	if d.Problem == "" {
+		st.Size, st.Fingerprint = d.Size, d.Fingerprint
+	}
+}
+
+// begin makes the ledger.
+func (d *decision) begin() {
+	d.policy = d.List.Policy()
+	d.policy.WaitingFor = d.WaitingFor
+	var note string
+	d.policy.Blocks, note = polite(d.policy.Blocks, d.Size)
+	if note != "" && d.Status.Next == 0 && d.Status.Phase() == "" {
+		d.event(false, "LargerBlocks", nil, "%s", note)
+	}
+	if d.policy.MaxBlocks == 0 {
+		d.policy.MaxBlocks = mostOut
+	}
+	rec := d.Status.Record()
+	if full(&rec) {
+		d.policy.OnlyAgain = "what is done, failed or to be done again is scattered over as many ranges as the status holds; " +
+			"it goes on when ranges have merged, or failed items were tried again"
+	}
+	for _, a := range d.Status.Assignments {
+		d.pending[a.UID] = a
+	}
+	memory := d.Status.Memory()
+	for i := range d.Blocks {
+		b := &d.Blocks[i]
+		if !d.ours(b) {
+			delete(d.pending, b.UID)
+			continue
+		}
+		if a, ok := d.pending[b.UID]; ok {
+			if b.Status.Turn < a.Turn && b.DeletionTimestamp.IsZero() {
+				memory.Leases = append(memory.Leases, worklist.Lease{ID: leaseID(i), Range: a.Range.Core(), Attempt: int(a.Attempt), Worker: a.Worker})
+				continue
+			}
+			delete(d.pending, b.UID)
+		}
+		if b.Status.Index != nil && b.Status.Size != nil {
+			memory.Leases = append(memory.Leases, worklist.Lease{ID: leaseID(i), Range: rangeOf(b), Attempt: b.Status.Attempt(), Worker: b.Spec.Worker})
+		}
+	}
+	d.ledger = worklist.Resume(rec, d.policy, d.Now, memory)
+	if n := d.List.Spec.RetryFailed; n > d.Status.RetriedFailed {
+		d.Status.RetriedFailed = n
+		d.event(false, "Retry", nil, "%d items that were given up are tried again", d.ledger.Retry(d.Now))
+	}
+}
+
+// ours tells whether a Block was made for this list, and not for an earlier one of its name.
+func (d *decision) ours(b *v1alpha1.Block) bool {
+	for _, o := range b.OwnerReferences {
+		if o.Kind == v1alpha1.WorklistKind && o.Name == d.List.Name {
+			return o.UID == d.List.UID
+		}
+	}
+	return true
+}
+
+// leaseID is the ledger's name of what Block i holds.
+func leaseID(i int) uint64 { return uint64(i + 1) }
+
+func rangeOf(b *v1alpha1.Block) worklist.Range {
+	return v1alpha1.Range{Index: *b.Status.Index, Size: *b.Status.Size}.Core()
+}
+
+// sort puts each Block where it belongs, and returns those that wait for a range, the oldest first.
+func (d *decision) sort() (waiting []*v1alpha1.Block) {
+	over := d.ledger.Outcome().Over()
+	for i := range d.Blocks {
+		b := &d.Blocks[i]
+		_, assigned := d.pending[b.UID]
+		finished := b.Status.Finished()
+		switch {
+		case over, !d.ours(b), !b.DeletionTimestamp.IsZero():
+			d.Discard = append(d.Discard, b)
+		case assigned:
+			d.Give = append(d.Give, Gift{b, d.pending[b.UID]})
+		case b.Status.Held():
+			if !d.ledger.Holds(leaseID(i)) { // it went out again, or somebody else has done it
+				d.Discard = append(d.Discard, b)
+			}
+		case finished != "" && (finished != v1alpha1.BlockDone || !b.Spec.Refill):
+			d.Discard = append(d.Discard, b)
+		default:
+			waiting = append(waiting, b)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *v1alpha1.Block) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	return waiting
+}
+
+// assign gives ranges to the Blocks that wait, or tells them why there is none.
+func (d *decision) assign(waiting []*v1alpha1.Block) {
+	kept := len(d.Blocks) - len(d.Discard)
+	for _, b := range waiting {
+		if len(d.pending) >= mostAssignments {
+			d.Again = d.Now // there are more: at once
+			return
+		}
+		fresh := b.Status.Turn == 0
+		if d.Crowded && fresh {
+			d.event(true, "ClusterLimit", b, "Block %s was turned away: there are as many Blocks in the cluster as may be", b.Name)
+			d.Discard = append(d.Discard, b)
+			kept--
+			continue
+		}
+		g := d.ledger.Claim(d.Now, worklist.Claim{Worker: b.Spec.Worker, Bulk: b.Spec.Size})
+		if len(g.Leases) > 0 {
+			x := g.Leases[0]
+			a := v1alpha1.Assignment{Range: v1alpha1.RangeOf(x.Range), Block: b.Name, UID: b.UID, Turn: b.Status.Turn + 1,
+				Worker: b.Spec.Worker, Attempt: int32(x.Attempt)}
+			d.pending[b.UID] = a
+			d.Give = append(d.Give, Gift{b, a})
+			continue
+		}
+		d.again(g.Retry)
+		if g.None == worklist.NoneBlockLimit && fresh && kept > d.policy.MaxBlocks {
+			d.Discard = append(d.Discard, b)
+			kept--
+			continue
+		}
+		if b.Status.Phase() != v1alpha1.BlockPhase(g.None) || b.Status.Finished() != "" {
+			d.Tell = append(d.Tell, Notice{b, v1alpha1.BlockPhase(g.None), g.Message})
+		}
+	}
+}
+
+// conclude writes the decision down in the status.
+func (d *decision) conclude() {
+	st := &d.Status
+	before := d.List.Status.Phase()
+	st.SetRecord(d.ledger.Record(), d.ledger.Memory())
+	st.Assignments = nil
+	for _, g := range d.Give {
+		st.Assignments = append(st.Assignments, g.Assignment)
+	}
+	slices.SortFunc(st.Assignments, func(a, b v1alpha1.Assignment) int { return cmp.Compare(a.Index, b.Index) })
+	now := d.ledger.Status(d.Now)
+	var inHand int64 // done, in Blocks that are still out
+	for i := range d.Blocks {
+		if b := &d.Blocks[i]; b.Status.Held() && d.ledger.Holds(leaseID(i)) {
+			inHand += min(b.Status.Done, *b.Status.Size)
+		}
+	}
+	st.Done, st.Failed, st.Leased, st.Waiting = now.Done+inHand, now.Failed, max(0, now.Leased-inHand), now.Waiting
+	st.BlocksOut, st.Workers = int64(now.Blocks), int64(now.Workers)
+	st.Progress = v1alpha1.Progress(st.Done+st.Failed, st.Size)
+	if st.StartTime == nil && st.Next > 0 {
+		st.StartTime = &metav1.Time{Time: d.Now}
+	}
+	st.CompletionTime = nil
+	if end := d.ledger.Outcome(); end.Over() {
+		st.CompletionTime = &metav1.Time{Time: end.At}
+	}
+	st.SetPhase(v1alpha1.Phase(now.Phase), now.Reason, metav1.NewTime(d.Now))
+	fit(st)
+	d.Changed = changed(&d.List.Status, st)
+	d.measure()
+	d.note(before)
+	d.again(d.ledger.Wake())
+}
+
+// again asks to decide again at a time, if that is sooner.
+func (d *decision) again(at time.Time) {
+	if !at.IsZero() && at.Sub(d.Now) < time.Hour && (d.Again.IsZero() || at.Before(d.Again)) {
+		d.Again = at
+	}
+}
+
+func (d *decision) event(warning bool, reason string, b *v1alpha1.Block, format string, args ...any) {
+	d.Events = append(d.Events, Event{warning, reason, fmt.Sprintf(format, args...), b})
+}

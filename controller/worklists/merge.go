@@ -1,0 +1,88 @@
+package worklists
+
+import (
+	"fmt"
+	"slices"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/worklist"
+)
+
+// merge takes into the ledger what Blocks have done whose turn is over: finished ones, and those that are being deleted,
+// which gives back what is not done.
+func (d *decision) merge() {
+	for i := range d.Blocks {
+		b := &d.Blocks[i]
+		if !d.ledger.Holds(leaseID(i)) || b.Status.Index == nil {
+			continue
+		}
+		if _, assigned := d.pending[b.UID]; assigned {
+			continue // the lease is of its next turn
+		}
+		phase := b.Status.Finished()
+		out := phase == "" && b.DeletionTimestamp.IsZero()
+		if out && !(d.policy.StopAtFirstSuccess && len(b.Status.Found) > 0) {
+			continue
+		}
+		block := rangeOf(b)
+		rep := d.report(b, block)
+		token := worklist.Token{Epoch: d.ledger.Record().Epoch, ID: leaseID(i), Range: block, Attempt: b.Status.Attempt(), Worker: b.Spec.Worker}
+		switch phase {
+		case v1alpha1.BlockDone: // all but what failed
+			if len(rep.Failed) > 0 || len(rep.Done) > 0 {
+				d.turnIn(b, token, rep)
+				rep = worklist.Report{}
+			}
+		case v1alpha1.BlockExpired:
+			rep.Failed = append(rep.Failed, worklist.FailedRange{Range: block, Reason: fmt.Sprintf("the lease of worker %s ran out", b.Spec.Worker)})
+		default:
+			rep.Release = !out
+		}
+		d.turnIn(b, token, rep)
+	}
+}
+
+// turnIn reports to the ledger, and says what failed.
+func (d *decision) turnIn(b *v1alpha1.Block, t worklist.Token, rep worklist.Report) {
+	rc := d.ledger.Report(d.Now, t, rep)
+	rec := d.ledger.Record()
+	for _, r := range rc.Failed {
+		if f, ok := rec.Failed.Get(r.Start); ok {
+			d.event(true, "GaveUp", b, "%v was given up after %d attempts: %s", r, f.Attempts, f.Reason)
+			continue
+		}
+		try, _ := rec.Retry.Get(r.Start)
+		again := "goes out again"
+		if try.Size > 0 && try.Size < r.Size() {
+			again = fmt.Sprintf("goes out again in blocks of at most %d", try.Size)
+		}
+		d.event(true, "Failed", b, "%v failed at attempt %d and %s: %s", r, try.Attempts, again, try.Reason)
+	}
+}
+
+// report is what a Block says of its range. What it says of other items, which the API server does not let through from a
+// worker, is not heard.
+func (d *decision) report(b *v1alpha1.Block, block worklist.Range) (rep worklist.Report) {
+	for _, r := range b.Status.DoneRanges {
+		if x := r.Core().Intersect(block); x.Size() > 0 {
+			rep.Done = append(rep.Done, x)
+		}
+	}
+	for _, f := range b.Status.FailedRanges {
+		if x := f.Range.Core().Intersect(block); x.Size() > 0 {
+			rep.Failed = append(rep.Failed, worklist.FailedRange{Range: x, Reason: f.Reason, Final: f.Final})
+		}
+	}
+	known := d.ledger.Record().Found
+	for _, f := range b.Status.Found {
+		x := worklist.Found{Index: f.Index, Value: f.Value, Worker: f.Worker}
+		same := func(y worklist.Found) bool { return y.Index == x.Index && y.Value == x.Value }
+		if f.Index >= block.Start && f.Index < block.End && !slices.ContainsFunc(known, same) {
+			rep.Found = append(rep.Found, x)
+		}
+	}
+	if e := b.Status.Elapsed; e != nil {
+		rep.Elapsed = e.Duration
+	}
+	return rep
+}
