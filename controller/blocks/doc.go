@@ -1,4 +1,4 @@
-// Package blocks is the engine that takes Blocks back whose workers are not heard of any more.
+// Package blocks is the engine that takes Blocks back: from workers that are not heard of any more, and when they are deleted.
 //
 // A worker renews its lease by changing status.renewTime. Only that it changes counts, and when this controller saw it change,
 // by its own clock: workers' clocks may be wrong. So a controller that begins anew gives every worker the full time once more.

@@ -18,7 +18,7 @@ import (
 // defaultTimeout is how long a worker may be silent where its list does not say.
 const defaultTimeout = time.Minute
 
-// Reconciler takes back Blocks whose workers have been silent for too long.
+// Reconciler takes back Blocks whose workers have been silent for too long, and those that are deleted.
 type Reconciler struct {
 	Client client.Client
 	Events events.EventRecorder
@@ -37,7 +37,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, fmt.Errorf("read block %s: %w", req, err)
 	}
 	if !b.DeletionTimestamp.IsZero() {
-		return reconcile.Result{}, nil
+		return reconcile.Result{}, r.giveBack(ctx, &b)
 	}
 	timeout, err := r.timeout(ctx, &b)
 	if err != nil {
@@ -52,6 +52,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{RequeueAfter: time.Second}, nil
 	}
 	return reconcile.Result{}, err
+}
+
+// giveBack ends the turn of a Block that is being deleted, so that what is not done goes out again.
+func (r *Reconciler) giveBack(ctx context.Context, b *v1alpha1.Block) error {
+	if !b.Status.Held() {
+		return nil
+	}
+	b = b.DeepCopy()
+	b.Status.SetPhase(v1alpha1.BlockReleased, "the Block is being deleted", metav1.Now())
+	if err := r.Client.Status().Update(ctx, b); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("give back block %s/%s: %w", b.Namespace, b.Name, err)
+	}
+	return nil
 }
 
 // timeout is how long the Block's worker may be silent.

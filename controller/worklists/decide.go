@@ -188,7 +188,7 @@ func (d *decision) sort() (waiting []*v1alpha1.Block) {
 		_, assigned := d.pending[b.UID]
 		finished := b.Status.Finished()
 		switch {
-		case over, !d.ours(b), !b.DeletionTimestamp.IsZero():
+		case over, !d.ours(b), !b.DeletionTimestamp.IsZero() && !b.Status.Held():
 			d.Discard = append(d.Discard, b)
 		case assigned:
 			d.Give = append(d.Give, Gift{b, d.pending[b.UID]})

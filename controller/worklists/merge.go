@@ -8,8 +8,8 @@ import (
 	"teamtask.dev/worklist"
 )
 
-// merge takes into the ledger what Blocks have done whose turn is over: finished ones, and those that are being deleted,
-// which gives back what is not done.
+// merge takes into the ledger what Blocks have done whose turn is over. Until a Block says that it is, its worker may turn it
+// in: also one that is being deleted, which the controller of Blocks ends first.
 func (d *decision) merge() {
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
@@ -20,8 +20,7 @@ func (d *decision) merge() {
 			continue // the lease is of its next turn
 		}
 		phase := b.Status.Finished()
-		out := phase == "" && b.DeletionTimestamp.IsZero()
-		if out && !(d.policy.StopAtFirstSuccess && len(b.Status.Found) > 0) {
+		if phase == "" && !(d.policy.StopAtFirstSuccess && len(b.Status.Found) > 0) {
 			continue
 		}
 		block := rangeOf(b)
@@ -36,7 +35,7 @@ func (d *decision) merge() {
 		case v1alpha1.BlockExpired:
 			rep.Failed = append(rep.Failed, worklist.FailedRange{Range: block, Reason: fmt.Sprintf("the lease of worker %s ran out", b.Spec.Worker)})
 		default:
-			rep.Release = !out
+			rep.Release = phase != ""
 		}
 		d.turnIn(b, token, rep)
 	}
