@@ -7,9 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -20,9 +18,9 @@ type Cluster struct {
 	Host       string // address of this machine, for the cluster: 127.0.0.1 if there can be no nodes
 	URL        string // of the API server
 	Kubeconfig string // of an administrator
+	Programs   string // directory with kubectl and the others
 	Nodes      []*Node
 
-	bin       string // directory of the programs
 	authority *authority
 	network   *network // nil if there can be no nodes
 	processes []*process
@@ -51,7 +49,11 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 
 // Start starts a cluster, and waits until it is ready. Stop it.
 func (o Options) Start(ctx context.Context) (_ *Cluster, err error) {
-	c := &Cluster{Dir: o.Dir, Host: "127.0.0.1", progress: o.Progress}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Dir: dir, Host: "127.0.0.1", progress: o.Progress}
 	if c.progress == nil {
 		c.progress = func(string) {}
 	}
@@ -66,11 +68,14 @@ func (o Options) Start(ctx context.Context) (_ *Cluster, err error) {
 		}
 	}
 	c.progress("building what is missing")
-	if c.bin, err = Build(ctx); err != nil {
+	if c.Programs, err = Build(ctx); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(c.path("logs"), 0o700); err != nil {
 		return nil, err
+	}
+	if err := os.Remove(c.path("cluster.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err // of an earlier one
 	}
 	if o.Nodes > 0 {
 		if c.network, err = newNetwork(ctx); err != nil {
@@ -89,7 +94,7 @@ func (o Options) Start(ctx context.Context) (_ *Cluster, err error) {
 			return nil, err
 		}
 	}
-	return c, nil
+	return c, c.record()
 }
 
 func (c *Cluster) startControlPlane(ctx context.Context, port int) error {
@@ -141,7 +146,7 @@ func (c *Cluster) startControlPlane(ctx context.Context, port int) error {
 }
 
 func (c *Cluster) startProgram(name string, args ...string) error {
-	p, err := c.start(name, syscall.SysProcAttr{}, append([]string{filepath.Join(c.bin, name)}, args...)...)
+	p, err := c.start(name, syscall.SysProcAttr{}, append([]string{filepath.Join(c.Programs, name)}, args...)...)
 	if err == nil {
 		c.processes = append(c.processes, p)
 	}
@@ -219,16 +224,4 @@ func freePorts(n int) (ports []int, err error) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
-}
-
-// Kubectl runs kubectl as an administrator, and returns what it prints.
-func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
-	// What kubectl caches by address must not outlive the cluster: the next may have the same.
-	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "kubectl"),
-		append([]string{"--kubeconfig", c.Kubeconfig, "--cache-dir", c.path("kubectl")}, args...)...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, out)
-	}
-	return string(out), err
 }

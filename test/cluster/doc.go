@@ -15,4 +15,6 @@
 // do not meet. Pods reach each other, Services, and this machine at [Cluster.Host]; this machine reaches pods. Nothing is
 // routed farther, there is no cluster DNS and no registry: pods run what [Cluster.BuildImage] or [Cluster.LoadImage] gave
 // the nodes, with imagePullPolicy Never or IfNotPresent.
+//
+// The program test/cluster/cmd/teamtask-cluster runs a cluster in the background.
 package cluster

@@ -1,0 +1,32 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Kubectl runs kubectl as an administrator, and returns what it prints.
+func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
+	return c.kubectl(ctx, "", args...)
+}
+
+// Apply creates or changes the objects of manifests, as an administrator.
+func (c *Cluster) Apply(ctx context.Context, manifests string) error {
+	_, err := c.kubectl(ctx, manifests, "apply", "--filename", "-")
+	return err
+}
+
+func (c *Cluster) kubectl(ctx context.Context, input string, args ...string) (string, error) {
+	// What kubectl caches by address must not outlive the cluster: the next may have the same.
+	cmd := exec.CommandContext(ctx, filepath.Join(c.Programs, "kubectl"),
+		append([]string{"--kubeconfig", c.Kubeconfig, "--cache-dir", c.path("kubectl")}, args...)...)
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out), err
+}
