@@ -197,8 +197,9 @@ func TestDecideInAnyOrder(t *testing.T) {
 				Limits: v1alpha1.Limits{Blocks: int32(rapid.IntRange(0, 4).Draw(t, "limit"))}}}
 		controllers := []*inCharge{{}, {}}
 		order := func(rest []func() bool) {
-			if len(rest) > 1 && rapid.Bool().Draw(t, "reversed") {
-				slices.Reverse(rest)
+			for i := range rest { // any order
+				j := rapid.IntRange(0, i).Draw(t, "swap")
+				rest[i], rest[j] = rest[j], rest[i]
 			}
 		}
 		// old are Blocks as workers read them some time ago.
@@ -231,14 +232,25 @@ func TestDecideInAnyOrder(t *testing.T) {
 			return []v1alpha1.Range{{Index: *b.Status.Index, Size: n}}
 		}
 		one := func(t *rapid.T) *inCharge { return rapid.SampledFrom(controllers).Draw(t, "controller") }
+		for range rapid.IntRange(0, 3).Draw(t, "blocks") {
+			w.create(rapid.Bool().Draw(t, "refill"))
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"read the list": func(t *rapid.T) { one(t).list = copyOf(&w.list) },
+			"read, decide, begin to write": func(t *rapid.T) {
+				m := one(t)
+				m.list = copyOf(&w.list)
+				w.decide(m, order)
+				if len(m.writes) > 0 && m.writes[0]() {
+					m.writes = m.writes[1:]
+				}
+			},
 			"decide": func(t *rapid.T) {
 				if m := one(t); m.list != nil {
 					w.decide(m, order)
 				}
 			},
-			"write": func(t *rapid.T) {
+			"write on": func(t *rapid.T) {
 				m := one(t)
 				if len(m.writes) == 0 {
 					t.Skip("nothing to write")
