@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/client"
 )
 
@@ -28,7 +29,7 @@ func applyCommand(g *global) *cobra.Command {
 		Long:  "Create worklists from a manifest, or change them to what it says. The manifest is that of Kubernetes: YAML or JSON,\nseveral documents separated by ---.",
 		Example: `  teamtask apply -f primes.yaml
   cat primes.yaml | teamtask apply -f -`,
-		Args: arguments(0, 0),
+		Args: cmdline.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return errors.New("name the manifest: -f FILE, or -f - for standard input")
@@ -62,7 +63,7 @@ func applyCommand(g *global) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&file, "filename", "f", "", "the manifest; - for standard input")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check and print")
-	outputFlag(cmd, cmd.Flags(), &output, "name", "json", "yaml")
+	cmdline.OutputFlag(cmd, cmd.Flags(), &output, "name", "json", "yaml")
 	return cmd
 }
 

@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 	"teamtask.dev/load"
 )
@@ -46,7 +48,7 @@ temporary directory. Workers and server share this machine.`,
 		Example: `  teamtask bench
   teamtask bench --block-size 1 --batch 1000 -o json
   teamtask bench --workers 10000 --rate 5000 --limit 30s`,
-		Args: arguments(0, 0),
+		Args: cmdline.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Items < 1 || o.BlockSize < 1 || o.Workers < 1 || o.Batch < 1 {
 				return fmt.Errorf("--items, --block-size, --workers and --batch must be at least 1")
@@ -62,7 +64,7 @@ temporary directory. Workers and server share this machine.`,
 	f.Float64Var(&o.Rate, "rate", 0, "calls per second of all workers together (default as fast as it goes)")
 	f.DurationVar(&o.Limit, "limit", 20*time.Second, "stop after that, whether the list is done or not")
 	f.BoolVar(&durable, "durable", true, "acknowledge only what is on disk; false shows what that costs")
-	outputFlag(cmd, f, &output, "json")
+	cmdline.OutputFlag(cmd, f, &output, "json")
 	return cmd
 }
 
@@ -120,18 +122,18 @@ func bench(ctx context.Context, g *global, cmd *cobra.Command, o load.Options, d
 		defer func() { err = errors.Join(err, exit(130)) }()
 	}
 	if output != "" {
-		return printObject(cmd.OutOrStdout(), output, r)
+		return text.Object(cmd.OutOrStdout(), output, r)
 	}
 	w := cmd.OutOrStdout()
-	fmt.Fprintf(w, "%s items in blocks of %s, %d workers, %d blocks a call, durable %t\n", count(r.Items), count(r.BlockSize), r.Workers, r.Batch, durable)
+	fmt.Fprintf(w, "%s items in blocks of %s, %d workers, %d blocks a call, durable %t\n", text.Count(r.Items), text.Count(r.BlockSize), r.Workers, r.Batch, durable)
 	for _, x := range [][2]string{
-		{"items/s", count(int64(r.ItemsPerSecond))},
-		{"blocks/s", count(int64(r.BlocksPerSecond))},
-		{"calls/s", count(int64(r.CallsPerSecond))},
+		{"items/s", text.Count(int64(r.ItemsPerSecond))},
+		{"blocks/s", text.Count(int64(r.BlocksPerSecond))},
+		{"calls/s", text.Count(int64(r.CallsPerSecond))},
 		{"submit", fmt.Sprintf("%.1f ms", 1000*r.SubmitSeconds)},
 		{"claim p50, p99", fmt.Sprintf("%.2f ms, %.2f ms", r.ClaimP50Millis, r.ClaimP99Millis)},
 		{"complete p50, p99", fmt.Sprintf("%.2f ms, %.2f ms", r.CompleteP50Millis, r.CompleteP99Millis)},
-		{"record", fmt.Sprintf("%s bytes at most, %s at the end", count(r.StateBytes), count(r.FinalStateBytes))},
+		{"record", fmt.Sprintf("%s bytes at most, %s at the end", text.Count(r.StateBytes), text.Count(r.FinalStateBytes))},
 		{"data directory", fmt.Sprintf("%.1f MB", float64(r.DataBytes)/1e6)},
 		{"server CPU", fmt.Sprintf("%.4f s per million items", r.ServerCPUSecondsPerMillion)},
 		{"server memory", fmt.Sprintf("%.0f MB", float64(r.ServerMemoryBytes)/1e6)},

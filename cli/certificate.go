@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 )
 
@@ -21,7 +23,7 @@ func certificateCommand(g *global) *cobra.Command {
 			"With --verify check one: that nothing in it was changed, and that every item is accounted for.",
 		Example: `  teamtask certificate primes > primes.cert.json
   teamtask certificate --verify primes.cert.json --public-key O1cX...=`,
-		Args: arguments(0, 1), ValidArgsFunction: g.completeLists,
+		Args: cmdline.Arguments(0, 1), ValidArgsFunction: g.completeLists,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (verify == "") == (len(args) == 0) {
 				return fmt.Errorf("give either a worklist or --verify FILE")
@@ -34,7 +36,7 @@ func certificateCommand(g *global) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printObject(cmd.OutOrStdout(), "json", cert)
+				return text.Object(cmd.OutOrStdout(), "json", cert)
 			})(cmd, args)
 		},
 	}
@@ -66,7 +68,7 @@ func verifyCertificate(cmd *cobra.Command, file, key string) error {
 		failed += r.Size
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: worklist %s, %s items: %s done, %s failed, %s not accounted for; signed by %s\n",
-		file, c.Worklist, count(c.Size), count(done), count(failed), count(c.Missing()), c.PublicKey)
+		file, c.Worklist, text.Count(c.Size), text.Count(done), text.Count(failed), text.Count(c.Missing()), c.PublicKey)
 	if c.Missing() > 0 {
 		return exit(1)
 	}

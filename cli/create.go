@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 	"teamtask.dev/items"
 )
@@ -27,7 +29,7 @@ runs.`,
   teamtask create pins --mask ?d?d?d?d --stop-at-first
   teamtask create pairs ::: a b ::: 1 2
   teamtask create primes --range 1..1000 --dry-run -o yaml > primes.yaml`,
-		Args: arguments(1, many),
+		Args: cmdline.Arguments(1, cmdline.Many),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rest, given, err := items.ParseArgs(args)
 			if err != nil {
@@ -60,7 +62,7 @@ runs.`,
 	source.register(cmd)
 	list.register(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check and print what would be created")
-	outputFlag(cmd, cmd.Flags(), &output, "name", "json", "yaml")
+	cmdline.OutputFlag(cmd, cmd.Flags(), &output, "name", "json", "yaml")
 	return cmd
 }
 
@@ -94,7 +96,7 @@ func (g *global) send(cmd *cobra.Command, wl *v1alpha1.Worklist, dryRun bool, ou
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "worklist/%s %s\n", wl.Name, verb)
 		return err
 	}
-	return printObject(cmd.OutOrStdout(), output, asWritten(wl))
+	return text.Object(cmd.OutOrStdout(), output, asWritten(wl))
 }
 
 // asWritten is a manifest without the size that follows from its items, so that these can be edited.

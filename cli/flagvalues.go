@@ -3,46 +3,11 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
-
-// choice is a flag's value that is one of a few words.
-type choice struct {
-	to    *string
-	words []string
-}
-
-func (c choice) String() string { return *c.to }
-func (c choice) Type() string   { return "string" }
-
-func (c choice) Set(word string) error {
-	if !slices.Contains(c.words, word) {
-		return fmt.Errorf("must be %s", alternatives(c.words))
-	}
-	*c.to = word
-	return nil
-}
-
-// outputFlag gives a command its -o, with the formats it has. What it is without the flag, to holds already.
-func outputFlag(cmd *cobra.Command, f *pflag.FlagSet, to *string, formats ...string) {
-	f.VarP(choice{to, formats}, "output", "o", alternatives(formats))
-	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
-}
-
-// alternatives writes "a, b or c".
-func alternatives(words []string) string {
-	last := len(words) - 1
-	if last == 0 {
-		return words[0]
-	}
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
 
 // atLeast is a flag's number that has a least value. One below it is refused, and so is a zero that was written where
 // only leaving the flag out means the default.

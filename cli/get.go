@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 )
 
@@ -20,7 +22,7 @@ func getCommand(g *global) *cobra.Command {
   teamtask get worklist primes -o yaml
   teamtask get blocks primes -o wide`,
 	}
-	outputFlag(cmd, cmd.PersistentFlags(), &output, "wide", "name", "json", "yaml")
+	cmdline.OutputFlag(cmd, cmd.PersistentFlags(), &output, "wide", "name", "json", "yaml")
 	cmd.AddCommand(
 		&cobra.Command{Use: "worklists [NAME...]", Aliases: []string{"worklist", "wl"}, Short: "List worklists",
 			ValidArgsFunction: g.completeLists,
@@ -75,9 +77,9 @@ func getWorklists(ctx context.Context, c *client.Client, cmd *cobra.Command, nam
 			lists[i] = *asWritten(&lists[i])
 		}
 		if len(names) == 1 {
-			return printObject(w, output, lists[0])
+			return text.Object(w, output, lists[0])
 		}
-		return printObject(w, output, v1alpha1.WorklistList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "WorklistList"}, Items: lists})
+		return text.Object(w, output, v1alpha1.WorklistList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "WorklistList"}, Items: lists})
 	}
 	if len(lists) == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "There are no worklists.")
@@ -90,14 +92,14 @@ func getWorklists(ctx context.Context, c *client.Client, cmd *cobra.Command, nam
 	t := newTable(w, header...)
 	for _, wl := range lists {
 		s := wl.Status
-		row := []string{wl.Name, string(s.Phase()), v1alpha1.Progress(s.Done, s.Size), count(s.Size), count(s.Failed), count(s.BlocksOut),
-			count(s.Workers), rate(s.Rate()), age(wl.CreationTimestamp.Time)}
+		row := []string{wl.Name, string(s.Phase()), v1alpha1.Progress(s.Done, s.Size), text.Count(s.Size), text.Count(s.Failed), text.Count(s.BlocksOut),
+			text.Count(s.Workers), text.Rate(s.Rate()), text.Age(wl.CreationTimestamp.Time)}
 		if output == "wide" {
 			source := ""
 			if wl.Spec.Items != nil {
 				source = wl.Spec.Items.String()
 			}
-			row = append(row, source, s.Owner, count(s.Epoch), s.Reason())
+			row = append(row, source, s.Owner, text.Count(s.Epoch), s.Reason())
 		}
 		t.row(row...)
 	}
@@ -130,7 +132,7 @@ func getBlocks(ctx context.Context, c *client.Client, cmd *cobra.Command, names 
 		}
 		return nil
 	default:
-		return printObject(w, output, v1alpha1.BlockList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "BlockList"}, Items: blocks})
+		return text.Object(w, output, v1alpha1.BlockList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "BlockList"}, Items: blocks})
 	}
 	if len(blocks) == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "There are no blocks out.")

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 )
 
@@ -56,15 +57,15 @@ func (p *progress) show(s v1alpha1.WorklistStatus) {
 // line is progress in words.
 func (p *progress) line(decor.Statistics) string {
 	s := p.status.Load()
-	text := fmt.Sprintf(" %s %s/%s", v1alpha1.Progress(s.Done+s.Failed, s.Size), count(s.Done), count(s.Size))
+	line := fmt.Sprintf(" %s %s/%s", v1alpha1.Progress(s.Done+s.Failed, s.Size), text.Count(s.Done), text.Count(s.Size))
 	if s.Failed > 0 {
-		text += fmt.Sprintf(", %s failed", count(s.Failed))
+		line += fmt.Sprintf(", %s failed", text.Count(s.Failed))
 	}
 	if perSecond := s.Rate(); perSecond > 0 {
 		left := time.Duration(float64(s.Size-s.Done-s.Failed) / perSecond * float64(time.Second))
-		text += fmt.Sprintf(", %s, %s left", rate(perSecond), left.Round(time.Second))
+		line += fmt.Sprintf(", %s, %s left", text.Rate(perSecond), left.Round(time.Second))
 	}
-	return text
+	return line
 }
 
 // end takes the bar away.

@@ -18,6 +18,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 	"teamtask.dev/items"
 )
@@ -26,7 +28,7 @@ func resultsCommand(g *global) *cobra.Command {
 	var filter client.ResultsFilter
 	output := "table"
 	cmd := &cobra.Command{
-		Use: "results NAME", Short: "Export what became of items and blocks", Args: arguments(1, 1), ValidArgsFunction: g.completeLists,
+		Use: "results NAME", Short: "Export what became of items and blocks", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeLists,
 		Long: "Export what became of items and blocks: first failures and found values, then what was done, each in the order in\nwhich it was counted. What is kept is set by the worklist's results policy. A failure that was tried again has a row for\neach attempt. The output of a command that failed is the end of its standard error, if it wrote any.",
 		Example: `  teamtask results primes --failed
   teamtask results primes -o csv > results.csv`,
@@ -57,7 +59,7 @@ func resultsCommand(g *global) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&filter.Failed, "failed", false, "only failures")
 	cmd.Flags().BoolVar(&filter.Found, "found", false, "only found values")
-	outputFlag(cmd, cmd.Flags(), &output, "table", "jsonl", "csv")
+	cmdline.OutputFlag(cmd, cmd.Flags(), &output, "table", "jsonl", "csv")
 	return cmd
 }
 
@@ -152,7 +154,7 @@ func writeTable(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {
 func locateCommand(g *global) *cobra.Command {
 	var item string
 	cmd := &cobra.Command{
-		Use: "locate NAME (INDEX | --item ITEM)", Short: "Tell where an item is, and who did it", Args: arguments(1, 2),
+		Use: "locate NAME (INDEX | --item ITEM)", Short: "Tell where an item is, and who did it", Args: cmdline.Arguments(1, 2),
 		ValidArgsFunction: g.completeLists,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			var p v1alpha1.Place
@@ -172,11 +174,7 @@ func locateCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			by := ""
-			if p.Worker != "" {
-				by = ", worker " + p.Worker
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "index %d: %s%s\n", p.Index, p.Place, by)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), text.Place(p))
 			return err
 		}),
 	}

@@ -17,6 +17,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"teamtask.dev/cli/change"
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/version"
 )
 
@@ -79,7 +82,7 @@ On several machines:
 	root.SetVersionTemplate("teamtask {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // the flag may well be one of the command that was meant
-			return unknownCommand(cmd, cmd.Flags().Arg(0))
+			return cmdline.UnknownCommand(cmd, cmd.Flags().Arg(0))
 		}
 		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
 	})
@@ -100,12 +103,12 @@ On several machines:
 	add("work", runCommand(g), serveCommand(g), createCommand(g), applyCommand(g), workCommand(g))
 	add("look", getCommand(g), describeCommand(g), explainCommand(g), watchCommand(g), waitCommand(g), resultsCommand(g),
 		locateCommand(g), certificateCommand(g))
-	add("change", pauseCommand(g), resumeCommand(g), cancelCommand(g), retryCommand(g), deleteCommand(g))
-	add("other", benchCommand(g), versionCommand())
+	add("change", verbCommand(g, change.Pause), verbCommand(g, change.Resume), verbCommand(g, change.Cancel), retryCommand(g), deleteCommand(g))
+	add("other", benchCommand(g), installCommand(), versionCommand())
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	root.InitDefaultCompletionCmd()
-	refuseUnknown(root)
+	cmdline.RefuseUnknown(root)
 	return root
 }
 
@@ -134,15 +137,15 @@ func (g *global) log(w io.Writer, level slog.Level) (*slog.Logger, error) {
 func versionCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version", Args: arguments(0, 0),
+		Use: "version", Short: "Print the version", Args: cmdline.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" {
-				return printObject(cmd.OutOrStdout(), output, map[string]string{"version": version.Version})
+				return text.Object(cmd.OutOrStdout(), output, map[string]string{"version": version.Version})
 			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "teamtask", version.Version)
 			return err
 		},
 	}
-	outputFlag(cmd, cmd.Flags(), &output, "json", "yaml")
+	cmdline.OutputFlag(cmd, cmd.Flags(), &output, "json", "yaml")
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 	"teamtask.dev/items"
 	"teamtask.dev/server"
@@ -178,7 +179,7 @@ func (o *runOptions) finish(ctx context.Context, drain <-chan struct{}, cmd *cob
 	before := list.Status
 	if !before.Phase().Over() {
 		if before.Done > 0 {
-			fmt.Fprintf(stderr, "Going on where it stopped: %s of %s items are done.\n", count(before.Done), count(before.Size))
+			fmt.Fprintf(stderr, "Going on where it stopped: %s of %s items are done.\n", text.Count(before.Done), text.Count(before.Size))
 		}
 		p := newProgress(stderr)
 		watching, stopWatching := context.WithCancel(ctx)
@@ -247,7 +248,7 @@ func (o *runOptions) preview(cmd *cobra.Command, template *worker.Template, sour
 		fmt.Fprintln(cmd.OutOrStdout(), line)
 	}
 	if more || block < size {
-		fmt.Fprintf(cmd.OutOrStdout(), "... for %s items in all\n", count(size))
+		fmt.Fprintf(cmd.OutOrStdout(), "... for %s items in all\n", text.Count(size))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/items"
 )
 
@@ -20,7 +21,7 @@ func summarize(w io.Writer, before, s v1alpha1.WorklistStatus, source items.Sour
 		return
 	}
 	if !s.Phase().Over() {
-		fmt.Fprintf(w, "Stopped: %s of %s items are done. The same command goes on from here.\n", count(s.Done), count(s.Size))
+		fmt.Fprintf(w, "Stopped: %s of %s items are done. The same command goes on from here.\n", text.Count(s.Done), text.Count(s.Size))
 		return
 	}
 	fmt.Fprintf(w, "%s: %s\n", s.Phase(), s.Reason())
@@ -49,7 +50,7 @@ func itemNames(source items.Source, r v1alpha1.Range) string {
 	if r.Size == 1 {
 		return name(r.Index)
 	}
-	return fmt.Sprintf("%s to %s (%s items)", name(r.Index), name(r.Index+r.Size-1), count(r.Size))
+	return fmt.Sprintf("%s to %s (%s items)", name(r.Index), name(r.Index+r.Size-1), text.Count(r.Size))
 }
 
 // outcome is the exit code, as GNU parallel's.

@@ -13,6 +13,7 @@ import (
 	"github.com/adrg/xdg"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 	"teamtask.dev/items"
 	"teamtask.dev/store"
@@ -40,7 +41,7 @@ Choose one:
       %s
   - forget it and begin anew: --fresh
   - keep it, and run this one beside it: --state DIR`,
-				count(old.Status.Done), count(old.Status.Size), what, restore, worker.Line(old.Spec.Command))
+				text.Count(old.Status.Done), text.Count(old.Status.Size), what, restore, worker.Line(old.Spec.Command))
 		}
 		if err := c.Delete(ctx, runName); err != nil {
 			return nil, err

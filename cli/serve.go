@@ -18,6 +18,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/server"
 	"teamtask.dev/store"
 )
@@ -35,6 +36,7 @@ type serveOptions struct {
 	key         string
 	noSync      bool
 	upstream    upstreamOptions
+	gateway     gatewayOptions
 }
 
 func serveCommand(g *global) *cobra.Command {
@@ -54,12 +56,17 @@ of them answers for every list, and when one is lost the others take its lists o
 
 With --upstream it is a tier: it claims large blocks of one list at another List server and
 shares them out in small ones, so that many workers cost the other server little. It stores
-nothing; when it is lost, what it had in hand goes out again.`,
+nothing; when it is lost, what it had in hand goes out again.
+
+With --kubernetes it is a tier of every Worklist in a cluster: workers that should not touch the
+Kubernetes API, or are too many for it, work through it. They bring a token that the cluster
+knows, or an OpenID provider, and may do what their own rights allow.`,
 		Example: `  teamtask serve
   teamtask serve --listen :7070 --tls-cert cert.pem --tls-key key.pem
   teamtask serve --etcd-endpoints http://etcd-1:2379,http://etcd-2:2379 --url http://host-1:7070
-  teamtask serve --upstream https://main:7070 --upstream-list primes`,
-		Args: arguments(0, 0), PreRunE: checkFlags,
+  teamtask serve --upstream https://main:7070 --upstream-list primes
+  teamtask serve --kubernetes --namespace batch --listen :7070`,
+		Args: cmdline.Arguments(0, 0), PreRunE: checkFlags,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), g, o, cmd) },
 	}
 	f := cmd.Flags()
@@ -78,12 +85,13 @@ nothing; when it is lost, what it had in hand goes out again.`,
 	f.BoolVar(&o.noSync, "no-sync", false, "do not wait for the disk: a crash of the machine loses what was acknowledged; for measurements")
 	f.MarkHidden("no-sync")
 	o.upstream.addTo(cmd)
+	o.gateway.addTo(cmd)
 	return cmd
 }
 
 // checkFlags refuses flags without those they need.
 func checkFlags(cmd *cobra.Command, _ []string) error {
-	for _, pair := range [][2]string{{"upstream", "upstream-list"}, {"tls-cert", "tls-key"}, {"etcd-cert", "etcd-key"}} {
+	for _, pair := range [][2]string{{"upstream", "upstream-list"}, {"tls-cert", "tls-key"}, {"etcd-cert", "etcd-key"}, {"oidc-issuer-url", "oidc-client-id"}} {
 		for i, name := range pair {
 			if other := pair[1-i]; cmd.Flags().Changed(name) && !cmd.Flags().Changed(other) {
 				return fmt.Errorf("--%s needs --%s", name, other)
@@ -112,6 +120,9 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 	}
 	if o.url == "" {
 		o.url = urlOf(listener.Addr(), o.certificate != "")
+	}
+	if o.gateway.on {
+		return serveGateway(cmd, o, listener, log)
 	}
 	if o.upstream.url != "" {
 		return serveTier(cmd, g, o, listener, log)

@@ -8,12 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/client"
 )
 
 func watchCommand(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "watch NAME", Short: "Follow the progress of a worklist until it is over", Args: arguments(1, 1), ValidArgsFunction: g.completeLists,
+		Use: "watch NAME", Short: "Follow the progress of a worklist until it is over", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeLists,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			if _, err := c.Get(ctx, args[0]); err != nil {
 				return err
@@ -33,7 +34,7 @@ func watchCommand(g *global) *cobra.Command {
 func waitCommand(g *global) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use: "wait NAME...", Short: "Wait until worklists are over", Args: arguments(1, many), ValidArgsFunction: g.completeLists,
+		Use: "wait NAME...", Short: "Wait until worklists are over", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeLists,
 		Long: "Wait until worklists are over. The exit code is 0 if all of them are complete without failed items, 1 otherwise.",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			if timeout > 0 {

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 	"teamtask.dev/items"
 	"teamtask.dev/worker"
@@ -62,7 +63,10 @@ each block. The command also gets TEAMTASK_ITEM, TEAMTASK_INDEX, TEAMTASK_SIZE, 
 environment.`
 
 func workCommand(g *global) *cobra.Command {
-	w := &workFlags{}
+	w, k := &workFlags{}, &kubeFlags{}
+	onServer := g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+		return w.work(ctx, g, c, cmd, args)
+	})
 	cmd := &cobra.Command{
 		Use:   "work (NAME | --all) [flags] -- COMMAND [ARG...]",
 		Short: "Work on a worklist: run a command for its items",
@@ -70,19 +74,33 @@ func workCommand(g *global) *cobra.Command {
 With --all work on every list of the server that is not over, and on those that are created later,
 by their priority and weight, until it is stopped. All of them get the same command.
 
+With --kube the list is a Worklist in Kubernetes, and no List server is needed: the worker creates
+Block objects there and turns them in, at most one more than --jobs at a time; large ones it shares
+out among its commands in blocks of the list's size. In a pod it finds the cluster, its namespace
+and its name by itself; elsewhere it goes by the kubeconfig, as kubectl does. It takes the rights
+of the ClusterRole teamtask-worker in the list's namespace.
+
 On SIGTERM, or the first Ctrl-C, the worker finishes the commands that run, gives the rest back
 and ends; on the second Ctrl-C it ends the commands, too.
 ` + replacementHelp,
 		Example: `  teamtask work hosts -- ping -c1 {}
   teamtask work primes -j4 -- ./check-primes {start} {end}
   teamtask work primes --pipe -- ./check-primes
-  teamtask work --all -- ./do {}     # the list is in $TEAMTASK_WORKLIST`,
+  teamtask work --all -- ./do {}     # the list is in $TEAMTASK_WORKLIST
+  teamtask work --kube -n science primes -- ./check-primes {start} {end}`,
 		Args: func(cmd *cobra.Command, args []string) error { return w.checkArguments(cmd.ArgsLenAtDash(), args) }, ValidArgsFunction: g.completeLists,
-		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			return w.work(ctx, g, c, cmd, args)
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := k.check(cmd); err != nil {
+				return err
+			}
+			if k.on {
+				return w.workInKube(k, g, cmd, args)
+			}
+			return onServer(cmd, args)
+		},
 	}
 	w.register(cmd)
+	k.register(cmd)
 	cmd.Flags().SetInterspersed(true)
 	cmd.Flags().BoolVar(&w.all, "all", false, "work on all lists of the server")
 	return cmd
@@ -136,14 +154,13 @@ func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *co
 
 // summarize says how the list stands, or with "" only what this worker did.
 func (rs *runners) summarize(ctx context.Context, name string) error {
-	did := "this worker did " + number(rs.done.Load(), "item", "items")
+	did := "this worker did " + text.Number(rs.done.Load(), "item", "items")
 	if name != "" {
 		wl, err := rs.client.Get(ctx, name)
 		if err != nil {
 			return err
 		}
-		s := wl.Status
-		did = fmt.Sprintf("%s: %s, %s done, %s failed; %s", name, s.Phase(), count(s.Done), count(s.Failed), did)
+		return summarizeWork(rs.cmd.ErrOrStderr(), wl, rs.done.Load())
 	}
 	_, err := fmt.Fprintln(rs.cmd.ErrOrStderr(), did)
 	return err

@@ -85,14 +85,18 @@ type slice struct {
 //
 // +kubebuilder:object:generate=true
 type SliceSpec struct {
+	// of is the other source.
+	// +required
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Of Spec `json:"of"`
+	// start is the index of the first item. Default 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Start int64 `json:"start,omitempty"`
+	// end is the index behind the last item. Default the number of items there are.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991

@@ -23,16 +23,22 @@ type integers struct {
 // +kubebuilder:object:generate=true
 // +kubebuilder:validation:XValidation:rule="(self.end >= self.start ? self.end - self.start : self.start - self.end) / (has(self.step) && self.step > 1 ? self.step : 1) < 9007199254740991",message="has more than 9007199254740991 numbers (2^53-1)"
 type RangeSpec struct {
+	// start is the first number.
+	// +required
 	// +kubebuilder:validation:Minimum=-9007199254740991
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Start int64 `json:"start"`
+	// end is the last number, if the steps meet it.
+	// +required
 	// +kubebuilder:validation:Minimum=-9007199254740991
 	// +kubebuilder:validation:Maximum=9007199254740991
 	End int64 `json:"end"`
+	// step is how far one number is from the next. Default 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=-9007199254740991
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Step int64 `json:"step,omitempty" doc:"Default 1."`
+	// width is how many characters each number has at least, with leading zeros. Default none.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=64

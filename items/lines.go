@@ -11,6 +11,7 @@ import (
 	"hash/crc32"
 	"io"
 	"iter"
+	"strings"
 )
 
 // LinesSpec is a file whose lines are the items, with what is needed to notice that it is another one.
@@ -185,6 +186,11 @@ func (l *Lines) add(start, end int64, crc uint32, most int) error {
 		return fmt.Errorf("more than %d lines", int64(MaxLen))
 	}
 	return nil
+}
+
+// isSum tells whether a text can be a file's SHA256.
+func isSum(s string) bool {
+	return len(s) == 2*sha256.Size && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }

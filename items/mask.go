@@ -22,14 +22,17 @@ import (
 //
 // +kubebuilder:object:generate=true
 type MaskSpec struct {
+	// mask has a set for each position, such as ?u?l?l?d.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Mask string `json:"mask"`
+	// custom are the sets ?1 to ?4. They may use ?l and so on.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=4
 	// +kubebuilder:validation:items:MaxLength=4096
-	Custom []string `json:"custom,omitempty"` // at most 4; may use ?l and so on
+	Custom []string `json:"custom,omitempty"`
 }
 
 const (

@@ -16,9 +16,12 @@ import (
 //
 // +kubebuilder:object:generate=true
 type PermutationsSpec struct {
+	// alphabet is the letters, each once.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	Alphabet string `json:"alphabet"`
+	// length is the number of letters of each string. Default all.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=53

@@ -161,8 +161,12 @@ func (s LinesSpec) build(open OpenLines) (Source, error) {
 		}
 	}
 	switch {
-	case of != 1:
+	case of == 0:
 		return nil, errors.New("has no lines; give one of path, text and configMap")
+	case of > 1:
+		return nil, errors.New("has more than one of path, text and configMap; give one")
+	case s.SHA256 != "" && !isSum(s.SHA256):
+		return nil, fmt.Errorf("sha256: is %.100q; must be 64 hexadecimal digits, in small letters (sha256sum)", s.SHA256)
 	case s.Bytes < 0:
 		return nil, fmt.Errorf("bytes: is %d; must be 0 or more", s.Bytes)
 	case s.Count < 0:
@@ -211,10 +215,17 @@ func (s Spec) field() (string, error) {
 	return "", errors.New("has more than one kind (" + strings.Join(set, ", ") + "); give one, or combine them with product, zip or concat")
 }
 
-// Len is the number of items, without opening a file. The error names the field.
+// Len is the number of items, without opening a file: what is known of it says how many lines it has. The error names the
+// field.
 func (s Spec) Len() (int64, error) {
 	src, err := s.Build(func(l LinesSpec) (*Lines, error) {
-		return Describe(l), nil
+		switch {
+		case l.Count > 0 || l.SHA256 != "": // of an empty file the sum is known
+			return Describe(l), nil
+		case l.ConfigMap != nil:
+			return nil, errors.New("configMap: is read on Kubernetes only; elsewhere give the lines as text, or a path")
+		}
+		return nil, fmt.Errorf("count: is not given; give the number of lines that %s has (wc -l)", l.Path)
 	})
 	if err != nil {
 		return 0, err

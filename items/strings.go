@@ -10,9 +10,13 @@ import (
 //
 // +kubebuilder:object:generate=true
 type StringsSpec struct {
+	// alphabet is the letters, each once.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	Alphabet string `json:"alphabet"`
+	// length is the number of letters of each string.
+	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=53
 	Length int `json:"length"`

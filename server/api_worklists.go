@@ -167,7 +167,7 @@ func registerExplanation(api huma.API, l lists) {
 			k, err := l.mine(ctx, in.Name)
 			if err == nil {
 				err = k.read(func(now time.Time) {
-					out.Body = v1alpha1.Explanation{Phase: v1alpha1.Phase(k.ledger.Status(now).Phase), Sentences: k.ledger.Explain(now)}
+					out.Body = v1alpha1.Explanation{Phase: v1alpha1.Phase(k.ledger.Status(now).Phase), Sentences: k.ledger.Explain(now, "")}
 				})
 			}
 			return out, problem(err)

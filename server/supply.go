@@ -16,13 +16,19 @@ import (
 // stock is what a tier has from upstream, and says when it is too little. It belongs to the keeper's lock.
 type stock struct {
 	upstream *upstream
-	enough   int64         // items
-	signal   chan struct{} // capacity 1: there are fewer
+	enough   int64         // items, for the time being; 0: it is enough that nobody waits
+	signal   chan struct{} // capacity 1: there is too little
+}
+
+// short tells whether there is too little at hand.
+func (k *keeper) short() bool {
+	stock := k.ledger.Stock()
+	return stock < k.low.enough || stock == 0 && k.waiting.queue.Len() > 0
 }
 
 // lookAtStock has more fetched where there is too little at hand.
 func (k *keeper) lookAtStock() {
-	if k.low != nil && k.ledger.Stock() < k.low.enough {
+	if k.low != nil && k.short() {
 		select {
 		case k.low.signal <- struct{}{}:
 		default:
@@ -120,7 +126,7 @@ func (s *supply) run(ctx context.Context) {
 func (s *supply) request() *v1alpha1.ClaimRequest {
 	s.keeper.mu.Lock()
 	defer s.keeper.mu.Unlock()
-	if s.keeper.ledger.Stock() >= s.keeper.low.enough {
+	if !s.keeper.short() {
 		return nil
 	}
 	switch used := time.Since(s.asked); {
@@ -132,10 +138,18 @@ func (s *supply) request() *v1alpha1.ClaimRequest {
 	}
 	wanted := int64(s.keeper.waiting.queue.Len()+1) * max(1, s.spec.Spec.Block.Size)
 	s.bulk = min(max(s.bulk, 2*wanted), worklist.MaxSize/8)
-	s.keeper.low.enough = max(1, s.bulk/2)
+	s.keeper.low.enough = s.enough()
 	s.asked = time.Now()
 	return &v1alpha1.ClaimRequest{Worker: s.upstream.worker, Blocks: 1, Bulk: s.bulk, Request: rand.Text(),
 		Wait: &metav1.Duration{Duration: supplyWait}}
+}
+
+// enough is how many items should be at hand.
+func (s *supply) enough() int64 {
+	if s.tier.o.OnDemand && !s.upstream.brisk() {
+		return 0
+	}
+	return max(1, s.bulk/2)
 }
 
 // claim waits for a block. Nil: none could be had.
@@ -167,7 +181,7 @@ func (s *supply) admit(ctx context.Context, resp *v1alpha1.ClaimResponse) {
 				s.keeper.refuse(s.keeper.ledger.Admit(now, s.upstream.admit(lease)), worklist.Fenced, "the block's lease upstream ran out, and it went out again")
 				s.short = lease.Size < s.bulk
 				s.bulk = min(s.bulk, lease.Size)
-				s.keeper.low.enough = max(1, s.bulk/2)
+				s.keeper.low.enough = s.enough()
 			}
 			s.keeper.ledger.Upstream(resp.Unclaimed, "")
 			return false
@@ -257,7 +271,7 @@ func (s *supply) giveBack(ctx context.Context) {
 		if idle && s.idle {
 			spare = s.keeper.ledger.Spare(now)
 			s.bulk = 0
-			s.keeper.low.enough = 1
+			s.keeper.low.enough = s.enough()
 		}
 		s.idle = idle
 	})

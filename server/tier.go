@@ -18,13 +18,17 @@ import (
 	"teamtask.dev/worklist"
 )
 
-// TierOptions of a Tier. All fields but Token, Log and URL must be set.
+// TierOptions of a Tier. All fields but Token, Log, OnDemand and URL must be set.
 type TierOptions struct {
 	Upstream Upstream
 	List     string // the list that is shared out
 	Name     string // of the tier, as a worker of its upstream: unique among those at work
 	Token    string // who calls must bring it as a bearer token; "": a random one
 	Log      *slog.Logger
+
+	// OnDemand claims a block only when a worker waits for one, unless blocks are used up in no time: for a tier whose workers
+	// are few, as what one of them has in stock is what others elsewhere wait for.
+	OnDemand bool
 
 	// URL of the upstream, with UpstreamToken, to pass on calls that only read.
 	URL           *url.URL
@@ -131,10 +135,11 @@ func (t *Tier) mine(ctx context.Context, name string) (*keeper, error) {
 	up := newUpstream(t.o.Upstream, name, t.o.Name)
 	p := tierPolicy(wl)
 	k := newKeeper(wl, worklist.NewTier(wl.Spec.Size, t.epoch, p), p, up, t.secret, t.metrics.counters, t.o.Log)
-	k.low = &stock{upstream: up, enough: 1, signal: make(chan struct{}, 1)}
+	s := &supply{tier: t, keeper: k, upstream: up, spec: wl}
+	k.low = &stock{upstream: up, enough: s.enough(), signal: make(chan struct{}, 1)}
 	k.start(t.ctx)
 	t.keeper = k
-	t.loops.Go(func() { (&supply{tier: t, keeper: k, upstream: up, spec: wl}).run(t.ctx) })
+	t.loops.Go(func() { s.run(t.ctx) })
 	return k, nil
 }
 

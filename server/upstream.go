@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/worklist"
@@ -25,6 +26,7 @@ type Upstream interface {
 type grant struct {
 	worklist.Range
 	token string // the newest; belongs to whose turn it is
+	since time.Time
 }
 
 // maxReports bounds the reports, and the renewals, of one exchange.
@@ -42,6 +44,7 @@ type upstream struct {
 
 	mu   sync.Mutex
 	held worklist.Map[*grant] // what of the upstream's blocks has not been turned in
+	took time.Duration        // from claim to end, of the last block that was turned in whole; 0: none was
 }
 
 func newUpstream(api Upstream, list, worker string) *upstream {
@@ -73,7 +76,7 @@ func (u *upstream) size() int { return 0 }
 
 // admit takes in a block that the upstream handed out.
 func (u *upstream) admit(lease v1alpha1.Lease) worklist.Range {
-	g := &grant{v1alpha1.Range{Index: lease.Index, Size: lease.Size}.Core(), lease.Token}
+	g := &grant{v1alpha1.Range{Index: lease.Index, Size: lease.Size}.Core(), lease.Token, time.Now()}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.held.Put(g.Range, g)
@@ -118,10 +121,28 @@ func (u *upstream) write(ctx context.Context, c *commit) error {
 			for _, f := range t.Failed {
 				u.forget(t.grant, f.Range.Core())
 			}
+			u.ended(t.grant)
 		}
 		turned = turned[n:]
 	}
 	return nil
+}
+
+// ended notes how long a grant took, if all of it is turned in.
+func (u *upstream) ended(g *grant) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for range u.heldBy(g, g.Range) {
+		return
+	}
+	u.took = time.Since(g.since)
+}
+
+// brisk tells whether blocks are done so soon that fetching one takes a good part of the time.
+func (u *upstream) brisk() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.took > 0 && u.took < restock/2
 }
 
 // forget drops what was turned in of a grant, or all of it if it is lost. What another grant has of the range stays.

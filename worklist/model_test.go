@@ -379,7 +379,7 @@ func (e *engine) finish(t *rapid.T) {
 	e.ledger.Retry(e.now)
 	for steps := 0; !e.ledger.Outcome().Over(); steps++ {
 		if steps > 10_000 {
-			t.Fatalf("it does not end: %s", e.ledger.Explain(e.now))
+			t.Fatalf("it does not end: %s", e.ledger.Explain(e.now, ""))
 		}
 		g := e.ledger.Claim(e.now, Claim{Worker: "good"})
 		e.commit()
@@ -390,7 +390,7 @@ func (e *engine) finish(t *rapid.T) {
 		if len(g.Leases) == 0 && !e.ledger.Outcome().Over() {
 			at := e.ledger.Wake()
 			if at.IsZero() {
-				t.Fatalf("nothing to do and nothing to wait for: %s", e.ledger.Explain(e.now))
+				t.Fatalf("nothing to do and nothing to wait for: %s", e.ledger.Explain(e.now, ""))
 			}
 			if at.After(e.now) {
 				e.now = at

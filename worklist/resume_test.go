@@ -119,7 +119,7 @@ func TestResume(t *testing.T) {
 		})
 		for steps := 0; e.record.Done.Sum()+e.record.Failed.Sum() < size; steps++ {
 			if steps > 10_000 {
-				t.Fatalf("it does not end: %v", e.ledger().Explain(e.now))
+				t.Fatalf("it does not end: %v", e.ledger().Explain(e.now, ""))
 			}
 			if !take(true) {
 				e.now = e.now.Add(time.Minute) // all that is left rests

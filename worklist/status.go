@@ -1,6 +1,7 @@
 package worklist
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -131,8 +132,9 @@ func (l *Ledger) Place(i int64) (place, worker string) {
 	return "unknown", ""
 }
 
-// Explain says, in sentences, what the list is doing and what it is waiting for.
-func (l *Ledger) Explain(now time.Time) []string {
+// Explain says, in sentences, what the list is doing and what it is waiting for. idle is what an engine knows of why no worker asks
+// for what is free; "": only that none does.
+func (l *Ledger) Explain(now time.Time, idle string) []string {
 	s := l.Status(now)
 	if l.rec.End.Over() {
 		return []string{fmt.Sprintf("The list is over (%s): %s.", s.Phase, s.Reason)}
@@ -145,9 +147,20 @@ func (l *Ledger) Explain(now time.Time) []string {
 	case NoneAfter:
 		say("Nothing is handed out: %s.", g.Message)
 	}
+	free := l.ready.Sum()
+	if l.policy.OnlyAgain == "" {
+		free += s.Fresh
+	} else if s.Fresh > 0 {
+		say("Nothing that was never out goes out: %s.", l.policy.OnlyAgain)
+	}
+	unasked := free > 0 && s.Blocks == 0 && l.hold().None == ""
+	if unasked {
+		say("%s free to be taken, but %s.", number(free, "item is", "items are"),
+			cmp.Or(idle, "no worker asks for them: start one with `teamtask work`"))
+	}
 	if s.Blocks > 0 {
 		say("%s %s with %s.", number(s.Workers, "worker holds", "workers hold"), number(s.Blocks, "block", "blocks"), number(s.Leased, "item", "items"))
-		if x := l.expiry.head; x != nil {
+		if x := l.expiry.head; x != nil && x.deadline.Sub(now) < never/2 {
 			say("The next lease to run out is that of worker %s on %v, in %s.", x.worker.name, x.r, until(now, x.deadline))
 		}
 	}
@@ -163,11 +176,11 @@ func (l *Ledger) Explain(now time.Time) []string {
 	if rate := l.policy.ItemsPerSecond; rate > 0 {
 		say("It is limited to %g items per second.", rate)
 	}
-	if free := l.ready.Sum() + s.Fresh; free > 0 && s.Blocks == 0 && l.hold().None == "" {
-		say("%s free to be taken, but no worker asks for them: start one with `teamtask work`.", number(free, "item is", "items are"))
-	} else if free > 0 {
+	switch {
+	case unasked:
+	case free > 0:
 		say("%s free to be taken.", number(free, "item is", "items are"))
-	} else if s.Blocks > 0 && s.Elsewhere == 0 {
+	case s.Blocks > 0 && s.Elsewhere == 0 && s.Fresh == 0 && l.resting.Sum() == 0 && l.doubt.Sum() == 0:
 		say("Everything else is done: the list waits for what is out.")
 	}
 	if n := l.elsewhere.Sum(); n > 0 {

@@ -162,7 +162,7 @@ func tiers(t *rapid.T) {
 	e.restart(x)
 	for steps := 0; !e.top.Outcome().Over(); steps++ {
 		if steps > 10_000 {
-			t.Fatalf("it does not end: %s, %s", e.top.Explain(e.now), x.ledger.Explain(e.now))
+			t.Fatalf("it does not end: %s, %s", e.top.Explain(e.now, ""), x.ledger.Explain(e.now, ""))
 		}
 		e.supply(x, 7)
 		g := x.ledger.Claim(e.now, Claim{Worker: "good"})

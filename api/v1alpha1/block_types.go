@@ -29,11 +29,20 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 type Block struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the object's, as everywhere in Kubernetes.
+	//
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
+	// spec asks for work.
+	//
+	// +required
 	Spec BlockSpec `json:"spec"`
 
+	// status is where the block stands.
+	//
 	// +optional
 	// +kubebuilder:default={ready: "0/1", restarts: 0, conditions: {{type: Ready, status: "False", reason: Pending, message: "it has not been given any items yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status BlockStatus `json:"status,omitzero"`
@@ -54,32 +63,33 @@ type BlockList struct {
 // +kubebuilder:object:generate=true
 // +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Block's spec cannot be changed; delete the Block, which gives its items back, and make a new one"
 type BlockSpec struct {
-	// Worklist is the list of which a range is asked for, in the Block's namespace.
+	// worklist is the list of which a range is asked for, in the Block's namespace.
 	//
-	// +kubebuilder:validation:MinLength=1
+	// +required
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a list: lower-case letters, digits, - and . only, beginning and ending with a letter or digit"
 	Worklist string `json:"worklist" doc:"The list it belongs to."`
 
-	// Worker does the work: unique among those at work. For a pod it is the pod's name, whatever was asked for.
+	// worker does the work: unique among those at work. For a pod it is the pod's name, whatever was asked for.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Worker string `json:"worker,omitempty" doc:"Who does the work."`
 
-	// User is who created the Block, as the API server knows them: nobody else may turn it in.
+	// user is who created the Block, as the API server knows them: nobody else may turn it in.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	User string `json:"user,omitempty" doc:"On Kubernetes: who created the Block."`
 
-	// Size is for tiers, which share their Blocks out: about so many items. 0: as the list says.
+	// size is for tiers, which share their Blocks out: about so many items. 0: as the list says.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Size int64 `json:"size,omitempty" doc:"On Kubernetes, of a tier: about so many items are wanted."`
 
-	// Refill asks for the next range in the same Block once its range is merged, instead of deleting the Block.
+	// refill asks for the next range in the same Block once its range is merged, instead of deleting the Block.
 	//
 	// +optional
 	Refill bool `json:"refill,omitempty" doc:"On Kubernetes: the Block is given its next range once the last is merged."`
@@ -116,65 +126,87 @@ const (
 //
 // +kubebuilder:object:generate=true
 type BlockStatus struct {
-	// Turn counts the ranges the Block was given. With the Block's UID it names a lease: who writes of a turn that is over is
+	// turn counts the ranges the Block was given. With the Block's UID it names a lease: who writes of a turn that is over is
 	// refused.
 	//
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Turn int64 `json:"turn,omitempty" doc:"On Kubernetes: counts the ranges that the Block was given."`
 
-	// Index and Size are the range: absent while the Block is Pending.
+	// index is that of the range's first item: absent while the Block is Pending.
 	//
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Index *int64 `json:"index,omitempty"`
+
+	// size is the number of items in the range: absent while the Block is Pending.
+	//
 	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Size *int64 `json:"size,omitempty"`
 
-	// Restarts is how often the range was out before.
+	// restarts is how often the range was out before.
 	//
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Restarts int32 `json:"restarts" doc:"How often the range was out before."`
 
-	// Ready is 1/1 while the items are in the worker's hands.
+	// ready is 1/1 while the items are in the worker's hands.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=16
 	Ready string `json:"ready,omitempty" doc:"1/1 while the items are in the worker's hands."`
 
-	// Done is how many items are done, DoneRanges which.
+	// done is how many items are done.
 	//
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Done int64 `json:"done,omitempty" doc:"Items of it reported done while the rest is still held."`
+
+	// doneRanges are the ranges that are done.
+	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=4096
 	DoneRanges []Range `json:"doneRanges,omitempty" doc:"On Kubernetes: ranges of it that are done."`
 
-	// FailedRanges failed; those that are final are given up at once.
+	// failedRanges failed; those that are final are given up at once.
 	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1024
 	FailedRanges []FailedItems `json:"failedRanges,omitempty" doc:"On Kubernetes: ranges of it that failed."`
 
-	// Found are values found in it.
+	// found are values found in it.
 	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	Found []Found `json:"found,omitempty" doc:"On Kubernetes: values found in it."`
 
-	// Elapsed is how long the worker took for what is done.
+	// elapsed is how long the worker took for what is done.
 	//
 	// +optional
+	// +kubebuilder:validation:Format=duration
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) >= duration('0s')",message="must be a duration such as 90s or 1h30m"
 	Elapsed *metav1.Duration `json:"elapsed,omitempty" doc:"On Kubernetes: how long the worker took for what is done."`
 
-	// RenewTime is when the worker last said that it is there, by its own clock: only that it changes counts.
+	// renewTime is when the worker last said that it is there, by its own clock: only that it changes counts.
 	//
 	// +optional
+	// +kubebuilder:validation:Format=micro-time
 	RenewTime *metav1.MicroTime `json:"renewTime,omitempty" doc:"On Kubernetes: when the worker last said that it is there."`
 
+	// deadline is when the lease runs out, or the block may go out again. Only a List server says so.
+	//
 	// +optional
 	Deadline *metav1.Time `json:"deadline,omitempty" doc:"When the lease runs out, or the block may go out again."`
 
+	// conditions are Ready, whose reason says where the block stands, and Finished.
+	//
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -186,9 +218,13 @@ type BlockStatus struct {
 // +kubebuilder:object:generate=true
 type FailedItems struct {
 	Range `json:",inline"`
+	// reason says why, in a few words.
+	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty" maxLength:"1024" doc:"Why, in a few words."`
+	// final has the range given up at once.
+	//
 	// +optional
 	Final bool `json:"final,omitempty" doc:"Give up at once: the worker has retried, or knows that it is hopeless."`
 }

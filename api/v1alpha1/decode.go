@@ -3,7 +3,9 @@ package v1alpha1
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -49,6 +51,16 @@ func wrongField(raw json.RawMessage, t reflect.Type, path string) *FieldError {
 		}
 		for i, value := range values {
 			if inner := wrongField(value, t.Elem(), fmt.Sprintf("%s[%d]", path, i)); inner != nil {
+				return inner
+			}
+		}
+	case reflect.Map:
+		var values map[string]json.RawMessage
+		if json.Unmarshal(raw, &values) != nil {
+			return wrong
+		}
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if inner := wrongField(values[name], t.Elem(), path+"."+name); inner != nil {
 				return inner
 			}
 		}

@@ -23,6 +23,7 @@ func TestWrongValue(t *testing.T) {
 		{`{"after":["x",1]}`, "spec.after[1]: must be a string"},
 		{`{"toleratedFailures":[1]}`, `spec.toleratedFailures: must be a count (10) or a share of the items ("5%")`},
 		{`{"results":{"output":"5x"}}`, "spec.results.output: must be a quantity such as 64Ki"},
+		{`{"workers":{"template":{"spec":{"containers":[{"resources":{"limits":{"cpu":"x"}}}]}}}}`, "spec.workers.template.spec.containers[0].resources.limits.cpu: must be a quantity such as 64Ki"},
 		{`{"items":{"product":[{"hosts":"a"},{"range":{"start":"x"}}]}}`, "spec.items.product[1].range.start: must be an integer"},
 	} {
 		raw := []byte(`{"spec":` + c.spec + `}`)

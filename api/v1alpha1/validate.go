@@ -2,7 +2,8 @@ package v1alpha1
 
 import (
 	"fmt"
-	"strconv"
+	"regexp"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,6 +63,9 @@ func (w *Worklist) Complete() error {
 	case s.Size > items.MaxLen:
 		return invalid("spec.size", "is %d; a worklist has at most %d items (2^53-1)", s.Size, int64(items.MaxLen))
 	}
+	if i := slices.Index(s.After, w.Name); i >= 0 {
+		return invalid(fmt.Sprintf("spec.after[%d]", i), "is the list itself; a list cannot come after itself")
+	}
 	return s.validate()
 }
 
@@ -113,6 +117,12 @@ func (s *WorklistSpec) validate() error {
 			return invalid(fmt.Sprintf("spec.after[%d]", i), nameRule, name)
 		}
 	}
+	if s.RetryFailed < 0 {
+		return invalid("spec.retryFailed", "is %d; must be 0 or above", s.RetryFailed)
+	}
+	if err := s.Workers.validate(); err != nil {
+		return err
+	}
 	return s.Results.validate()
 }
 
@@ -126,10 +136,28 @@ func validateTolerance(v *intstr.IntOrString) error {
 		}
 		return nil
 	}
-	number, ok := strings.CutSuffix(v.StrVal, "%")
-	share, err := strconv.ParseFloat(number, 64)
-	if !ok || err != nil || share < 0 || share > 100 {
+	if !share.MatchString(v.StrVal) {
 		return invalid("spec.toleratedFailures", "is %q; must be a count (10) or a share of the items (\"5%%\")", v.StrVal)
+	}
+	return nil
+}
+
+// share is 0% to 100%, as the schema has it.
+var share = regexp.MustCompile(`^([0-9]{1,2}([.][0-9]+)?|100([.]0+)?)%$`)
+
+// validate is about the pods of a list on Kubernetes. Where there are none they are ignored.
+func (w *WorkersSpec) validate() error {
+	if w == nil {
+		return nil
+	}
+	if n := w.Parallelism; n != nil && (*n < 0 || *n > 100_000) {
+		return invalid("spec.workers.parallelism", "is %d; must be 0 to 100000", *n)
+	}
+	if w.Slots < 0 || w.Slots > 10_000 {
+		return invalid("spec.workers.slots", "is %d; must be 0 to 10000", w.Slots)
+	}
+	if c := w.Template.Spec.Containers; len(c) == 0 || len(c[0].Command) == 0 {
+		return invalid("spec.workers.template", "spec.containers[0].command is needed: it is run for each block, with {start} and {end} filled in, and an image's own command is not known")
 	}
 	return nil
 }

@@ -42,125 +42,160 @@ const (
 //
 // +kubebuilder:object:generate=true
 type WorklistStatus struct {
-	// ObservedGeneration is the generation of the spec that this status goes by.
+	// observedGeneration is the generation of the spec that this status goes by.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty" doc:"The generation of the spec that this status goes by."`
 
-	// Size is the number of items; Done and Failed are how many are done and given up, Leased how many are in blocks that
-	// are out, Waiting how many are to be handed out again: released, failed, expired or in doubt after a takeover.
+	// size is the number of items.
 	//
 	// +optional
 	Size int64 `json:"size" doc:"Number of items."`
+
+	// done is how many items are done.
+	//
 	// +optional
 	Done int64 `json:"done" doc:"Items done."`
+
+	// failed is how many items are given up.
+	//
 	// +optional
 	Failed int64 `json:"failed" doc:"Items given up."`
+
+	// leased is how many items are in blocks that are out.
+	//
 	// +optional
 	Leased int64 `json:"leased" doc:"Items in blocks that are out."`
+
+	// waiting is how many items are to be handed out again: released, failed, expired or in doubt after a takeover.
+	//
 	// +optional
 	Waiting int64 `json:"waiting" doc:"Items to be handed out again: released, failed, expired or in doubt after a takeover."`
 
-	// Progress is the share of the items that are done or given up, for people.
+	// progress is the share of the items that are done or given up, for people.
 	//
 	// +optional
 	Progress string `json:"progress,omitempty" doc:"Share of the items that are done or given up, for people."`
 
-	// BlocksOut is how many blocks are out, Workers how many workers hold them.
+	// blocksOut is how many blocks are out.
 	//
 	// +optional
 	BlocksOut int64 `json:"blocksOut" doc:"Blocks that are out."`
+
+	// workers is how many workers hold blocks.
+	//
 	// +optional
 	Workers int64 `json:"workers" doc:"Workers that hold blocks."`
 
-	// Next is the index below which every item was handed out at least once.
+	// next is the index below which every item was handed out at least once.
 	//
 	// +optional
 	Next int64 `json:"next,omitempty" doc:"Every index below it was handed out at least once."`
 
-	// DoneRanges and FailedRanges are merged; a List server cuts long ones to the first 100 and says so by Truncated.
+	// doneRanges are the ranges that are done, merged. A List server shows the first 100.
 	//
 	// +optional
 	// +listType=atomic
 	DoneRanges []Range `json:"doneRanges,omitempty" doc:"Merged ranges that are done; at most the first 100."`
+
+	// failedRanges are the ranges that were given up, merged. A List server shows the first 100.
+	//
 	// +optional
 	// +listType=atomic
 	FailedRanges []FailedRange `json:"failedRanges,omitempty" doc:"Merged ranges that were given up; at most the first 100."`
+
+	// truncated says that there are more ranges than shown.
+	//
 	// +optional
 	Truncated bool `json:"truncated,omitempty" doc:"There are more ranges than shown."`
 
-	// RetryRanges failed or expired before, or were given back, and go out again.
+	// retryRanges failed or expired before, or were given back, and go out again.
 	//
 	// +optional
 	// +listType=atomic
 	RetryRanges []RetryRange `json:"retryRanges,omitempty" doc:"On Kubernetes: ranges that failed before, and are out or go out again."`
 
-	// Assignments are ranges that are about to be written to their Blocks.
+	// assignments are ranges that are about to be written to their Blocks.
 	//
 	// +optional
 	// +listType=atomic
 	Assignments []Assignment `json:"assignments,omitempty" doc:"On Kubernetes: ranges that are about to be written to their Blocks."`
 
-	// Found are values workers have found; at most the first 100.
+	// found are values workers have found; at most the first 100.
 	//
 	// +optional
 	// +listType=atomic
 	Found []Found `json:"found,omitempty" doc:"Values workers have found; at most the first 100."`
 
-	// ItemsPerSecond is the items done per second, over the last half minute or so.
+	// itemsPerSecond is the items done per second, over the last half minute or so.
 	//
 	// +optional
 	ItemsPerSecond *resource.Quantity `json:"itemsPerSecond,omitempty" doc:"Items done per second, over the last half minute or so."`
 
-	// NanosecondsPerItem is how long a worker takes for an item, smoothed; it sizes blocks that aim at a duration.
+	// nanosecondsPerItem is how long a worker takes for an item, smoothed; it sizes blocks that aim at a duration.
 	//
 	// +optional
 	NanosecondsPerItem int64 `json:"nanosecondsPerItem,omitempty" doc:"On Kubernetes: how long a worker takes for an item, smoothed."`
 
-	// BlockSize is the size of the last block that was handed out.
+	// blockSize is the size of the last block that was handed out.
 	//
 	// +optional
 	BlockSize int64 `json:"blockSize,omitempty" doc:"On Kubernetes: size of the last block that was handed out."`
 
-	// NextBlockTime is when the limit on items per second allows the next block.
+	// nextBlockTime is when the limit on items per second allows the next block.
 	//
 	// +optional
+	// +kubebuilder:validation:Format=micro-time
 	NextBlockTime *metav1.MicroTime `json:"nextBlockTime,omitempty" doc:"On Kubernetes: when the limit on items per second allows the next block."`
 
-	// UpdateTime is when the counts last changed.
+	// updateTime is when the counts last changed.
 	//
 	// +optional
+	// +kubebuilder:validation:Format=micro-time
 	UpdateTime *metav1.MicroTime `json:"updateTime,omitempty" doc:"On Kubernetes: when the counts last changed."`
 
+	// startTime is when the first block was handed out; of a List server, by the one that owns the list now.
+	//
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty" doc:"When the first block was handed out by this owner."`
+
+	// completionTime is when the list ended.
+	//
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty" doc:"When the list ended."`
 
-	// RetriedFailed is the spec's retryFailed that was last obeyed.
+	// retriedFailed is the spec's retryFailed that was last obeyed.
 	//
 	// +optional
 	RetriedFailed int64 `json:"retriedFailed,omitempty" doc:"On Kubernetes: spec.retryFailed that was last obeyed."`
 
-	// Fingerprint changes with anything that changes the items: a list whose items were changed under way is held back.
+	// fingerprint changes with anything that changes the items: a list whose items were changed under way is held back.
 	//
 	// +optional
 	Fingerprint string `json:"fingerprint,omitempty" doc:"On Kubernetes: changes with anything that changes the items."`
 
-	// Epoch counts takeovers of the record; Owner is the server that holds it now.
+	// epoch counts takeovers of the record among List servers.
 	//
 	// +optional
 	Epoch int64 `json:"epoch,omitempty" doc:"Takeovers of the record so far."`
+
+	// owner is the List server that holds the record now.
+	//
 	// +optional
 	Owner string `json:"owner,omitempty" doc:"The server that owns the list now."`
 
-	// Replicas is how many worker pods there are, Selector chooses them: for kubectl scale.
+	// replicas is how many worker pods there are, for kubectl scale.
 	//
 	// +optional
 	Replicas int32 `json:"replicas,omitempty" doc:"On Kubernetes: worker pods that there are."`
+
+	// selector chooses the worker pods, for what scales them.
+	//
 	// +optional
 	Selector string `json:"selector,omitempty" doc:"On Kubernetes: chooses the worker pods."`
 
+	// conditions are Complete, whose reason says where the list stands, and Failed and WorkersReady where they apply.
+	//
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -212,9 +247,16 @@ func (s *WorklistStatus) SetPhase(p Phase, reason string, at metav1.Time) {
 //
 // +kubebuilder:object:generate=true
 type Range struct {
+	// index is that of the first item.
+	//
+	// +required
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Index int64 `json:"index" minimum:"0" maximum:"9007199254740991"`
+
+	// size is the number of items.
+	//
+	// +required
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Size int64 `json:"size" minimum:"0" maximum:"9007199254740991"`
@@ -224,8 +266,15 @@ type Range struct {
 //
 // +kubebuilder:object:generate=true
 type FailedRange struct {
-	Range    `json:",inline"`
+	Range `json:",inline"`
+
+	// attempts is how often it was tried.
+	//
+	// +required
 	Attempts int32 `json:"attempts"`
+
+	// reason is why it failed last.
+	//
 	// +optional
 	Reason string `json:"reason,omitempty"`
 }
@@ -235,18 +284,30 @@ type FailedRange struct {
 // +kubebuilder:object:generate=true
 type RetryRange struct {
 	Range `json:",inline"`
-	// Attempts is how often it failed, expired or was given back; Forgiven how many of them are nobody's fault.
+
+	// attempts is how often it failed, expired or was given back.
+	//
+	// +required
 	Attempts int32 `json:"attempts" doc:"How often it failed, expired or was given back."`
+
+	// forgiven is how many of the attempts are nobody's fault.
+	//
 	// +optional
 	Forgiven int32 `json:"forgiven,omitempty" doc:"How many of the attempts are nobody's fault."`
-	// Limit is the largest block it goes out in; 0: no bound.
+
+	// limit is the largest block it goes out in; 0: no bound.
 	//
 	// +optional
 	Limit int64 `json:"limit,omitempty" doc:"The largest block it goes out in; 0: no bound."`
-	// Until is when it has rested; nil: it has.
+
+	// until is when it has rested; absent: it has.
 	//
 	// +optional
+	// +kubebuilder:validation:Format=micro-time
 	Until *metav1.MicroTime `json:"until,omitempty" doc:"When it has rested and goes out again."`
+
+	// reason is why it failed last.
+	//
 	// +optional
 	Reason string `json:"reason,omitempty" doc:"Of the last failure."`
 }
@@ -257,13 +318,30 @@ type RetryRange struct {
 // +kubebuilder:object:generate=true
 type Assignment struct {
 	Range `json:",inline"`
-	// Block and UID name the Block; Turn is the turn in which it has the range.
-	Block string    `json:"block"`
-	UID   types.UID `json:"uid"`
-	Turn  int64     `json:"turn"`
-	// Worker is the Block's.
+
+	// block is the name of the Block.
+	//
+	// +required
+	Block string `json:"block"`
+
+	// uid is the Block's.
+	//
+	// +required
+	UID types.UID `json:"uid"`
+
+	// turn is that of the Block in which it has the range.
+	//
+	// +required
+	Turn int64 `json:"turn"`
+
+	// worker is the Block's.
+	//
+	// +required
 	Worker string `json:"worker"`
-	// Attempt is 1 the first time the range is out.
+
+	// attempt is 1 the first time the range is out.
+	//
+	// +required
 	Attempt int32 `json:"attempt"`
 }
 
@@ -271,10 +349,20 @@ type Assignment struct {
 //
 // +kubebuilder:object:generate=true
 type Found struct {
+	// index is the item's.
+	//
+	// +required
 	// +kubebuilder:validation:Minimum=0
 	Index int64 `json:"index" minimum:"0"`
+
+	// value is what was found.
+	//
+	// +required
 	// +kubebuilder:validation:MaxLength=4096
 	Value string `json:"value" maxLength:"4096"`
+
+	// worker is who found it.
+	//
 	// +optional
 	Worker string `json:"worker,omitempty"`
 }

@@ -34,15 +34,25 @@ const (
 // +kubebuilder:printcolumn:name="Workers",type=integer,JSONPath=`.status.workers`,priority=1
 // +kubebuilder:printcolumn:name="Rate",type=string,JSONPath=`.status.itemsPerSecond`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].message`,priority=1
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.items) == has(oldSelf.spec.items) && (!has(self.spec.items) || self.spec.items == oldSelf.spec.items))",message="spec.items cannot be changed once items are handed out; make a new list"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.size) ? self.spec.size : 0) == (has(oldSelf.spec.size) ? oldSelf.spec.size : 0)",message="spec.size cannot be changed once items are handed out; make a new list"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.block.size) ? self.spec.block.size : 0) == (has(oldSelf.spec.block.size) ? oldSelf.spec.block.size : 0)",message="spec.block.size cannot be changed once items are handed out; make a new list"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.items) == has(oldSelf.spec.items) && (!has(self.spec.items) || self.spec.items == oldSelf.spec.items))",message="cannot be changed once items are handed out; make a new list",fieldPath=".spec.items"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.size) ? self.spec.size : 0) == (has(oldSelf.spec.size) ? oldSelf.spec.size : 0)",message="cannot be changed once items are handed out; make a new list",fieldPath=".spec.size"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.next) || oldSelf.status.next == 0 || (has(self.spec.block.size) ? self.spec.block.size : 0) == (has(oldSelf.spec.block.size) ? oldSelf.spec.block.size : 0)",message="cannot be changed once items are handed out; make a new list",fieldPath=".spec.block.size"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.after) || !(self.metadata.name in self.spec.after)",message="a list cannot come after itself",fieldPath=".spec.after"
 type Worklist struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the object's, as everywhere in Kubernetes.
+	//
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
+	// spec says what is to be done and how it is shared out.
+	//
+	// +required
 	Spec WorklistSpec `json:"spec"`
 
+	// status is what the system found.
+	//
 	// +optional
 	// +kubebuilder:default={conditions: {{type: Complete, status: "False", reason: New, message: "no controller has looked at it yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status WorklistStatus `json:"status,omitzero"`
@@ -62,23 +72,23 @@ type WorklistList struct {
 // exists; everything else may be changed while it runs.
 //
 // +kubebuilder:object:generate=true
-// +kubebuilder:validation:XValidation:rule="has(self.items) || has(self.size) && self.size > 0",message="a worklist has at least 1 item: give items, or a size"
-// +kubebuilder:validation:XValidation:rule="!(has(oldSelf.cancelled) && oldSelf.cancelled) || has(self.cancelled) && self.cancelled",message="cancelled cannot be taken back; make a new list"
-// +kubebuilder:validation:XValidation:rule="(has(self.command) ? self.command : []) == (has(oldSelf.command) ? oldSelf.command : [])",message="command cannot be changed; make a new list"
+// +kubebuilder:validation:XValidation:rule="has(self.items) || has(self.size) && self.size > 0",message="a worklist has at least 1 item: give a size or items",fieldPath=".size"
+// +kubebuilder:validation:XValidation:rule="!(has(oldSelf.cancelled) && oldSelf.cancelled) || has(self.cancelled) && self.cancelled",message="cannot be taken back; make a new list",fieldPath=".cancelled"
+// +kubebuilder:validation:XValidation:rule="(has(self.command) ? self.command : []) == (has(oldSelf.command) ? oldSelf.command : [])",message="cannot be changed; make a new list",fieldPath=".command"
 type WorklistSpec struct {
-	// Size is the number of items, 1 to 2^53-1. It may be left out where items gives it.
+	// size is the number of items, 1 to 2^53-1. It may be left out where items gives it.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Size int64 `json:"size,omitempty" doc:"Number of items, 1 to 9007199254740991; may be left out where items gives it." minimum:"0" maximum:"9007199254740991"`
 
-	// Items says what item i is. Without it the items are the integers 0 to size-1.
+	// items says what item i is. Without it the items are the integers 0 to size-1.
 	//
 	// +optional
 	Items *items.Spec `json:"items,omitempty" doc:"What item i is; without it the items are the integers 0 to size-1."`
 
-	// Command binds the list to a command line: a worker that would run another one is refused. Empty: any command.
+	// command binds the list to a command line: a worker that would run another one is refused. Empty: any command.
 	//
 	// +optional
 	// +listType=atomic
@@ -86,85 +96,87 @@ type WorklistSpec struct {
 	// +kubebuilder:validation:items:MaxLength=131072
 	Command []string `json:"command,omitempty" doc:"Binds the list to this command line; a worker with another one is refused."`
 
-	// Block says how large the blocks are that are handed out, and how long and how often each is tried.
+	// block says how large the blocks are that are handed out, and how long and how often each is tried.
 	//
 	// +optional
 	// +kubebuilder:default={}
 	Block BlockPolicy `json:"block,omitzero" doc:"How large the blocks are that are handed out, and how long and how often each is tried."`
 
-	// Limits bounds what is out at one time.
+	// limits bounds what is out at one time.
 	//
 	// +optional
 	Limits Limits `json:"limits,omitzero" doc:"Bounds on what is out at one time."`
 
-	// ToleratedFailures is how many items may be given up, as a count or a share of the list ("5%"), before the list
+	// toleratedFailures is how many items may be given up, as a count or a share of the list ("5%"), before the list
 	// stops as failed. Without it any number is tolerated.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^([0-9]|[1-9][0-9]|100)([.][0-9]+)?%$')",message="must be a count of 0 or more (10), or a share of the items (\"5%\")"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^([0-9]{1,2}([.][0-9]+)?|100([.]0+)?)%$')",message="must be a count (10) or a share of the items (\"5%\")"
 	ToleratedFailures *intstr.IntOrString `json:"toleratedFailures,omitempty" doc:"How many items may be given up, as a count or a share (\"5%\"), before the list stops as failed; without it any number."`
 
-	// StopAtFirstSuccess ends the list as complete when a worker reports a found value.
+	// stopAtFirstSuccess ends the list as complete when a worker reports a found value.
 	//
 	// +optional
 	StopAtFirstSuccess bool `json:"stopAtFirstSuccess,omitempty" doc:"End the list as complete when a worker reports a found value."`
 
-	// RedoStragglers lets idle workers do the oldest blocks a second time at the very end; the first completion counts.
+	// redoStragglers lets idle workers do the oldest blocks a second time at the very end; the first completion counts.
 	// The command must bear being run twice on an item.
 	//
 	// +optional
 	RedoStragglers bool `json:"redoStragglers,omitempty" doc:"At the very end let idle workers do the oldest blocks a second time; the first completion counts."`
 
-	// Priority orders lists for workers that serve several: the highest goes first. Default 0.
+	// priority orders lists for workers that serve several: the highest goes first. Default 0.
 	//
 	// +optional
+	// +kubebuilder:validation:Minimum=-2147483648
+	// +kubebuilder:validation:Maximum=2147483647
 	Priority int32 `json:"priority,omitempty" doc:"For workers that serve several lists: the highest goes first."`
 
-	// Weight shares workers between lists of one priority. Default 1.
+	// weight shares workers between lists of one priority. Default 1.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000
 	Weight int32 `json:"weight,omitempty" minimum:"0" maximum:"1000000" doc:"Share of the workers among lists of one priority; default 1."`
 
-	// Deadline is how long the list may take from its creation on; then it stops as failed. Without it: for ever.
+	// deadline is how long the list may take from its creation on; then it stops as failed. Without it: for ever.
 	//
 	// +optional
 	// +kubebuilder:validation:Format=duration
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) > duration('0s')",message="must be a duration above 0, such as 90s or 1h30m"
 	Deadline *metav1.Duration `json:"deadline,omitempty" doc:"How long the list may take from its creation on before it stops as failed."`
 
-	// After names lists that must be complete before this one is handed out.
+	// after names lists that must be complete before this one is handed out.
 	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=253
-	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	// +kubebuilder:validation:items:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a list: lower-case letters, digits, - and . only, beginning and ending with a letter or digit"
 	After []string `json:"after,omitempty" doc:"Lists that must be complete before this one is handed out."`
 
-	// Suspend holds back new blocks; blocks that are out may be finished.
+	// suspend holds back new blocks; blocks that are out may be finished.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty" doc:"Hold back new blocks; blocks that are out may be finished."`
 
-	// Cancelled ends the list for good; what is out is refused from then on.
+	// cancelled ends the list for good; what is out is refused from then on.
 	//
 	// +optional
 	Cancelled bool `json:"cancelled,omitempty" doc:"End the list for good."`
 
-	// RetryFailed has items that were given up tried again whenever it is raised.
+	// retryFailed has items that were given up tried again whenever it is raised.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	RetryFailed int64 `json:"retryFailed,omitempty" minimum:"0" doc:"On Kubernetes: raise it to have items that were given up tried again."`
 
-	// Results says what is kept of each block's outcome.
+	// results says what is kept of each block's outcome.
 	//
 	// +optional
 	Results ResultsPolicy `json:"results,omitzero" doc:"What is kept of each block's outcome."`
 
-	// Workers are pods that work on the list. Without it, bring your own.
+	// workers are pods that work on the list. Without it, bring your own.
 	//
 	// +optional
 	Workers *WorkersSpec `json:"workers,omitempty" doc:"On Kubernetes: pods that work on the list; without it, bring your own."`
@@ -173,9 +185,9 @@ type WorklistSpec struct {
 // WorkersSpec describes the pods that work on a list.
 //
 // +kubebuilder:object:generate=true
-// +kubebuilder:validation:XValidation:rule="size(self.template.spec.containers) > 0 && has(self.template.spec.containers[0].command) && size(self.template.spec.containers[0].command) > 0",message="template.spec.containers[0].command is needed: it is run for each block, with {start} and {end} filled in, and an image's own command is not known",fieldPath=".template"
+// +kubebuilder:validation:XValidation:rule="has(self.template.spec) && size(self.template.spec.containers) > 0 && has(self.template.spec.containers[0].command) && size(self.template.spec.containers[0].command) > 0",message="spec.containers[0].command is needed: it is run for each block, with {start} and {end} filled in, and an image's own command is not known",fieldPath=".template"
 type WorkersSpec struct {
-	// Parallelism is the number of pods. Default 1.
+	// parallelism is the number of pods. Default 1.
 	//
 	// +optional
 	// +kubebuilder:default=1
@@ -183,59 +195,63 @@ type WorkersSpec struct {
 	// +kubebuilder:validation:Maximum=100000
 	Parallelism *int32 `json:"parallelism,omitempty" minimum:"0" maximum:"100000" doc:"Number of pods; default 1."`
 
-	// Slots is how many commands each pod runs at a time. Default 1.
+	// slots is how many commands each pod runs at a time. Default 1.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10000
 	Slots int32 `json:"slots,omitempty" minimum:"0" maximum:"10000" doc:"Commands that each pod runs at a time; default 1."`
 
-	// Template is the pod. The command of its first container is run for each block; replacement strings such as {start}
+	// template is the pod. The command of its first container is run for each block; replacement strings such as {start}
 	// and {end} stand for the block's items. Any image will do.
+	//
+	// +required
 	Template corev1.PodTemplateSpec `json:"template" doc:"The pod; the command of its first container is run for each block."`
 }
 
 // BlockPolicy sizes blocks and bounds their leases. Zero values take the defaults.
 //
 // +kubebuilder:object:generate=true
-// +kubebuilder:validation:XValidation:rule="!(has(self.size) && self.size > 0 && (has(self.target) || has(self.minSize) || has(self.maxSize)))",message="size fixes the size; leave it out to aim at a duration (target) within minSize and maxSize"
-// +kubebuilder:validation:XValidation:rule="!(has(self.minSize) && has(self.maxSize) && self.maxSize > 0 && self.minSize > self.maxSize)",message="minSize is above maxSize"
+// +kubebuilder:validation:XValidation:rule="!(has(self.size) && self.size > 0 && (has(self.target) || has(self.minSize) || has(self.maxSize)))",message="fixes the size; leave it out to aim at a duration (target) within minSize and maxSize",fieldPath=".size"
+// +kubebuilder:validation:XValidation:rule="!(has(self.minSize) && has(self.maxSize) && self.maxSize > 0 && self.minSize > self.maxSize)",messageExpression="'is %d, above maxSize %d'.format([self.minSize, self.maxSize])",fieldPath=".minSize"
 type BlockPolicy struct {
-	// Size fixes the number of items of a block. 0: aim at Target.
+	// size fixes the number of items of a block. 0: aim at target.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	Size int64 `json:"size,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Fixed number of items of a block; 0 or absent: aim at target."`
 
-	// Target is how long a worker should take for a block, measured per worker. Default 10s.
+	// target is how long a worker should take for a block, measured per worker. Default 10s.
 	//
 	// +optional
 	// +kubebuilder:validation:Format=duration
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) > duration('0s')",message="must be a duration above 0, such as 90s or 1h30m"
 	Target *metav1.Duration `json:"target,omitempty" doc:"How long a worker should take for a block, measured per worker; default 10s."`
 
-	// MinSize and MaxSize bound the size that is aimed at. Defaults 1 and no bound.
+	// minSize is the smallest block that is aimed at. Default 1.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	MinSize int64 `json:"minSize,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Smallest block that is aimed at; default 1."`
 
+	// maxSize is the largest block that is aimed at. Default no bound.
+	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxSize int64 `json:"maxSize,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Largest block that is aimed at; default no bound."`
 
-	// Timeout is how long a worker may hold a block without renewing its lease. Default 60s.
+	// timeout is how long a worker may hold a block without renewing its lease. Default 60s.
 	//
 	// +optional
 	// +kubebuilder:default="60s"
 	// +kubebuilder:validation:Format=duration
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) > duration('0s')",message="must be a duration above 0, such as 90s or 1h30m"
 	Timeout *metav1.Duration `json:"timeout,omitempty" doc:"How long a worker may hold a block without renewing its lease; default 60s."`
 
-	// MaxAttempts is how often a block may fail or expire before it is split in halves, and a single item before it is
+	// maxAttempts is how often a block may fail or expire before it is split in halves, and a single item before it is
 	// given up. Default 3.
 	//
 	// +optional
@@ -244,7 +260,7 @@ type BlockPolicy struct {
 	// +kubebuilder:validation:Maximum=1000
 	MaxAttempts int32 `json:"maxAttempts,omitempty" minimum:"0" maximum:"1000" doc:"How often a block may fail or expire before it is split in halves, and a single item before it is given up; default 3."`
 
-	// Backoff is how long a failed block rests before it goes out again.
+	// backoff is how long a failed block rests before it goes out again.
 	//
 	// +optional
 	// +kubebuilder:default={}
@@ -255,20 +271,20 @@ type BlockPolicy struct {
 //
 // +kubebuilder:object:generate=true
 type BackoffPolicy struct {
-	// Initial is the rest after the first failure. Default 1s.
+	// initial is the rest after the first failure. Default 1s.
 	//
 	// +optional
 	// +kubebuilder:default="1s"
 	// +kubebuilder:validation:Format=duration
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) > duration('0s')",message="must be a duration above 0, such as 90s or 1h30m"
 	Initial *metav1.Duration `json:"initial,omitempty" doc:"Rest after the first failure; default 1s."`
 
-	// Max is the longest rest. Default 1m.
+	// max is the longest rest. Default 1m.
 	//
 	// +optional
 	// +kubebuilder:default="1m"
 	// +kubebuilder:validation:Format=duration
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be above 0"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) > duration('0s')",message="must be a duration above 0, such as 90s or 1h30m"
 	Max *metav1.Duration `json:"max,omitempty" doc:"Longest rest; default 1m."`
 }
 
@@ -276,22 +292,25 @@ type BackoffPolicy struct {
 //
 // +kubebuilder:object:generate=true
 type Limits struct {
-	// BlocksPerWorker is how many blocks one worker may hold.
+	// blocksPerWorker is how many blocks one worker may hold.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
 	BlocksPerWorker int32 `json:"blocksPerWorker,omitempty" minimum:"0" doc:"Most blocks one worker may hold; 0: no bound."`
 
-	// Blocks is how many blocks may be out.
+	// blocks is how many blocks may be out.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
 	Blocks int32 `json:"blocks,omitempty" minimum:"0" doc:"Most blocks that may be out; 0: no bound."`
 
-	// ItemsPerSecond is how many items may be handed out per second, on average.
+	// itemsPerSecond is how many items may be handed out per second, on average: a quantity, such as 50, 10k, or "0.5"
+	// (in quotes: Kubernetes takes no fractions as numbers).
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : isQuantity(self) && !quantity(self).isLessThan(quantity('0'))",message="must be 0 (no bound) or above"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^[0-9]+([.][0-9]*)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]{1,2})?$') && quantity(self).compareTo(quantity('9007199254740991')) <= 0",message="must be a quantity such as 50, 10k or \"0.5\"; 0 is no bound"
 	ItemsPerSecond *resource.Quantity `json:"itemsPerSecond,omitempty" doc:"Most items handed out per second, on average; 0: no bound."`
 }
 
@@ -315,18 +334,20 @@ const (
 //
 // +kubebuilder:object:generate=true
 type ResultsPolicy struct {
-	// Keep is which rows are kept. Default Blocks.
+	// keep is which rows are kept. Default Blocks.
 	//
 	// +optional
 	Keep KeepResults `json:"keep,omitempty" enum:"Failures,Blocks,Items" doc:"Which rows are kept; default Blocks."`
 
-	// Output is how many bytes of an item's output are kept. Default none, at most 64Ki.
+	// output is how many bytes of an item's output are kept. Default none, at most 64Ki.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 && self <= 65536 : self.matches('^[0-9]+([.][0-9]*)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]{1,2})?$') && quantity(self).compareTo(quantity('64Ki')) <= 0",message="must be 0 to 64Ki"
 	Output *resource.Quantity `json:"output,omitempty" doc:"How many bytes of an item's output are kept; default none, at most 64Ki."`
 
-	// Limit bounds all rows of the list together; beyond it the oldest rows of successes are dropped. Default 64Mi.
+	// limit bounds all rows of the list together; beyond it the oldest rows of successes are dropped. Default 64Mi.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 65536 : self.matches('^[0-9]+([.][0-9]*)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]{1,2})?$') && quantity(self).compareTo(quantity('64Ki')) >= 0",message="must be a quantity of at least 64Ki"
 	Limit *resource.Quantity `json:"limit,omitempty" doc:"Bound on all rows together; beyond it the oldest rows of successes are dropped; default 64Mi."`
 }

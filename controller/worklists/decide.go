@@ -80,9 +80,7 @@ type decision struct {
 
 // Decide says what is to be done. The same situation gives the same plan.
 func Decide(s Situation) Plan {
-	d := &decision{Situation: s, pending: map[types.UID]v1alpha1.Assignment{}}
-	d.Status = *s.List.Status.DeepCopy()
-	d.Status.ObservedGeneration = s.List.Generation
+	d := newDecision(s)
 	if !s.List.DeletionTimestamp.IsZero() { // the garbage collector deletes the Blocks: let them go
 		for i := range s.Blocks {
 			if !s.Blocks[i].DeletionTimestamp.IsZero() {
@@ -99,12 +97,32 @@ func Decide(s Situation) Plan {
 		}
 		return d.Plan
 	}
-	d.begin()
-	d.merge()
-	d.ledger.Tick(s.Now)
+	d.count()
 	d.assign(d.sort())
 	d.conclude()
 	return d.Plan
+}
+
+// Ledger is the ledger that a decision goes by, before it hands anything out: the list as it is, with what finished Blocks have
+// done. The situation has no problem. It is for who explains; what it says of the future is [Decide]'s to do.
+func Ledger(s Situation) *worklist.Ledger {
+	d := newDecision(s)
+	d.count()
+	return d.ledger
+}
+
+func newDecision(s Situation) *decision {
+	d := &decision{Situation: s, pending: map[types.UID]v1alpha1.Assignment{}}
+	d.Status = *s.List.Status.DeepCopy()
+	d.Status.ObservedGeneration = s.List.Generation
+	return d
+}
+
+// count makes the ledger and merges into it what is finished.
+func (d *decision) count() {
+	d.begin()
+	d.merge()
+	d.ledger.Tick(d.Now)
 }
 
 // refuse finds the problem of a list whose items were changed under way.

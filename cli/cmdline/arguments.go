@@ -1,4 +1,4 @@
-package cli
+package cmdline
 
 import (
 	"fmt"
@@ -8,25 +8,26 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// refuseUnknown lets a command that has subcommands, and those of them that have some, refuse words that are none. Without
+// RefuseUnknown lets a command that has subcommands, and those of them that have some, refuse words that are none. Without
 // it cobra prints the help and calls that a success.
-func refuseUnknown(cmd *cobra.Command) {
+func RefuseUnknown(cmd *cobra.Command) {
 	if !cmd.HasSubCommands() {
 		return
 	}
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return unknownCommand(cmd, args[0])
+			return UnknownCommand(cmd, args[0])
 		}
 		return cmd.Help()
 	}
 	for _, sub := range cmd.Commands() {
-		refuseUnknown(sub)
+		RefuseUnknown(sub)
 	}
 }
 
-func unknownCommand(cmd *cobra.Command, word string) error {
+// UnknownCommand is the error of a word that is no command.
+func UnknownCommand(cmd *cobra.Command, word string) error {
 	above := strings.TrimPrefix(cmd.CommandPath()+" ", cmd.Root().Name()+" ")
 	cmd.SuggestionsMinimumDistance = 2 // cobra's own default, which SuggestionsFor does not know
 	var like []string
@@ -39,8 +40,8 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 	return fmt.Errorf("unknown command %q; did you mean %s?", above+word, strings.Join(like, " or "))
 }
 
-// arguments is how many a command takes, at least and at most. The first of them is named in the command's usage.
-func arguments(least, most int) cobra.PositionalArgs {
+// Arguments is how many a command takes, at least and at most. The first of them is named in the command's usage.
+func Arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
@@ -53,5 +54,5 @@ func arguments(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// many is as many arguments as there are.
-const many = math.MaxInt
+// Many is as many arguments as there are.
+const Many = math.MaxInt

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+
+	"teamtask.dev/gateway"
+	"teamtask.dev/kube"
+)
+
+// gatewayOptions say how to serve the Worklists of a cluster.
+type gatewayOptions struct {
+	on     bool
+	access kube.Access
+	openID gateway.OpenID
+}
+
+func (o *gatewayOptions) addTo(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&o.on, "kubernetes", false, "be a tier of the Worklists in a Kubernetes cluster")
+	f.StringVarP(&o.access.Namespace, "namespace", "n", "", "with --kubernetes: whose lists are at /v1/worklists (default that of the kubeconfig, or the pod's)")
+	f.StringVar(&o.access.Kubeconfig, "kubeconfig", "", "with --kubernetes: file that says where the cluster is (default $KUBECONFIG, ~/.kube/config, or the pod's own cluster)")
+	f.StringVar(&o.access.Context, "context", "", "with --kubernetes: context of the kubeconfig")
+	f.StringVar(&o.openID.Issuer, "oidc-issuer-url", "", "let in users of this OpenID provider; the flags --oidc-* are those of the Kubernetes API server")
+	f.StringVar(&o.openID.ClientID, "oidc-client-id", "", "client that the tokens must be for")
+	f.StringVar(&o.openID.UsernameClaim, "oidc-username-claim", "sub", "claim that has the user's name")
+	f.StringVar(&o.openID.UsernamePrefix, "oidc-username-prefix", "", "put before it; -: nothing (default the issuer and #, unless the claim is email)")
+	f.StringVar(&o.openID.GroupsClaim, "oidc-groups-claim", "", "claim that has the user's groups")
+	f.StringVar(&o.openID.GroupsPrefix, "oidc-groups-prefix", "", "put before them")
+	for _, other := range []string{"upstream", "etcd-endpoints", "takeover-after", "no-sync", "url", "data-dir"} {
+		cmd.MarkFlagsMutuallyExclusive("kubernetes", other)
+	}
+}
+
+// serveGateway serves the Worklists of a cluster until ctx ends.
+func serveGateway(cmd *cobra.Command, o *serveOptions, listener net.Listener, log *slog.Logger) error {
+	klog.SetLogger(logr.FromSlogHandler(log.Handler())) // the Kubernetes client's own
+	config, namespace, err := o.gateway.access.Load()
+	if err != nil {
+		return err
+	}
+	config.QPS, config.Burst = gatewayQPS, 2*gatewayQPS
+	c, err := kube.NewClient(config)
+	if err != nil {
+		return err
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("find a name for this server: %w", err)
+	}
+	options := gateway.Options{Client: c, Reviews: c, Namespace: namespace, Name: name, Log: log}
+	if o.gateway.openID.Issuer != "" {
+		ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
+		defer cancel()
+		if err := o.gateway.openID.Connect(ctx); err != nil {
+			return fmt.Errorf("--oidc-issuer-url %s: %w", o.gateway.openID.Issuer, err)
+		}
+		options.OpenID = &o.gateway.openID
+	}
+	log.Info("serving the Worklists of a cluster", "url", o.url, "cluster", config.Host, "namespace", namespace)
+	return serveHTTP(cmd.Context(), gateway.New(cmd.Context(), options), listener, log)
+}
+
+// gatewayQPS bounds the gateway's calls per second to the API server: reviews of who calls, which are remembered, and reads. Its
+// writes have a bound of their own.
+const gatewayQPS = 200

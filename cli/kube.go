@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/user"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	pace "golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/text"
+	"teamtask.dev/client"
+	"teamtask.dev/items"
+	"teamtask.dev/kube"
+	"teamtask.dev/server"
+	"teamtask.dev/worker"
+)
+
+// kubeFlags say which cluster a command is about, if any.
+type kubeFlags struct {
+	on     bool
+	access kube.Access
+}
+
+func (k *kubeFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&k.on, "kube", false, "the list is a Worklist in Kubernetes")
+	f.StringVarP(&k.access.Namespace, "namespace", "n", "", "the list's namespace, with --kube (default that of the kubeconfig, or the pod's)")
+	f.StringVar(&k.access.Kubeconfig, "kubeconfig", "", "file that says where the cluster is, with --kube (default $KUBECONFIG, ~/.kube/config, or the pod's own cluster)")
+	f.StringVar(&k.access.Context, "context", "", "context of the kubeconfig, with --kube")
+}
+
+// check refuses flags that do not go together.
+func (k *kubeFlags) check(cmd *cobra.Command) error {
+	with, others := "without", []string{"namespace", "kubeconfig", "context"}
+	if k.on {
+		with, others = "with", []string{"server", "token", "all"}
+	}
+	for _, name := range others {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf("--%s has no meaning %s --kube", name, with)
+		}
+	}
+	return nil
+}
+
+const (
+	// kubeWrites and kubeBurst bound what one worker writes to the API server: per second in the long run, and at once. A block
+	// takes one write or two.
+	kubeWrites, kubeBurst = 5, 20
+	// kubeFarewell is how long a worker that ends takes to give back what it has. A pod is given 30 s, unless it says otherwise.
+	kubeFarewell = 10 * time.Second
+)
+
+// workInKube works on a Worklist in Kubernetes: through a tier in this process, which gets Blocks and shares them out, so that
+// the worker does as before a List server.
+func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args []string) error {
+	log, err := g.log(cmd.ErrOrStderr(), slog.LevelWarn)
+	if err != nil {
+		return err
+	}
+	klog.SetLogger(logr.FromSlogHandler(log.Handler())) // the Kubernetes client's own
+	name, command := args[0], args[1:]
+	template, err := worker.Parse(command, w.pipe)
+	if err != nil {
+		return err
+	}
+	config, namespace, err := k.access.Load()
+	if err != nil {
+		return err
+	}
+	c, err := kube.NewClient(config)
+	if err != nil {
+		return err
+	}
+	if w.name == "" {
+		w.name = kubeWorkerName()
+	}
+	if w.jobs <= 0 {
+		w.jobs = runtime.NumCPU()
+	}
+	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	up := kube.New(kube.Options{Client: c, Namespace: namespace, List: name, Worker: w.name, Most: w.jobs + 1, Lazy: true,
+		Pace: pace.NewLimiter(kubeWrites, kubeBurst), Fatal: fail, Log: log})
+	done, err := w.share(ctx, drain, up, c, namespace, cmd, name, command, template, log)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), kubeFarewell)
+	defer cancel()
+	if closeErr := up.Close(last); closeErr != nil && err == nil {
+		log.Warn("not all could be given back; the cluster will take it", "error", closeErr)
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if errors.Is(err, context.Canceled) {
+		return exit(130)
+	}
+	if err != nil {
+		return err
+	}
+	var wl v1alpha1.Worklist
+	if err := c.Get(last, types.NamespacedName{Namespace: namespace, Name: name}, &wl); err != nil {
+		return fmt.Errorf("look how worklist %s stands: %w", name, err)
+	}
+	return summarizeWork(cmd.ErrOrStderr(), &wl, done)
+}
+
+// share runs a tier on an upstream, and a worker on the tier, until the list is over, or drained. It tells how many items the
+// worker has done.
+func (w *workFlags) share(ctx context.Context, drain <-chan struct{}, up *kube.Upstream, c ctrl.Reader, namespace string, cmd *cobra.Command,
+	name string, command []string, template *worker.Template, log *slog.Logger) (int64, error) {
+	begin, cancel := until(ctx, drain)
+	defer cancel()
+	wl, err := up.Get(begin, name)
+	if err != nil {
+		return 0, err
+	}
+	source, err := kubeSource(begin, c, namespace, wl)
+	if err != nil {
+		return 0, err
+	}
+	tier, err := server.NewTier(begin, server.TierOptions{Upstream: up, List: name, Name: w.name, OnDemand: true, Log: log})
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), kubeFarewell)
+		defer cancel()
+		if err := tier.Close(last); err != nil {
+			log.Warn("not all could be given back; the cluster will take it", "error", err)
+		}
+	}()
+	local := client.New("http://in.process", tier.Token())
+	local.HTTP.Transport = inProcess{tier.Handler()}
+	rs := w.newRunners(local, cmd, template)
+	if err := rs.openJoblog(); err != nil {
+		return 0, err
+	}
+	defer rs.joblog.Close()
+	if _, err := rs.add(wl, source); err != nil {
+		return 0, err
+	}
+	err = w.do(ctx, drain, rs, name, w.identity(command), log)
+	return rs.done.Load(), err
+}
+
+// until is a context that also ends when a drain is closed.
+func until(ctx context.Context, drain <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-drain:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// kubeSource are the items of a list, with the ConfigMaps and the files they are in.
+func kubeSource(ctx context.Context, c ctrl.Reader, namespace string, wl *v1alpha1.Worklist) (items.Source, error) {
+	if wl.Spec.Items == nil {
+		return nil, nil
+	}
+	files := lineFiles{}
+	source, err := wl.Spec.Items.Build(kube.OpenLines(ctx, c, namespace, func(l items.LinesSpec) (*items.Lines, error) { return files.open(ctx, l) }))
+	if err != nil {
+		return nil, fmt.Errorf("worklist %s: %w", wl.Name, err)
+	}
+	if source.Len() != wl.Spec.Size {
+		return nil, fmt.Errorf("worklist %s: there are %d items now, and %d when the list was made: put them back as they were, or make a new list", wl.Name, source.Len(), wl.Spec.Size)
+	}
+	return source, nil
+}
+
+// kubeWorkerName is the pod's name in a pod, and says who and where elsewhere.
+func kubeWorkerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	if _, err := os.Stat("/var/run/secrets/kubernetes.io/serviceaccount/token"); err == nil {
+		return host
+	}
+	who := "worker"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	return fmt.Sprintf("%.100s@%.100s-%d", who, host, os.Getpid())
+}
+
+// summarizeWork says how a list stands, and what this worker did.
+func summarizeWork(out io.Writer, wl *v1alpha1.Worklist, did int64) error {
+	s := &wl.Status
+	_, err := fmt.Fprintf(out, "%s: %s, %s done, %s failed; this worker did %s\n", wl.Name, s.Phase(), text.Count(s.Done), text.Count(s.Failed), text.Number(did, "item", "items"))
+	return err
+}

@@ -1,0 +1,55 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"teamtask.dev/api/v1alpha1"
+)
+
+// fieldOwner is who writes the pods' part of a list's status.
+const fieldOwner = client.FieldOwner("teamtask-workers")
+
+// tell writes the report into the list's status, if it is news: what it says, and nothing else of the status. What it does not
+// say any more goes.
+func (r *Reconciler) tell(ctx context.Context, list *v1alpha1.Worklist, report Report, now metav1.Time) error {
+	changed, otherReason := report.news(list, now)
+	if !changed {
+		return nil
+	}
+	status := map[string]any{}
+	if c := report.Condition; c.Type != "" {
+		condition, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&c)
+		if err != nil {
+			return err
+		}
+		status = map[string]any{"replicas": int64(report.Replicas), "selector": report.Selector, "conditions": []any{condition}}
+	}
+	applied := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": v1alpha1.APIVersion, "kind": v1alpha1.WorklistKind,
+		"metadata": map[string]any{"namespace": list.Namespace, "name": list.Name, "uid": string(list.UID)}, // and no later list of this name
+		"status":   status,
+	}}
+	if err := r.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), fieldOwner, client.ForceOwnership); err != nil {
+		return unlessStale(fmt.Errorf("write the workers' part of the status: %w", err))
+	}
+	if c := report.Condition; otherReason && c.Status == metav1.ConditionFalse && c.Reason != starting {
+		r.Events.Eventf(list, nil, "Warning", c.Reason, "Work", "%s", cut(c.Message))
+	}
+	return nil
+}
+
+// cut keeps a text within what an event takes, whole lines of an API server's message as a rule.
+func cut(text string) string {
+	const longest = 1000
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest], "") + "..."
+}

@@ -1,0 +1,15 @@
+// Package gateway is the List server's REST API in front of Worklists on Kubernetes, for workers that should not touch the
+// Kubernetes API, or are too many for it.
+//
+// For each list that somebody works on it is a tier (server.Tier): it claims large Blocks, shares them out in small ones at
+// full speed, and keeps what was done of them in their status. It stores nothing, and writes at a bounded rate however many
+// completions there are: a completion is answered when the write that it is in has landed. When the gateway is lost, its Blocks
+// run out and go out again.
+//
+// Who calls is authenticated by the API server (a TokenReview of the bearer token), or as an OpenID user. What they may do is
+// decided by the API server too, by their own rights (a SubjectAccessReview): `get` on a Worklist to look at it, `work` on it to
+// be given blocks. What the gateway itself may do is nobody's leave for anything.
+//
+// The lists of the gateway's namespace are at /v1/worklists as with any List server, those of another one at
+// /namespaces/NAMESPACE/v1/worklists: give workers https://gateway/namespaces/NAMESPACE as their server.
+package gateway

@@ -1,0 +1,202 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
+)
+
+// Options of an Upstream. Client, Namespace, List and Worker must be set; the zero value of the others works.
+type Options struct {
+	Client    ctrl.WithWatch
+	Namespace string
+	List      string
+	Worker    string // unique among those at work; 253 characters at most
+
+	// Bulk lets Blocks be as large as the tier asks for. Without it they are as the list says.
+	Bulk bool
+	// Most is how many Blocks are held or asked for at a time; 0: no bound.
+	Most int
+	// Lazy is for a tier that lives and dies with its workers: what is done of a Block is accepted at once, and written with
+	// the next renewal or the Block's end, so that small blocks cost no writes. Without it what is accepted is written.
+	Lazy bool
+
+	Pace   *rate.Limiter      // of writes; nil: no bound
+	Writes prometheus.Counter // counts writes, refused ones included; nil: nobody counts
+	// Fatal is told of what asking again will not mend: a right that is missing, definitions that are not installed. It may be
+	// told more than once.
+	Fatal func(error)
+	Log   *slog.Logger // default slog.Default()
+}
+
+// Upstream is a Worklist with its Blocks as the upstream of one tier: a server.Upstream. Close it.
+type Upstream struct {
+	o Options
+
+	ctx   context.Context // ends with the upstream
+	stop  context.CancelFunc
+	loops sync.WaitGroup
+	watch sync.Once
+
+	mu      sync.Mutex
+	held    map[types.UID]*holding
+	changed chan struct{}      // closed, and made anew, when something in held changes
+	list    *v1alpha1.Worklist // as it was last read
+	read    time.Time          // when; zero: it is to be read anew
+	asking  string             // name of a Block that may have been created
+	rest    time.Time          // no Block is created before
+	refused int                // Blocks in a row that were turned away
+	granted map[operation]bool // what has worked before
+	denied  map[operation]time.Time
+}
+
+const (
+	// hearing is how long an answer is waited for before a call is repeated.
+	hearing = 15 * time.Second
+	// grace is how long a right that was there may be missing: an API server that has just started does not know all yet.
+	grace = time.Minute
+	// freshness is how old a Worklist may be that is looked at again, where nothing says that it has changed: hundreds of
+	// workers look every few seconds.
+	freshness = 15 * time.Second
+	// introduction is how long a controller may take to look at a new Worklist.
+	introduction = 20 * time.Second
+)
+
+// New makes an upstream. It asks nothing of the API server yet.
+func New(o Options) *Upstream {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	o.Log = o.Log.With("namespace", o.Namespace, "worklist", o.List)
+	u := &Upstream{o: o, held: map[types.UID]*holding{}, changed: make(chan struct{}), granted: map[operation]bool{}, denied: map[operation]time.Time{}}
+	u.ctx, u.stop = context.WithCancel(context.Background())
+	u.loops.Go(u.keepAlive)
+	return u
+}
+
+// Get is the list with its size filled in. It waits a little for a controller to look at a new one.
+func (u *Upstream) Get(ctx context.Context, list string) (*v1alpha1.Worklist, error) {
+	if list != u.o.List {
+		return nil, &client.Problem{Status: http.StatusNotFound, Title: "Not Found", Detail: fmt.Sprintf("this is about worklist %s, not %s", u.o.List, list)}
+	}
+	wl, err := u.look(ctx)
+	if err == nil && wl.Status.Phase() == "" {
+		short, cancel := context.WithTimeout(ctx, introduction)
+		defer cancel()
+		if wl, err = u.await(short, wl, func(wl *v1alpha1.Worklist) bool { return wl.Status.Phase() != "" }); short.Err() != nil && ctx.Err() == nil {
+			return nil, fmt.Errorf("no controller has looked at worklist %s in the namespace %s yet: is teamtask-controller running in this cluster?", list, u.o.Namespace)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	wl = wl.DeepCopy()
+	if wl.Spec.Size == 0 {
+		wl.Spec.Size = wl.Status.Size
+	}
+	if wl.Spec.Size == 0 {
+		return nil, &client.Problem{Status: http.StatusUnprocessableEntity, Title: "Unprocessable Entity",
+			Detail: fmt.Sprintf("worklist %s in the namespace %s cannot be worked on: %s", list, u.o.Namespace, wl.Status.Reason())}
+	}
+	return wl, nil
+}
+
+// look reads the list, unless it was read just now. What it returns is not to be changed.
+func (u *Upstream) look(ctx context.Context) (*v1alpha1.Worklist, error) {
+	u.mu.Lock()
+	wl, at := u.list, u.read
+	u.mu.Unlock()
+	if wl != nil && time.Since(at) < freshness {
+		return wl, nil
+	}
+	wl = &v1alpha1.Worklist{}
+	op := operation{"get", "worklists"}
+	begun := time.Now()
+	err := u.call(ctx, op, func(ctx context.Context) error {
+		return u.o.Client.Get(ctx, types.NamespacedName{Namespace: u.o.Namespace, Name: u.o.List}, wl)
+	})
+	if err != nil {
+		return nil, explain(op, u.o.Namespace, u.o.List, err)
+	}
+	u.know(wl, begun)
+	return wl, nil
+}
+
+// know takes in a list that was read at that time.
+func (u *Upstream) know(wl *v1alpha1.Worklist, at time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.list, u.read = wl, at
+}
+
+// lease is how long a Block is held without a renewal.
+func (u *Upstream) lease() time.Duration {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return leaseOf(u.list)
+}
+
+func leaseOf(wl *v1alpha1.Worklist) time.Duration {
+	if wl != nil && wl.Spec.Block.Timeout != nil {
+		return wl.Spec.Block.Timeout.Duration
+	}
+	return time.Minute
+}
+
+// call does one call: paced and counted if it writes, and cut off where nobody answers.
+func (u *Upstream) call(ctx context.Context, op operation, do func(context.Context) error) error {
+	if op.writes() {
+		if u.o.Pace != nil {
+			if err := u.o.Pace.Wait(ctx); err != nil {
+				return err
+			}
+		}
+		if u.o.Writes != nil {
+			u.o.Writes.Inc()
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, hearing)
+	defer cancel()
+	err := do(ctx)
+	u.note(op, err)
+	return err
+}
+
+// note says what is fatal. A right that was there is missed for a while first.
+func (u *Upstream) note(op operation, err error) {
+	u.mu.Lock()
+	switch {
+	case err == nil, apierrors.IsConflict(err):
+		u.granted[op] = true
+		delete(u.denied, op)
+	case hopeless(err) && u.denied[op].IsZero():
+		u.denied[op] = time.Now()
+	}
+	since := u.denied[op]
+	fatal := hopeless(err) && (!u.granted[op] || time.Since(since) > grace)
+	u.mu.Unlock()
+	if fatal && u.o.Fatal != nil {
+		u.o.Fatal(explain(op, u.o.Namespace, u.o.List, err))
+	}
+}
+
+// Close gives back what is held, deletes what was asked for, and ends. What is left when ctx ends is taken back by the
+// controller when its lease has run out.
+func (u *Upstream) Close(ctx context.Context) error {
+	err := u.leave(ctx)
+	u.stop()
+	u.loops.Wait()
+	return err
+}

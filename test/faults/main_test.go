@@ -1,0 +1,83 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/cluster"
+)
+
+var seed = flag.Uint64("faults.seed", rand.Uint64(), "of what goes wrong at random")
+
+var (
+	running *cluster.Cluster // what all tests share
+	scheme  = runtime.NewScheme()
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	ctrl.SetLogger(logr.Discard()) // every fault is an error to somebody
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "faults")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	if running, err = cluster.Start(ctx, dir); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, running.Stop()) }()
+	if _, err := running.Kubectl(ctx, "apply", "--server-side", "--filename", "../../config/crd"); err != nil {
+		return 0, err
+	}
+	_, err = running.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd/worklists.teamtask.dev", "crd/blocks.teamtask.dev")
+	if err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// config is an administrator's way to the API server.
+func config(t *testing.T) *rest.Config {
+	t.Helper()
+	cfg, err := clientcmd.BuildConfigFromFlags("", running.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.QPS, cfg.Burst = -1, -1 // the API server's own flow control is enough
+	return cfg
+}
+
+// random is a test's source of faults; the seed is logged.
+func random(t *testing.T) *rand.Rand {
+	t.Helper()
+	t.Logf("-faults.seed=%d", *seed)
+	return rand.New(rand.NewPCG(*seed, 0))
+}

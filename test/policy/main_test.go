@@ -1,0 +1,109 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"teamtask.dev/test/cluster"
+)
+
+// running is the cluster that all tests share, each in namespaces of its own. What config/ describes is installed on it, but no
+// program runs: tests play the controller and the workers.
+var running *cluster.Cluster
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	if *update {
+		if err := renderManager(ctx); err != nil {
+			return 0, err
+		}
+	}
+	dir, err := os.MkdirTemp("", "policy")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	if running, err = cluster.Start(ctx, dir); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, running.Stop()) }()
+	if err := install(ctx); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// install applies config/, and waits until the API server goes by it: it looks for new policies once a second, and for the
+// schemas of new kinds, without which it cannot stamp a Block, every five.
+func install(ctx context.Context) error {
+	// The namespace is known a moment later than it is there: what goes into it is refused until then, and applied again.
+	err := eventually(ctx, func() error {
+		_, err := running.Kubectl(ctx, "apply", "--server-side", "--kustomize", root("config"))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return eventually(ctx, func() error { return policiesHold(ctx) })
+}
+
+// policiesHold tells whether policies are in force, by the stamp and by the last of them in the order in which they are applied.
+func policiesHold(ctx context.Context) error {
+	if err := bind(ctx, "default", "teamtask-worker", "Group", "teamtask:probe"); err != nil {
+		return err
+	}
+	probe := newBlock("", "any")
+	probe.GenerateName = "probe-"
+	probe, err := admin().blocks("default").create(ctx, probe)
+	if err != nil {
+		return err
+	}
+	if probe.Spec.User != "admin" {
+		return errors.New("Blocks are not stamped")
+	}
+	probe.Status.Ready = "1/1"
+	_, err = user("stranger", "teamtask:probe").blocks("default").writeStatus(ctx, probe)
+	if err == nil {
+		return errors.New("a stranger may write the status of a Block")
+	}
+	if !strings.Contains(err.Error(), "only who created a Block") {
+		return err
+	}
+	return nil
+}
+
+// eventually tries again until it succeeds, for a minute.
+func eventually(ctx context.Context, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("still, after a minute: %w", err)
+		case <-again.C:
+		}
+	}
+}
