@@ -4,7 +4,7 @@ BIN     := bin
 STATICCHECK := v0.8.2
 LDFLAGS := -s -w -X teamtask.dev/version.stamped=$(VERSION)
 
-.PHONY: help build demo test bench bench-peers lint clean
+.PHONY: help build generate demo cluster demo-kube cluster-down test bench bench-peers lint clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,18 @@ demo: build ## Count the primes below 20 million with four workers, killing one
 	go build -trimpath -o $(BIN)/primes ./examples/primes
 	./examples/primes/demo.sh $(BIN)
 
+generate: ## Generate the CustomResourceDefinitions and deep copies from api/v1alpha1
+	go run ./hack/crds
+
+cluster: ## Start a Kubernetes with a node on this machine, and install Teamtask on it (as root)
+	./hack/cluster.sh $(BIN)
+
+demo-kube: ## Count the primes below a billion on it with three pods, killing one
+	KUBECONFIG=$$($(BIN)/teamtask-cluster kubeconfig) PATH="$(abspath $(BIN)):$$PATH" ./examples/kubernetes/demo.sh
+
+cluster-down: ## End it, and remove all of it
+	$(BIN)/teamtask-cluster down
+
 lint: ## Check formatting and the code's soundness
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
@@ -25,7 +37,9 @@ lint: ## Check formatting and the code's soundness
 test: lint ## Run all tests, with the race detector
 	@command -v gcc >/dev/null && command -v ip >/dev/null && command -v curl >/dev/null || \
 		{ apt-get update -q && apt-get install -qy gcc libc6-dev iproute2 curl; }
-	CGO_ENABLED=1 go test -race -timeout 20m ./...
+	CGO_ENABLED=1 go test -race -timeout 20m $$(./hack/packages.sh plain)
+	go run ./test/cluster/cmd/teamtask-cluster prepare
+	CGO_ENABLED=1 go test -race -p 1 -timeout 40m $$(./hack/packages.sh kubernetes)
 	cd bench/peers && go test ./...
 
 bench: build ## Print the figures Teamtask is to reach, measured on this machine

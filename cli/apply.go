@@ -39,6 +39,9 @@ func applyCommand(g *global) *cobra.Command {
 				return err
 			}
 			for _, wl := range lists {
+				for _, note := range idle(wl) {
+					fmt.Fprintln(cmd.ErrOrStderr(), "note:", note)
+				}
 				err := g.send(cmd, wl, dryRun, output, func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
 					before, err := c.Get(ctx, wl.Name)
 					if err != nil && !client.IsNotFound(err) {
@@ -65,6 +68,17 @@ func applyCommand(g *global) *cobra.Command {
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only check and print")
 	cmdline.OutputFlag(cmd, cmd.Flags(), &output, "name", "json", "yaml")
 	return cmd
+}
+
+// idle says which of a manifest's fields do nothing with a List server, and what does it instead.
+func idle(wl *v1alpha1.Worklist) (notes []string) {
+	if wl.Spec.Workers != nil {
+		notes = append(notes, fmt.Sprintf("spec.workers is for Kubernetes: start workers with `teamtask work %s`", wl.Name))
+	}
+	if wl.Spec.RetryFailed > 0 {
+		notes = append(notes, fmt.Sprintf("spec.retryFailed is for Kubernetes: have failed items tried again with `teamtask retry %s`", wl.Name))
+	}
+	return notes
 }
 
 // readManifests reads and checks the worklists in a file; all of them, before anything is done with the first.

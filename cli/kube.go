@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/cli/text"
@@ -71,7 +72,8 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 	if err != nil {
 		return err
 	}
-	klog.SetLogger(logr.FromSlogHandler(log.Handler())) // the Kubernetes client's own
+	klog.SetLogger(logr.FromSlogHandler(log.Handler())) // the Kubernetes client logs by itself, in two ways
+	ctrllog.SetLogger(logr.FromSlogHandler(log.Handler()))
 	name, command := args[0], args[1:]
 	template, err := worker.Parse(command, w.pipe)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/controller/blocks"
+	"teamtask.dev/controller/workers"
 	"teamtask.dev/controller/worklists"
 )
 
@@ -66,6 +67,10 @@ func Run(ctx context.Context, kube *rest.Config, o Options) error {
 	taken := &blocks.Reconciler{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("teamtask-blocks")}
 	if err := taken.SetupWithManager(mgr, each); err != nil {
 		return fmt.Errorf("set up the controller of blocks: %w", err)
+	}
+	pods := &workers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("teamtask-workers"), Image: o.WorkerImage}
+	if err := pods.SetupWithManager(mgr, each); err != nil {
+		return fmt.Errorf("set up the controller of workers: %w", err)
 	}
 	return mgr.Start(ctx)
 }

@@ -31,9 +31,6 @@ func (u *Upstream) Claim(ctx context.Context, _ string, req *v1alpha1.ClaimReque
 		if err != nil {
 			return nil, err
 		}
-		if wl.Status.Phase() == "" { // made anew a moment ago
-			wl, _ = u.await(patient, wl, func(wl *v1alpha1.Worklist) bool { return wl.Status.Phase() != "" })
-		}
 		resp := &v1alpha1.ClaimResponse{LeaseSeconds: leaseOf(wl).Seconds(), Unclaimed: unclaimed(wl)}
 		lease, why, again := u.take(wl)
 		resp.None, resp.Message = why.None, why.Message
@@ -101,7 +98,6 @@ func (u *Upstream) take(wl *v1alpha1.Worklist) (lease *v1alpha1.Lease, no why, a
 	count := 0
 	for uid, h := range u.held {
 		switch {
-		case h.list != wl.UID: // of a list of that name that is no more
 		case h.ready():
 			return u.hand(h, uid, leaseOf(wl), now), why{}, 0
 		case h.coming():
@@ -132,7 +128,7 @@ func (u *Upstream) hand(h *holding, uid types.UID, lease time.Duration, now time
 	r := v1alpha1.Range{Index: *s.Index, Size: *s.Size}
 	h.turn = &turn{number: s.Turn, attempt: s.Attempt(), since: now, whole: r.Core(), renewed: h.given}
 	u.refused = 0
-	return &v1alpha1.Lease{Token: token{h.name, uid, h.list, s.Turn, r.Core()}.String(), Index: r.Index, Size: r.Size, Attempt: s.Attempt(), Deadline: h.given.Add(lease)}
+	return &v1alpha1.Lease{Token: token{h.name, uid, s.Turn, r.Core()}.String(), Index: r.Index, Size: r.Size, Attempt: s.Attempt(), Deadline: h.given.Add(lease)}
 }
 
 // reasonOf is why a Block waits.
@@ -184,7 +180,7 @@ func (u *Upstream) ask(ctx context.Context, wl *v1alpha1.Worklist, bulk int64) e
 	}
 	u.update(func() {
 		u.asking = ""
-		u.held[b.UID] = &holding{name: name, list: wl.UID, seen: b, given: time.Now()}
+		u.held[b.UID] = &holding{name: name, seen: b, given: time.Now()}
 	})
 	u.watch.Do(func() { u.watchBlocks(b.Spec.Worker) })
 	return nil

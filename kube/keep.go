@@ -87,7 +87,7 @@ func (u *Upstream) giveUp(ctx context.Context, uid types.UID) error {
 			return nil
 		}
 		b, taken := h.seen, h.taken()
-		v := &visit{token: token{block: h.name, uid: uid, list: h.list}, turn: h.turn}
+		v := &visit{token: token{block: h.name, uid: uid}, turn: h.turn}
 		u.mu.Unlock()
 		op := operation{"delete", "blocks"}
 		var err error

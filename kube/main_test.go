@@ -12,11 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/cli"
@@ -52,6 +54,7 @@ func init() {
 func withCluster(m *testing.M) (code int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
+	ctrllog.SetLogger(logr.Discard())
 	dir, err := os.MkdirTemp("", "kube-test-")
 	if err != nil {
 		return 1, err

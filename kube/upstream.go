@@ -41,7 +41,8 @@ type Options struct {
 	Log   *slog.Logger // default slog.Default()
 }
 
-// Upstream is a Worklist with its Blocks as the upstream of one tier: a server.Upstream. Close it.
+// Upstream is a Worklist with its Blocks as the upstream of one tier: a server.Upstream. It is about the Worklist object that it
+// sees first. Close it.
 type Upstream struct {
 	o Options
 
@@ -130,15 +131,20 @@ func (u *Upstream) look(ctx context.Context) (*v1alpha1.Worklist, error) {
 	if err != nil {
 		return nil, explain(op, u.o.Namespace, u.o.List, err)
 	}
-	u.know(wl, begun)
-	return wl, nil
+	return wl, u.know(wl, begun)
 }
 
-// know takes in a list that was read at that time.
-func (u *Upstream) know(wl *v1alpha1.Worklist, at time.Time) {
+// know takes in a list that was read at that time. One that was made anew under the name of the first may have other items: it is
+// another one.
+func (u *Upstream) know(wl *v1alpha1.Worklist, at time.Time) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.list != nil && u.list.UID != wl.UID {
+		return &client.Problem{Status: http.StatusNotFound, Title: "Not Found",
+			Detail: fmt.Sprintf("worklist %s in the namespace %s was deleted and made anew: start its workers anew", wl.Name, wl.Namespace)}
+	}
 	u.list, u.read = wl, at
+	return nil
 }
 
 // lease is how long a Block is held without a renewal.

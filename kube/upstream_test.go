@@ -129,8 +129,9 @@ func TestAnswerLost(t *testing.T) {
 func (s *stage) remove() {
 	s.Helper()
 	for _, b := range s.blocks() {
+		before := b.DeepCopy()
 		b.Finalizers = nil
-		s.must(s.Update(s.Context(), &b))
+		s.must(s.Patch(s.Context(), &b, ctrl.MergeFrom(before)))
 		s.must(ctrl.IgnoreNotFound(s.Delete(s.Context(), &b)))
 	}
 }

@@ -69,14 +69,11 @@ func (u *Upstream) await(ctx context.Context, wl *v1alpha1.Worklist, wanted func
 			}
 			return e.Type == watch.Deleted || wanted(wl), nil
 		})
-		if err == nil {
-			u.know(wl, time.Now())
+		if err == nil && wanted(wl) {
+			return wl, u.know(wl, time.Now())
 		}
 		if ctx.Err() != nil {
 			return wl, ctx.Err()
-		}
-		if err == nil && wanted(wl) {
-			return wl, nil
 		}
 		// The version was too old to watch from, the list was deleted, or the watch is not allowed.
 		if err := pause(ctx, time.Second); err != nil {

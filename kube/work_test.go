@@ -172,7 +172,7 @@ func TestWorkFailure(t *testing.T) {
 	s := tell(t, list("{size: 20, block: {size: 10, maxAttempts: 2, backoff: {initial: 10ms}}}"))
 	s.run("list", "-j1", "--", "sh", "-c", "! seq {start} {end} | grep -qx 13")
 	st := s.status()
-	if st.Done != 19 || st.Failed != 1 || len(st.FailedRanges) != 1 || st.FailedRanges[0].Index != 13 || st.FailedRanges[0].Reason != "exit 1" {
+	if st.Done != 19 || st.Failed != 1 || len(st.FailedRanges) != 1 || st.FailedRanges[0].Index != 13 || st.FailedRanges[0].Reason != "exit status 1" {
 		t.Errorf("%+v", st)
 	}
 }

@@ -30,9 +30,9 @@ export TEAMTASK_SERVER TEAMTASK_TOKEN
 say '$ teamtask create primes --range 1..20000000'
 teamtask create primes --range 1..20000000 --block-time 500ms --block-timeout 3s --keep Items --keep-output 64
 
-say '$ teamtask work primes -j1 -- primes {start} {end} &     (four times)'
+say '$ teamtask work primes -j1 -- primes -trial {start} {end} &     (four times)'
 for i in 1 2 3 4; do
-	teamtask work primes -j1 --name "worker-$i" -- primes '{start}' '{end}' >/dev/null 2>"$dir/worker-$i.log" &
+	teamtask work primes -j1 --name "worker-$i" -- primes -trial '{start}' '{end}' >/dev/null 2>"$dir/worker-$i.log" &
 	workers+=($!)
 done
 

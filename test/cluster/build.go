@@ -122,3 +122,11 @@ func moduleVersion(ctx context.Context, dir, module string) (string, error) {
 	}
 	return strings.TrimSpace(string(out)), nil
 }
+
+// Prepare does what takes long and is done once on a machine: it builds Kubernetes, and installs what nodes need.
+func Prepare(ctx context.Context, progress func(string)) error {
+	if _, err := Build(ctx); err != nil {
+		return err
+	}
+	return prepareNodes(ctx, progress)
+}

@@ -26,7 +26,7 @@ type call struct {
 	kind    string // get, renew, finish, or end: what the list's record says
 	lease   string
 	r       worklist.Range
-	done    *worklist.Set // of finish and end
+	done    *worklist.Set // what is said to be done
 	verdict verdict       // of renew and finish
 }
 
@@ -54,16 +54,13 @@ func (x *hand) lease() string { return fmt.Sprintf("%s/%d", x.uid, x.turn) }
 
 func (h *history) got(x *hand) { h.add(call{kind: "get", lease: x.lease(), r: x.r}, x.asked) }
 
-func (h *history) renewed(x *hand, from time.Duration, v verdict) {
-	h.add(call{kind: "renew", lease: x.lease(), r: x.r, verdict: v}, from)
-}
-
-func (h *history) finished(x *hand, from time.Duration, v verdict, done []worklist.Range) {
+// wrote adds what became of a renewal, or of the end of a turn.
+func (h *history) wrote(kind string, x *hand, from time.Duration, v verdict, done ...worklist.Range) {
 	var set worklist.Set
 	for _, r := range done {
 		set.Put(r, struct{}{})
 	}
-	h.add(call{kind: "finish", lease: x.lease(), r: x.r, verdict: v, done: &set}, from)
+	h.add(call{kind: kind, lease: x.lease(), r: x.r, verdict: v, done: &set}, from)
 }
 
 // ended adds what the record of the list says in the end.
@@ -85,14 +82,17 @@ type itemCall struct {
 }
 
 // itemModel is what a sequence of calls may do with an item: it goes out only while it is not done; only the lease under which
-// it was last out is renewed, or turned in, and once; it is done in the end if, and only if, that was accepted of somebody.
-// A refusal has no effect.
+// it was last out is renewed, or turned in, and once; it is done in the end if, and only if, that was accepted of somebody, be
+// it as progress. A refusal has no effect.
 var itemModel = porcupine.NondeterministicModel{
 	Init: func() []any { return []any{itemState{}} },
 	Step: func(state, input, output any) []any {
 		s, c := state.(itemState), output.(itemCall)
-		mine := !s.done && s.holder == c.lease
-		after := itemState{done: c.done}
+		mine := s.holder == c.lease
+		after := itemState{done: s.done || c.done}
+		if c.kind == "renew" {
+			after.holder = s.holder
+		}
 		switch {
 		case c.kind == "get" && !s.done:
 			return []any{itemState{holder: c.lease}}
@@ -100,7 +100,7 @@ var itemModel = porcupine.NondeterministicModel{
 			return []any{s}
 		case c.kind == "get", c.kind == "end":
 			return nil
-		case c.verdict == refused, c.verdict == unknown && !mine, c.kind == "renew" && mine:
+		case c.verdict == refused, c.verdict == unknown && !mine:
 			return []any{s}
 		case c.verdict == unknown: // it may have arrived or not
 			return []any{s, after}

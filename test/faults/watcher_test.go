@@ -67,6 +67,9 @@ func (w *watcher) follow(ctx context.Context, c client.WithWatch, ns string, lis
 		}
 		for e := range events.ResultChan() {
 			o, ok := e.Object.(client.Object)
+			if ctx.Err() != nil {
+				break
+			}
 			if !ok {
 				w.t.Errorf("the watch that looks after the test fails: %v", e.Object)
 				return

@@ -131,7 +131,7 @@ func (h *hand) renew(ctx context.Context, n int64) verdict {
 			s.DoneRanges = []v1alpha1.Range{{Index: h.r.Start, Size: n}}
 		}
 	})
-	h.history.renewed(h, from, v)
+	h.history.wrote("renew", h, from, v, worklist.Range{Start: h.r.Start, End: h.r.Start + n})
 	return v
 }
 
@@ -144,7 +144,7 @@ func (h *hand) finish(ctx context.Context, phase v1alpha1.BlockPhase, done []v1a
 		s.SetPhase(phase, "the worker says so", metav1.Now())
 	})
 	status.SetPhase(phase, "", metav1.Now())
-	h.history.finished(h, from, v, doneOf(&v1alpha1.Block{Status: status}))
+	h.history.wrote("finish", h, from, v, doneOf(&v1alpha1.Block{Status: status})...)
 	h.asked = h.history.now()
 	return v
 }

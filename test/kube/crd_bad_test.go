@@ -12,19 +12,35 @@ import (
 	"teamtask.dev/test/cluster"
 )
 
-// badCase is a manifest that is refused.
-type badCase struct {
+// applied is a manifest that is applied, perhaps as a change of another.
+type applied struct {
 	line             string // KIND SPEC, or KIND SPEC becomes SPEC, or KIND SPEC started becomes SPEC
 	kind, spec, next string
 	started          bool
 }
 
-func parseBadCase(line string) badCase {
-	c := badCase{line: line}
+func parse(line string) applied {
+	c := applied{line: line}
 	c.kind, c.spec, _ = strings.Cut(line, " ")
 	c.spec, c.next, _ = strings.Cut(c.spec, " becomes ")
 	c.spec, c.started = strings.CutSuffix(c.spec, " started")
 	return c
+}
+
+// apply applies what is there before the manifest.
+func (a *applied) apply(t *testing.T, c *cluster.Cluster, name string) {
+	if a.next == "" {
+		return
+	}
+	if err := c.Apply(t.Context(), manifest(a.kind, name, a.spec)); err != nil {
+		t.Errorf("%s: %v", a.line, err)
+	}
+	if a.started {
+		if _, err := c.Kubectl(t.Context(), "patch", "worklist", name, "--subresource=status", "--type=merge", "--patch", `{"status":{"next":5}}`); err != nil {
+			t.Errorf("%s: %v", a.line, err)
+		}
+	}
+	a.spec = a.next
 }
 
 // Bad manifests are refused as they are applied, by Kubernetes and by teamtask, each saying which field it is and what to
@@ -32,23 +48,13 @@ func parseBadCase(line string) badCase {
 func TestBadManifests(t *testing.T) {
 	c := controlPlane(t)
 	answerAll(t, "testdata/bad.txt", func(line, name string) string {
-		return refusal(t, c, parseBadCase(line), name)
+		return refusal(t, c, parse(line), name)
 	})
 }
 
 // refusal is what is said to a case.
-func refusal(t *testing.T, c *cluster.Cluster, b badCase, name string) string {
-	if b.next != "" {
-		if err := c.Apply(t.Context(), manifest(b.kind, name, b.spec)); err != nil {
-			t.Errorf("%s: %v", b.line, err)
-		}
-		if b.started {
-			if _, err := c.Kubectl(t.Context(), "patch", "worklist", name, "--subresource=status", "--type=merge", "--patch", `{"status":{"next":5}}`); err != nil {
-				t.Errorf("%s: %v", b.line, err)
-			}
-		}
-		b.spec = b.next
-	}
+func refusal(t *testing.T, c *cluster.Cluster, b applied, name string) string {
+	b.apply(t, c, name)
 	file := write(t, manifest(b.kind, name, b.spec))
 	out, err := c.Kubectl(t.Context(), "apply", "--filename", file)
 	if err == nil {

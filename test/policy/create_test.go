@@ -152,3 +152,50 @@ func TestQuotaOfBlocks(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Without the stamp no Block is taken: a policy that somebody has removed lets nobody pass for another.
+func TestNoBlockWithoutTheStamp(t *testing.T) {
+	ns := newNamespace(t)
+	bindings := admin().clientset().AdmissionregistrationV1().MutatingAdmissionPolicyBindings()
+	binding, err := bindings.Get(t.Context(), "stamp-block.teamtask.dev", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bindings.Delete(t.Context(), binding.Name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ann, first := user("ann", "workers").blocks(ns), pod(t, ns, "default", "primes-0").blocks(ns)
+	const message = "the MutatingAdmissionPolicy stamp-block.teamtask.dev, which "
+	for _, c := range []struct {
+		by   blocks
+		asks api.BlockSpec
+		has  []string
+		lack string
+	}{
+		{ann, api.BlockSpec{User: "bob"}, []string{api.BlockFinalizer}, "spec.user and spec.worker do not say who creates the Block; " + message},
+		{ann, api.BlockSpec{User: "ann"}, nil, "the finalizer teamtask.dev/merge is missing; " + message},
+		{first, api.BlockSpec{User: "system:serviceaccount:" + ns + ":default", Worker: "primes-1"}, []string{api.BlockFinalizer}, "spec.user and spec.worker do not say"},
+	} {
+		b := newBlock("", "primes")
+		b.GenerateName, b.Finalizers = "primes-", c.has
+		b.Spec = c.asks
+		b.Spec.Worklist = "primes"
+		var refusal error
+		if err := eventually(t.Context(), func() error { // the API server goes by the binding a moment longer
+			if _, refusal = c.by.create(t.Context(), b); refusal == nil {
+				return errNotYet
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		refused(t, refusal, c.lack)
+	}
+	binding.ResourceVersion, binding.UID = "", ""
+	if _, err := bindings.Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := eventually(t.Context(), func() error { return policiesHold(t.Context()) }); err != nil {
+		t.Fatal(err)
+	}
+}

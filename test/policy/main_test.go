@@ -5,7 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +32,9 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
+	if err := noteInputs(); err != nil {
+		return 0, err
+	}
 	if *update {
 		if err := renderManager(ctx); err != nil {
 			return 0, err
@@ -48,6 +53,22 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	return m.Run(), nil
+}
+
+// noteInputs looks at all that kubectl and Helm read, so that `go test` knows a result of before it was changed for an old one.
+func noteInputs() error {
+	for _, dir := range []string{root("config"), root("charts")} {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // install applies config/, and waits until the API server goes by it: it looks for new policies once a second, and for the

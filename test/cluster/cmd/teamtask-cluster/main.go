@@ -1,5 +1,6 @@
 // Command teamtask-cluster runs a real Kubernetes on this machine to try things out on: see package cluster.
 //
+//	teamtask-cluster prepare                build Kubernetes and install what it needs: some minutes, once
 //	teamtask-cluster up                     start it in the background
 //	teamtask-cluster kubectl get nodes      use it
 //	teamtask-cluster build NAME CONTEXT     build an image and give it to its nodes
@@ -39,7 +40,7 @@ func main() {
 			return run(command, home(absolute), args)
 		}
 	}
-	root.AddCommand(upCommand(of), runCommand(of), downCommand(of), statusCommand(of),
+	root.AddCommand(prepareCommand(), upCommand(of), runCommand(of), downCommand(of), statusCommand(of),
 		buildCommand(of), loadCommand(of), kubeconfigCommand(of), kubectlCommand(of))
 	if root.ExecuteContext(ctx) != nil {
 		os.Exit(1)

@@ -1,0 +1,31 @@
+package kube
+
+import (
+	"strings"
+	"testing"
+
+	"teamtask.dev/api/v1alpha1"
+)
+
+// Good manifests are taken by Kubernetes and by teamtask alike. testdata/good.txt has them, and each spec with the defaults
+// that Kubernetes fills in.
+func TestGoodManifests(t *testing.T) {
+	c := controlPlane(t)
+	answerAll(t, "testdata/good.txt", func(line, name string) string {
+		b := parse(line)
+		if b.kind == v1alpha1.WorklistKind && b.next == "" {
+			if err := check([]byte(manifest(b.kind, name, b.spec))); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+		b.apply(t, c, name)
+		if err := c.Apply(t.Context(), manifest(b.kind, name, b.spec)); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		out, err := c.Kubectl(t.Context(), "get", strings.ToLower(b.kind), name, "--output=jsonpath={.spec}")
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		return out
+	})
+}
