@@ -97,7 +97,7 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 	defer stop()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	up := kube.New(kube.Options{Client: c, Namespace: namespace, List: name, Worker: w.name, Most: w.jobs + 1, Lazy: true,
+	up := kube.New(kube.Options{Client: c, Namespace: namespace, List: name, Worker: w.name, Most: w.jobs + 1, Lazy: true, Bound: true,
 		Pace: pace.NewLimiter(kubeWrites, kubeBurst), Fatal: fail, Log: log})
 	done, err := w.share(ctx, drain, up, c, namespace, cmd, name, command, template, log)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), kubeFarewell)

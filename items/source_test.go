@@ -171,6 +171,9 @@ func TestRefused(t *testing.T) {
 		{Spec{Slice: &SliceSpec{Of: Spec{Range: rng("1..2")}, Start: 1, End: 3}}, "not within the 2 items there are"},
 		{Spec{Lines: &LinesSpec{Path: "hosts.txt"}}, "items.lines: the file hosts.txt is not at hand here"},
 		{Spec{Lines: &LinesSpec{}}, "items.lines: has no lines"},
+		{Spec{Lines: &LinesSpec{Path: "f", Text: "a"}}, "items.lines: has more than one of path, text and configMap; give one"},
+		{Spec{Lines: &LinesSpec{Text: "a\nb\n", Count: 3}}, "it has 2 lines, not 3"},
+		{Spec{Lines: &LinesSpec{Text: "a\nb\n", SHA256: "A1"}}, `items.lines: sha256: is "A1"; must be 64 hexadecimal digits, in small letters`},
 		{Spec{Lines: &LinesSpec{Path: "f", Count: -1}}, "items.lines: count: is -1; must be 0 to 9007199254740991"},
 		{Spec{Lines: &LinesSpec{Path: "f", Bytes: -1}}, "items.lines: bytes: is -1; must be 0 or more"},
 		{Spec{Lines: &LinesSpec{Path: "f", Count: 1 << 53}}, "items.lines: count: 9,007,199,254,740,992 items are too many"},
@@ -204,6 +207,30 @@ func TestRefused(t *testing.T) {
 		if !strings.Contains(what, "; ") && !strings.Contains(what, "must be ") {
 			t.Errorf("says not what to do: %v", err)
 		}
+	}
+}
+
+// The number of lines is known without reading them, from what the spec says of a file or from the text in it.
+func TestLinesKnown(t *testing.T) {
+	for _, c := range []struct {
+		spec LinesSpec
+		n    int64
+		err  string
+	}{
+		{LinesSpec{Text: "a\n\nb"}, 3, ""},
+		{LinesSpec{Path: "f", Count: 7}, 7, ""},
+		{LinesSpec{Path: "f", SHA256: strings.Repeat("0", 64)}, 0, ""}, // as is known of an empty file
+		{LinesSpec{Path: "f"}, 0, "items.lines: count: is not given; give the number of lines that f has (wc -l)"},
+		{LinesSpec{ConfigMap: &ConfigMapKey{Name: "hosts"}}, 0, "items.lines: configMap: is read on Kubernetes only; elsewhere give the lines as text, or a path"},
+	} {
+		n, err := Spec{Lines: &c.spec}.Len()
+		if n != c.n || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
+			t.Errorf("%+v: %d, %v; want %d, %s", c.spec, n, err, c.n, c.err)
+		}
+	}
+	text := build(t, Spec{Lines: &LinesSpec{Text: "a\n\nb"}})
+	if got, err := text.Append(nil, 2); err != nil || string(got) != "b" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

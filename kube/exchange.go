@@ -157,6 +157,9 @@ func (u *Upstream) tooLate(ctx context.Context, v *visit, reports []v1alpha1.Rep
 	case err != nil: // the list was deleted, or made anew, or may not be read
 		d.message += "; " + err.Error()
 		return u.refuse(v, receipts, d), nil
+	case v.token.list != wl.UID:
+		d.message = fmt.Sprintf("worklist %s was deleted and made anew, and this block is of the old one", wl.Name)
+		return u.refuse(v, receipts, d), nil
 	case wl.Status.Phase().Over():
 		d = verdict{v1alpha1.ReportOver, "the list is over: " + wl.Status.Reason()}
 	}
@@ -257,7 +260,7 @@ func (u *Upstream) landed(ctx context.Context, v *visit, unsure bool, lost strin
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	if err == nil && v.turn.merged(wl.Status.Record()) {
+	if err == nil && wl.UID == v.token.list && v.turn.merged(wl.Status.Record()) {
 		v.turn.dirty = false
 		return "", nil
 	}

@@ -52,17 +52,18 @@ func newer(a, b *v1alpha1.Block) bool {
 type token struct {
 	block string
 	uid   types.UID
+	list  types.UID // of the Worklist
 	turn  int64
 	whole worklist.Range
 }
 
 func (t token) String() string {
-	return fmt.Sprintf("%s/%s/%d/%d/%d", t.block, t.uid, t.turn, t.whole.Start, t.whole.End)
+	return fmt.Sprintf("%s/%s/%s/%d/%d/%d", t.block, t.uid, t.list, t.turn, t.whole.Start, t.whole.End)
 }
 
 func parseToken(text string) (t token, err error) {
 	// No part has a slash in it.
-	_, err = fmt.Sscanf(strings.ReplaceAll(text, "/", " "), "%s %s %d %d %d", &t.block, &t.uid, &t.turn, &t.whole.Start, &t.whole.End)
+	_, err = fmt.Sscanf(strings.ReplaceAll(text, "/", " "), "%s %s %s %d %d %d", &t.block, &t.uid, &t.list, &t.turn, &t.whole.Start, &t.whole.End)
 	if err != nil || t.String() != text {
 		return t, fmt.Errorf("the token %q is none of a Block", text)
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	// Lazy is for a tier that lives and dies with its workers: what is done of a Block is accepted at once, and written with
 	// the next renewal or the Block's end, so that small blocks cost no writes. Without it what is accepted is written.
 	Lazy bool
+	// Bound is for workers that have read what the items are: one Worklist is served, and one that is made anew under its name,
+	// whose items may be others, is not found.
+	Bound bool
 
 	Pace   *rate.Limiter      // of writes; nil: no bound
 	Writes prometheus.Counter // counts writes, refused ones included; nil: nobody counts
@@ -41,8 +44,7 @@ type Options struct {
 	Log   *slog.Logger // default slog.Default()
 }
 
-// Upstream is a Worklist with its Blocks as the upstream of one tier: a server.Upstream. It is about the Worklist object that it
-// sees first. Close it.
+// Upstream is a Worklist with its Blocks as the upstream of one tier: a server.Upstream. Close it.
 type Upstream struct {
 	o Options
 
@@ -134,14 +136,17 @@ func (u *Upstream) look(ctx context.Context) (*v1alpha1.Worklist, error) {
 	return wl, u.know(wl, begun)
 }
 
-// know takes in a list that was read at that time. One that was made anew under the name of the first may have other items: it is
-// another one.
+// know takes in a list that was read at that time. What is held of another one that had its name is nobody's any more.
 func (u *Upstream) know(wl *v1alpha1.Worklist, at time.Time) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.list != nil && u.list.UID != wl.UID {
+	switch {
+	case u.list == nil || u.list.UID == wl.UID:
+	case !u.o.Bound:
+		clear(u.held)
+	default:
 		return &client.Problem{Status: http.StatusNotFound, Title: "Not Found",
-			Detail: fmt.Sprintf("worklist %s in the namespace %s was deleted and made anew: start its workers anew", wl.Name, wl.Namespace)}
+			Detail: fmt.Sprintf("worklist %s in the namespace %s was deleted and made anew; start its workers anew, too", wl.Name, wl.Namespace)}
 	}
 	u.list, u.read = wl, at
 	return nil

@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -155,13 +156,6 @@ func TestFenced(t *testing.T) {
 			s.list(func(st *v1alpha1.WorklistStatus) { st.SetPhase(v1alpha1.PhaseCancelled, "by its spec", metav1.Now()) })
 			s.remove()
 		}, v1alpha1.ReportOver, "by its spec"},
-		"made anew": {func(s *stage, b *v1alpha1.Block) {
-			var wl v1alpha1.Worklist
-			s.must(s.Get(s.Context(), ctrl.ObjectKey{Namespace: s.namespace, Name: "primes"}, &wl))
-			s.must(s.Delete(s.Context(), &wl))
-			s.must(s.Create(s.Context(), &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "primes"}, Spec: v1alpha1.WorklistSpec{Size: 7}}))
-			s.remove()
-		}, v1alpha1.ReportFenced, "made anew"},
 		"list deleted": {func(s *stage, b *v1alpha1.Block) {
 			s.must(s.Delete(s.Context(), &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "primes"}}))
 			s.remove()
@@ -325,6 +319,41 @@ func TestAway(t *testing.T) {
 	s.block(finished(v1alpha1.BlockDone))
 	if len(s.fatal) > 0 {
 		t.Errorf("given up: %v", <-s.fatal)
+	}
+}
+
+// A list that is made anew under its name is another one: what was held of the old is nobody's, and workers that have read the old
+// items are told that it is gone.
+func TestMadeAnew(t *testing.T) {
+	for _, bound := range []bool{false, true} {
+		t.Run(fmt.Sprint("bound ", bound), func(t *testing.T) {
+			t.Parallel()
+			s := open(t, 1000, kube.Options{Bound: bound})
+			old := s.lease(0, 10)
+			wl := &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "primes"}}
+			s.must(s.Delete(t.Context(), wl))
+			s.remove()
+			wl = &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "primes"}, Spec: v1alpha1.WorklistSpec{Size: 7}}
+			s.must(s.Create(t.Context(), wl))
+			s.list(func(st *v1alpha1.WorklistStatus) {
+				st.Size = 7
+				st.SetPhase(v1alpha1.PhaseActive, "it goes on", metav1.Now())
+			})
+			if rc := s.report(done(old.Token, 0, 10)); rc.Status != v1alpha1.ReportFenced || !strings.Contains(rc.Message, "made anew") {
+				t.Errorf("%+v", rc)
+			}
+			got, err := s.up.Get(t.Context(), "primes")
+			if bound {
+				if !client.IsNotFound(err) || !strings.Contains(err.Error(), "made anew") {
+					t.Errorf("%v", err)
+				}
+				return
+			}
+			if err != nil || got.UID != wl.UID {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			s.lease(0, 7)
+		})
 	}
 }
 

@@ -62,6 +62,10 @@ func (l *Ledger) resume(now time.Time, x Lease) {
 	for part := range l.ready.Within(x.Range) {
 		left = append(left, l.latest(part, x.Attempt)...)
 	}
+	twin := l.twinOf(x)
+	if twin != nil {
+		left = append(left, twin.left...)
+	}
 	if len(left) == 0 {
 		return
 	}
@@ -75,6 +79,22 @@ func (l *Ledger) resume(now time.Time, x Lease) {
 	l.leases[held.id] = held
 	l.expiry.insert(held)
 	l.lastID = max(l.lastID, x.ID)
+	if twin != nil {
+		held.twin, twin.twin = twin, held
+	}
+}
+
+// twinOf is the lease that a second one on the same block belongs to, where stragglers are done twice; nil: there is none.
+func (l *Ledger) twinOf(x Lease) *lease {
+	if !l.policy.RedoStragglers {
+		return nil
+	}
+	for _, y := range l.holders(x.Range) {
+		if y.r == x.Range && y.attempt == x.Attempt && y.twin == nil {
+			return y
+		}
+	}
+	return nil
 }
 
 // latest are the parts of a range of which that attempt is the latest.
@@ -118,6 +138,17 @@ func (l *Ledger) Memory() Memory {
 		m.Opens = l.bucket.at.Add(-time.Duration(l.bucket.level / rate * float64(time.Second)))
 	}
 	return m
+}
+
+// RunOut ends a lease that was given to [Resume], because the engine says that it has run out. It returns what failed by that.
+func (l *Ledger) RunOut(now time.Time, id uint64) []Range {
+	l.Tick(now)
+	x := l.leases[id]
+	if x == nil {
+		return nil
+	}
+	defer l.settle(now)
+	return l.expire(now, x)
 }
 
 // Holds tells whether a lease that was given to [Resume] still has something of its range.

@@ -2,6 +2,7 @@ package worklist
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,4 +130,64 @@ func TestResume(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A straggler's block is in two hands: the first to turn it in counts, and the other has nothing any more.
+func TestResumeTwins(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	p := Policy{Blocks: BlockPolicy{Size: 10}, RedoStragglers: true}
+	l := Resume(Record{Size: 10}, p, now, Memory{})
+	first := l.Claim(now, Claim{Worker: "a"}).Leases[0]
+	first.ID = 1
+	rec := *l.Record()
+	l = Resume(rec, p, now, Memory{Leases: []Lease{first}})
+	second := l.Claim(now, Claim{Worker: "b"}).Leases[0]
+	second.ID = 2
+	if second.Range != first.Range || second.Attempt != first.Attempt {
+		t.Fatalf("%+v is not %+v once more", second, first)
+	}
+	l = Resume(rec, p, now, Memory{Leases: []Lease{first, second}})
+	if !l.Holds(1) || !l.Holds(2) {
+		t.Fatal("not both hold the block")
+	}
+	if rc := l.Report(now, Token{Epoch: rec.Epoch, ID: 2, Range: second.Range, Attempt: 1, Worker: "b"}, Report{}); rc.Verdict != Accepted || rc.Items() != 10 {
+		t.Fatalf("%+v", rc)
+	}
+	if l.Holds(1) || l.Holds(2) || l.Outcome().Phase != Complete {
+		t.Errorf("a hold stays, or the list is %s", l.Outcome().Phase)
+	}
+}
+
+// What the rate allows next is remembered from one ledger to the next.
+func TestResumeRate(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	p := Policy{Blocks: BlockPolicy{Size: 10}, ItemsPerSecond: 5}
+	l := Resume(Record{Size: 100}, p, now, Memory{})
+	if g := l.Claim(now, Claim{Worker: "a"}); len(g.Leases) != 1 {
+		t.Fatalf("the first block: %+v", g)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		none  None
+	}{{0, NoneRateLimit}, {500 * time.Millisecond, NoneRateLimit}, {1100 * time.Millisecond, ""}} {
+		again := Resume(*l.Record(), p, now.Add(c.after), Memory{Opens: l.Memory().Opens})
+		if g := again.Claim(now.Add(c.after), Claim{Worker: "b"}); g.None != c.none {
+			t.Errorf("after %s: %q (%s), want %q", c.after, g.None, g.Message, c.none)
+		}
+	}
+}
+
+// OnlyAgain holds back what was never out, and nothing else.
+func TestOnlyAgain(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	p := Policy{Blocks: BlockPolicy{Size: 10}, OnlyAgain: "it is full"}
+	l := Resume(Record{Size: 100, Next: 20}, p, now, Memory{})
+	for _, want := range []Range{{0, 10}, {10, 20}} {
+		if g := l.Claim(now, Claim{Worker: "a"}); len(g.Leases) != 1 || g.Leases[0].Range != want {
+			t.Fatalf("%+v, want %v", g, want)
+		}
+	}
+	if g := l.Claim(now, Claim{Worker: "a"}); g.None != NoneAllOut || !strings.Contains(g.Message, "it is full") {
+		t.Errorf("%+v", g)
+	}
 }

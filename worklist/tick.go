@@ -63,17 +63,18 @@ func (l *Ledger) Wake() time.Time {
 }
 
 // expire takes back a block whose lease has run out. Its holder may turn it in until it is handed out again.
-func (l *Ledger) expire(now time.Time, x *lease) {
+func (l *Ledger) expire(now time.Time, x *lease) (failed []Range) {
 	alone := x.twin == nil
 	left := x.left
 	l.drop(x)
 	if !alone {
-		return // the other holder carries on
+		return nil // the other holder carries on
 	}
 	reason := fmt.Sprintf("lease of worker %s ran out", x.worker.name)
 	for _, r := range left {
 		l.markFailed(now, r, x.attempt, reason, holder(x.id), false)
 	}
+	return left
 }
 
 // wakeUp makes ready what of r has rested long enough. Parts of r may have left meanwhile, or rest anew.

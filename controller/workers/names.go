@@ -12,6 +12,9 @@ import (
 // listLabel is on Jobs and pods: the name of their list, shortened where it is too long for a label.
 const listLabel = v1alpha1.Group + "/worklist"
 
+// Selector chooses the Jobs and the pods of a list by their labels.
+func Selector(list string) string { return listLabel + "=" + labelOf(list) }
+
 const (
 	// longestLabel is that of a label's value.
 	longestLabel = 63

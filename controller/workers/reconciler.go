@@ -102,7 +102,7 @@ func (r *Reconciler) trouble(ctx context.Context, j *batchv1.Job) (Trouble, erro
 	if err := r.Live.List(ctx, &pods, client.InNamespace(j.Namespace), client.MatchingLabels{batchv1.JobNameLabel: j.Name}, client.Limit(some)); err != nil {
 		return Trouble{}, fmt.Errorf("read the pods of Job %s: %w", j.Name, err)
 	}
-	return troubleOf(pods.Items, refusals.Items), nil
+	return TroubleOf(pods.Items, refusals.Items), nil
 }
 
 // carryOut makes the plan's writes. late tells that something had changed: then the next decision sees to it.

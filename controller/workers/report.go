@@ -28,7 +28,7 @@ const (
 
 // report says how the pods are before the plan is carried out.
 func (d *decision) report() *Report {
-	r := &Report{Selector: listLabel + "=" + labelOf(d.List.Name)}
+	r := &Report{Selector: Selector(d.List.Name)}
 	for i := range d.Jobs {
 		if j := &d.Jobs[i]; j.DeletionTimestamp.IsZero() && finished(j) == nil {
 			r.Replicas += j.Status.Active

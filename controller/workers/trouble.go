@@ -30,8 +30,8 @@ func missing(j *batchv1.Job) bool {
 	return j.Status.Active < min(*j.Spec.Parallelism, *j.Spec.Completions-j.Status.Succeeded)
 }
 
-// troubleOf finds out from some of a Job's pods, and from the events about pods of it that could not be made.
-func troubleOf(pods []corev1.Pod, refusals []corev1.Event) Trouble {
+// TroubleOf finds out from some of a Job's pods, and from the events about pods of it that could not be made.
+func TroubleOf(pods []corev1.Pod, refusals []corev1.Event) Trouble {
 	if len(refusals) > 0 {
 		last := slices.MaxFunc(refusals, func(a, b corev1.Event) int {
 			return cmp.Or(a.LastTimestamp.Compare(b.LastTimestamp.Time), cmp.Compare(a.Name, b.Name))
@@ -63,7 +63,8 @@ func troubleOf(pods []corev1.Pod, refusals []corev1.Event) Trouble {
 
 func exitCode(c corev1.ContainerStatus) string {
 	if t := c.LastTerminationState.Terminated; t != nil {
-		return fmt.Sprintf(" (exit code %d, %s)", t.ExitCode, t.Reason)
+		return fmt.Sprintf(" (%s)", strings.Join(slices.DeleteFunc([]string{fmt.Sprintf("exit code %d", t.ExitCode), t.Reason, strings.TrimSpace(t.Message)},
+			func(s string) bool { return s == "" }), ", "))
 	}
 	return ""
 }

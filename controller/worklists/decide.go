@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -112,6 +113,10 @@ func Ledger(s Situation) *worklist.Ledger {
 }
 
 func newDecision(s Situation) *decision {
+	s.Blocks = slices.Clone(s.Blocks)
+	slices.SortFunc(s.Blocks, func(a, b v1alpha1.Block) int { // the longest out first: stragglers
+		return cmp.Or(since(&a).Compare(since(&b)), cmp.Compare(a.Name, b.Name))
+	})
 	d := &decision{Situation: s, pending: map[types.UID]v1alpha1.Assignment{}}
 	d.Status = *s.List.Status.DeepCopy()
 	d.Status.ObservedGeneration = s.List.Generation
@@ -189,6 +194,14 @@ func (d *decision) ours(b *v1alpha1.Block) bool {
 		}
 	}
 	return true
+}
+
+// since is from when on a Block has stood where it stands.
+func since(b *v1alpha1.Block) time.Time {
+	if c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		return c.LastTransitionTime.Time
+	}
+	return b.CreationTimestamp.Time
 }
 
 // leaseID is the ledger's name of what Block i holds.

@@ -33,7 +33,11 @@ func (d *decision) merge() {
 				rep = worklist.Report{}
 			}
 		case v1alpha1.BlockExpired:
-			rep.Failed = append(rep.Failed, worklist.FailedRange{Range: block, Reason: fmt.Sprintf("the lease of worker %s ran out", b.Spec.Worker)})
+			if len(rep.Failed) > 0 || len(rep.Done) > 0 {
+				d.turnIn(b, token, rep)
+			}
+			d.noteFailures(b, d.ledger.RunOut(d.Now, leaseID(i)))
+			continue
 		default:
 			rep.Release = phase != ""
 		}
@@ -41,11 +45,15 @@ func (d *decision) merge() {
 	}
 }
 
-// turnIn reports to the ledger, and says what failed.
+// turnIn reports to the ledger.
 func (d *decision) turnIn(b *v1alpha1.Block, t worklist.Token, rep worklist.Report) {
-	rc := d.ledger.Report(d.Now, t, rep)
+	d.noteFailures(b, d.ledger.Report(d.Now, t, rep).Failed)
+}
+
+// noteFailures says what becomes of ranges that failed.
+func (d *decision) noteFailures(b *v1alpha1.Block, failed []worklist.Range) {
 	rec := d.ledger.Record()
-	for _, r := range rc.Failed {
+	for _, r := range failed {
 		if f, ok := rec.Failed.Get(r.Start); ok {
 			d.event(true, "GaveUp", b, "%v was given up after %d attempts: %s", r, f.Attempts, f.Reason)
 			continue

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"teamtask.dev/api/v1alpha1"
@@ -83,4 +84,10 @@ func (e *explanation) controller() string {
 	}
 	return fmt.Sprintf("teamtask-controller runs, but has not seen to it; does it watch the namespace %s? See `kubectl logs --namespace %s %s`.",
 		e.List.Namespace, c.Namespace, podOf(c.Leader))
+}
+
+// podOf is the pod of a leader: client-go's election adds an id of its own to the host's name.
+func podOf(leader string) string {
+	name, _, _ := strings.Cut(leader, "_")
+	return name
 }

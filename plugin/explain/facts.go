@@ -5,7 +5,6 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
 
 	"teamtask.dev/api/v1alpha1"
 )
@@ -18,9 +17,9 @@ type Facts struct {
 
 	First []First // the lists that come before it
 
-	Jobs     []batchv1.Job // that run its pods
-	Pods     []corev1.Pod  // that work on it
-	Warnings []eventsv1.Event
+	Jobs     []batchv1.Job          // that run its pods
+	Pods     []corev1.Pod           // that work on it
+	Warnings []corev1.Event         // about any of these
 	Quotas   []corev1.ResourceQuota // of the namespace
 	Denied   []string               // what the service accounts of its pods may not do, each as in "default/primes may not create Blocks"
 

@@ -4,16 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/cli/text"
+	"teamtask.dev/controller/workers"
 )
 
 // idle is why no worker has any of what is free, as the second half of a sentence that begins "5 items are free to be taken,
@@ -68,18 +67,16 @@ func are(n int64) string {
 
 // trouble is what keeps worker pods from working; "" if nothing is known to.
 func (e *explanation) trouble() string {
+	if found := workers.TroubleOf(e.Pods, e.refusals()); found.Reason != "" {
+		return found.Text
+	}
 	for i := range e.Pods {
-		if t := podTrouble(&e.Pods[i]); t != "" {
-			return t
+		if p := &e.Pods[i]; p.Status.Phase == corev1.PodFailed {
+			return fmt.Sprintf("pod %s failed: %s", p.Name, cmp.Or(p.Status.Message, p.Status.Reason, "see its log"))
 		}
 	}
 	if len(e.Denied) > 0 {
 		return fmt.Sprintf("%s; bind the ClusterRole teamtask-worker to it", e.Denied[0])
-	}
-	for i := range e.Jobs {
-		if t := e.jobTrouble(&e.Jobs[i].ObjectMeta); t != "" {
-			return t
-		}
 	}
 	if c := meta.FindStatusCondition(e.List.Status.Conditions, v1alpha1.ConditionWorkers); c != nil && c.Status == metav1.ConditionFalse {
 		return c.Message
@@ -87,57 +84,25 @@ func (e *explanation) trouble() string {
 	return ""
 }
 
-// podTrouble is what keeps a pod from working; "" if nothing does.
-func podTrouble(p *corev1.Pod) string {
-	if !p.DeletionTimestamp.IsZero() {
-		return ""
-	}
-	if p.Status.Phase == corev1.PodFailed {
-		return fmt.Sprintf("pod %s failed%s", p.Name, because(p.Status.Reason, p.Status.Message))
-	}
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return fmt.Sprintf("pod %s cannot be scheduled: %s", p.Name, c.Message)
+// refusals are the events about pods of the list's Jobs that could not be made, where there are fewer than there should be.
+func (e *explanation) refusals() (out []corev1.Event) {
+	var wanted int32
+	jobs := map[types.UID]bool{}
+	for _, j := range e.Jobs {
+		if p := j.Spec.Parallelism; p != nil {
+			wanted += *p
 		}
+		jobs[j.UID] = true
 	}
-	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
-		switch w := c.State.Waiting; {
-		case w == nil || w.Reason == "ContainerCreating" || w.Reason == "PodInitializing":
-		case w.Reason == "CrashLoopBackOff":
-			return fmt.Sprintf("pod %s, container %s ends again and again%s; see `kubectl logs --namespace %s %s --container %s --previous`",
-				p.Name, c.Name, ending(c), p.Namespace, p.Name, c.Name)
-		default:
-			return fmt.Sprintf("pod %s, container %s, image %s: %s", p.Name, c.Name, c.Image, cmp.Or(w.Message, w.Reason))
-		}
+	if len(e.Pods) >= int(wanted) {
+		return nil
 	}
-	return ""
-}
-
-// ending is how a container ended last.
-func ending(c corev1.ContainerStatus) string {
-	t := c.LastTerminationState.Terminated
-	if t == nil {
-		return ""
-	}
-	return fmt.Sprintf(" (%s, exit code %d)%s", text.Number(int64(c.RestartCount), "restart", "restarts"), t.ExitCode,
-		because(t.Reason, strings.TrimSpace(t.Message)))
-}
-
-func because(reason, message string) string {
-	if text := cmp.Or(message, reason); text != "" {
-		return ": " + text
-	}
-	return ""
-}
-
-// jobTrouble is why a Job has no pods: the last warning about it, unless it is old.
-func (e *explanation) jobTrouble(j *metav1.ObjectMeta) string {
 	for _, w := range e.recent() {
-		if w.Regarding.UID == j.UID {
-			return strings.TrimSuffix(w.Note, ".")
+		if jobs[w.InvolvedObject.UID] && w.Reason == "FailedCreate" {
+			out = append(out, w)
 		}
 	}
-	return ""
+	return out
 }
 
 // missing is why no pods work, where there is nothing wrong with those that there are.
@@ -169,51 +134,4 @@ func (e *explanation) running() (out []*corev1.Pod) {
 	}
 	slices.SortStableFunc(out, func(a, b *corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
 	return out
-}
-
-const (
-	mostWarnings = 5
-	oldWarning   = 10 * time.Minute
-)
-
-// recent are the warnings of the last minutes, the latest first.
-func (e *explanation) recent() (out []eventsv1.Event) {
-	for _, w := range e.Warnings {
-		if e.Now.Sub(when(&w)) < oldWarning {
-			out = append(out, w)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b eventsv1.Event) int { return when(&b).Compare(when(&a)) })
-	return out
-}
-
-// when is the time of an event: of the last of a series.
-func when(w *eventsv1.Event) time.Time {
-	if w.Series != nil {
-		return w.Series.LastObservedTime.Time
-	}
-	latest := w.EventTime.Time
-	if w.DeprecatedLastTimestamp.After(latest) {
-		latest = w.DeprecatedLastTimestamp.Time
-	}
-	return latest
-}
-
-// warnings repeats what was said lately.
-func (e *explanation) warnings() {
-	for i, w := range e.recent() {
-		if i == mostWarnings {
-			e.say("See also `kubectl events --namespace %s --types=Warning`.", e.List.Namespace)
-			return
-		}
-		if note := strings.TrimSuffix(w.Note, "."); !slices.ContainsFunc(e.sentences, func(s string) bool { return strings.Contains(s, note) }) {
-			e.say("%s ago, %s %s, %s: %s.", e.ago(when(&w)), w.Regarding.Kind, w.Regarding.Name, w.Reason, note)
-		}
-	}
-}
-
-// podOf is the pod of a leader: client-go's election adds an id of its own to the host's name.
-func podOf(leader string) string {
-	name, _, _ := strings.Cut(leader, "_")
-	return name
 }

@@ -6,13 +6,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
-	"time"
 )
 
 // A manager is killed after its n-th write, the answer delivered or lost, for every n that a small list takes; another one
@@ -83,21 +83,23 @@ func smallList(t *testing.T, f *fuse) bool {
 			x.finish(ctx, v1alpha1.BlockDone, nil)
 		}
 	})
-	done := make(chan struct{})
-	go func() { working.Wait(); close(done) }()
-	killed := false
-	select {
-	case <-f.blown:
-		killed = true
-		first.stop()
-		s.manage(nil)
-	case <-done:
-	}
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-f.blown:
+			first.stop()
+			s.manage(nil)
+		case <-over:
+		}
+	})
 	working.Wait()
 	end := s.complete("list", 0)
+	close(over)
+	watching.Wait()
 	h.ended(end.Status.Record())
 	h.check(t, wl.Spec.Size)
-	return killed
+	return f.written.Load() >= f.n
 }
 
 // delete deletes a Block, as a person would.

@@ -253,3 +253,53 @@ func (d *distorted) Close() error {
 	d.once.Do(func() { close(d.closed) })
 	return d.body.Close()
 }
+
+// gate holds the requests that it is made for, from when it is closed until it is opened.
+type gate struct {
+	holds func(*http.Request) bool
+
+	mu      sync.Mutex
+	opened  chan struct{} // nil: it never was closed
+	waiting chan struct{} // closed once a request waits
+	once    sync.Once
+}
+
+func newGate(holds func(*http.Request) bool) *gate {
+	return &gate{holds: holds, waiting: make(chan struct{})}
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.opened = make(chan struct{})
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.opened)
+}
+
+func (g *gate) fault(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+	g.mu.Lock()
+	opened := g.opened
+	g.mu.Unlock()
+	if opened != nil && g.holds(r) {
+		select {
+		case <-opened:
+		default:
+			g.once.Do(func() { close(g.waiting) })
+			select {
+			case <-opened:
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
+		}
+	}
+	return send()
+}
+
+// readsBlocks tells whether a request is the one with which a decision reads the Blocks of a list.
+func readsBlocks(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/blocks") && !watches(r) && strings.Contains(r.URL.RawQuery, "spec.worklist")
+}
