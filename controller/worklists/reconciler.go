@@ -69,6 +69,10 @@ func (r *Reconciler) act(ctx context.Context, list *v1alpha1.Worklist, plan Plan
 		case err != nil: // it may have landed all the same: the next decision begins with what is there
 			return reconcile.Result{}, fmt.Errorf("write the status of worklist %s/%s: %w", list.Namespace, list.Name, err)
 		}
+	} else if len(plan.Tell)+len(plan.Discard) > 0 {
+		if same, err := r.unchanged(ctx, client.ObjectKeyFromObject(list), list.ResourceVersion); err != nil || !same {
+			return reconcile.Result{RequeueAfter: soon}, err
+		}
 	}
 	for _, e := range plan.Events {
 		r.record(list, e)
@@ -90,6 +94,16 @@ func (r *Reconciler) act(ctx context.Context, list *v1alpha1.Worklist, plan Plan
 		}
 	}
 	return result, nil
+}
+
+// unchanged tells whether a list is still of that version; "": there is none. Where no status is written, which would be refused
+// otherwise, it has to be asked before Blocks lose anything: they were read after the list, and may show what was decided since.
+func (r *Reconciler) unchanged(ctx context.Context, name types.NamespacedName, version string) (bool, error) {
+	var list v1alpha1.Worklist
+	if err := r.Live.Get(ctx, name, &list); client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("read worklist %s once more: %w", name, err)
+	}
+	return list.ResourceVersion == version, nil
 }
 
 // carryOut writes to the Blocks. late tells that some had changed: then the next decision sees to them.
@@ -136,6 +150,9 @@ func (r *Reconciler) abandon(ctx context.Context, name types.NamespacedName, blo
 		case b.Status.Phase() != noWorklist:
 			plan.Tell = append(plan.Tell, Notice{b, noWorklist, "there is no worklist " + name.Name + " in the namespace " + name.Namespace})
 		}
+	}
+	if same, err := r.unchanged(ctx, name, ""); err != nil || !same { // made anew: that is an event
+		return err
 	}
 	_, err := r.carryOut(ctx, nil, plan)
 	return err

@@ -22,7 +22,7 @@ func (e *explanation) unanswered() bool {
 		return false
 	}
 	e.say("No controller has acted for %s (%s): %s", e.ago(since), what, e.controller())
-	if e.counted() {
+	if p := e.List.Status.Phase(); p != "" && p != v1alpha1.PhaseInvalid {
 		e.sentences = append(e.sentences, e.ledger()...)
 	}
 	return true
@@ -76,18 +76,16 @@ func (e *explanation) controller() string {
 		return "there is no Deployment of teamtask-controller in the cluster; is it installed, or running elsewhere?"
 	case c.Ready == 0:
 		return fmt.Sprintf("of teamtask-controller, %d of %d pods are ready; see `kubectl describe --namespace %s deployment/%s`.", c.Ready, c.Wanted, c.Namespace, c.Name)
-	case c.Leader == "":
+	case c.Elects && c.Leader == "":
 		return fmt.Sprintf("teamtask-controller runs, but none of its pods leads; see `kubectl logs --namespace %s deployment/%s`.", c.Namespace, c.Name)
-	case e.Now.Sub(c.Renewed) > leaseLost:
+	case c.Elects && e.Now.Sub(c.Renewed) > leaseLost:
 		return fmt.Sprintf("teamtask-controller runs, but its leader, %s, has been silent for %s; see `kubectl logs --namespace %s deployment/%s`.",
 			c.Leader, e.ago(c.Renewed), c.Namespace, c.Name)
 	}
+	log := "deployment/" + c.Name
+	if c.Elects {
+		log, _, _ = strings.Cut(c.Leader, "_") // the pod: client-go's election adds an id of its own to the host's name
+	}
 	return fmt.Sprintf("teamtask-controller runs, but has not seen to it; does it watch the namespace %s? See `kubectl logs --namespace %s %s`.",
-		e.List.Namespace, c.Namespace, podOf(c.Leader))
-}
-
-// podOf is the pod of a leader: client-go's election adds an id of its own to the host's name.
-func podOf(leader string) string {
-	name, _, _ := strings.Cut(leader, "_")
-	return name
+		e.List.Namespace, c.Namespace, log)
 }

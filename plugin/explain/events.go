@@ -42,7 +42,7 @@ func (e *explanation) warnings() {
 			e.say("See also `kubectl events --namespace %s --types=Warning`.", e.List.Namespace)
 			return
 		}
-		if note := strings.TrimSuffix(w.Message, "."); !slices.ContainsFunc(e.sentences, func(s string) bool { return strings.Contains(s, note) }) {
+		if note := strings.TrimSuffix(w.Message, "."); !e.said(note) {
 			e.say("%s ago, %s %s, %s: %s.", e.ago(when(&w)), w.InvolvedObject.Kind, w.InvolvedObject.Name, w.Reason, note)
 		}
 	}

@@ -39,6 +39,7 @@ type Controller struct {
 	Namespace, Name string // of its Deployment
 	Wanted, Ready   int32  // pods
 
-	Leader  string    // which pod leads; "": none does
+	Elects  bool      // its pods elect one that leads
+	Leader  string    // which; "": none
 	Renewed time.Time // when it last said so
 }

@@ -2,6 +2,8 @@ package explain
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -35,11 +37,15 @@ func Sentences(f Facts) []string {
 type explanation struct {
 	Facts
 	sentences []string
-	blamed    string // what was said to keep the workers from asking
 }
 
 func (e *explanation) say(format string, args ...any) {
 	e.sentences = append(e.sentences, fmt.Sprintf(format, args...))
+}
+
+// said tells whether something was said already.
+func (e *explanation) said(what string) bool {
+	return slices.ContainsFunc(e.sentences, func(s string) bool { return strings.Contains(s, what) })
 }
 
 // ago is how long ago something was, for people.

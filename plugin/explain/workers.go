@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,20 +28,19 @@ func (e *explanation) idle() string {
 			return fmt.Sprintf("Block %s, which asks for some, waits: %s", b.Name, b.Status.Reason())
 		}
 	}
-	e.blamed = cmp.Or(e.fullQuota(), e.trouble())
-	return "no worker asks for them: " + cmp.Or(e.blamed, e.missing())
+	return "no worker asks for them: " + cmp.Or(e.fullQuota(), e.trouble(), e.missing())
 }
 
 // workers says what keeps pods from working, unless it was said.
 func (e *explanation) workers() {
-	if trouble := e.trouble(); trouble != "" && trouble != e.blamed && e.List.Status.Phase() == v1alpha1.PhaseActive {
+	if trouble := e.trouble(); trouble != "" && !e.said(trouble) && e.List.Status.Phase() == v1alpha1.PhaseActive {
 		e.say("Not all workers run: %s.", trouble)
 	}
 }
 
 // quota says what the namespace does not allow, unless it was said.
 func (e *explanation) quota() {
-	if full := e.fullQuota(); full != "" && full != e.blamed {
+	if full := e.fullQuota(); full != "" && !e.said(full) {
 		e.say("No more Blocks can be made: %s.", full)
 	}
 }
@@ -68,7 +68,7 @@ func are(n int64) string {
 // trouble is what keeps worker pods from working; "" if nothing is known to.
 func (e *explanation) trouble() string {
 	if found := workers.TroubleOf(e.Pods, e.refusals()); found.Reason != "" {
-		return found.Text
+		return strings.TrimSuffix(found.Text, ".")
 	}
 	for i := range e.Pods {
 		if p := &e.Pods[i]; p.Status.Phase == corev1.PodFailed {
@@ -79,7 +79,7 @@ func (e *explanation) trouble() string {
 		return fmt.Sprintf("%s; bind the ClusterRole teamtask-worker to it", e.Denied[0])
 	}
 	if c := meta.FindStatusCondition(e.List.Status.Conditions, v1alpha1.ConditionWorkers); c != nil && c.Status == metav1.ConditionFalse {
-		return c.Message
+		return strings.TrimSuffix(c.Message, ".")
 	}
 	return ""
 }
