@@ -102,11 +102,15 @@ func smallList(t *testing.T, f *fuse) bool {
 	return f.written.Load() >= f.n
 }
 
-// delete deletes a Block, as a person would.
+// delete deletes a Block, as a person would; uid "": whichever is of that name.
 func (s *site) delete(name string, uid types.UID) {
 	s.t.Helper()
 	b := &v1alpha1.Block{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: name}}
-	if err := client.IgnoreNotFound(s.client.Delete(s.t.Context(), b, client.Preconditions{UID: &uid})); err != nil {
+	var only []client.DeleteOption
+	if uid != "" {
+		only = append(only, client.Preconditions{UID: &uid})
+	}
+	if err := client.IgnoreNotFound(s.client.Delete(s.t.Context(), b, only...)); err != nil {
 		s.t.Error(err)
 	}
 }

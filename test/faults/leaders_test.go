@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"teamtask.dev/api/v1alpha1"
 )
 
@@ -12,22 +14,35 @@ import (
 func TestOldReadTakesNothingAway(t *testing.T) {
 	for _, c := range []struct {
 		what    string
-		refill  bool // so that it would not be deleted,
+		absent  bool // there is no list yet, by what was read
+		refill  bool // so that the Block would not be deleted,
 		suspend bool // but told that there is nothing, by what was read
 	}{
-		{"deletes", false, false},
-		{"tells", true, true},
+		{"deletes", false, false, false},
+		{"tells", false, true, true},
+		{"abandons", true, false, false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			quick, slow := newGate(readsBlocks), newGate(readsBlocks)
 			s.manage(quick.fault)
-			s.create("list", v1alpha1.WorklistSpec{Size: 8, Suspend: c.suspend, Block: v1alpha1.BlockPolicy{Size: 8}})
-			s.until("the list is looked at", func() bool { return s.lists["list"] != nil && s.lists["list"].Status.Phase() != "" })
+			create := func() {
+				s.create("list", v1alpha1.WorklistSpec{Size: 8, Suspend: c.suspend, Block: v1alpha1.BlockPolicy{Size: 8}})
+				s.until("the list is looked at", func() bool { return s.lists["list"] != nil && s.lists["list"].Status.Phase() != "" })
+			}
+			if c.absent { // something has to be there that names it
+				s.make(&v1alpha1.Block{ObjectMeta: metav1.ObjectMeta{Name: "early", Namespace: s.ns}, Spec: v1alpha1.BlockSpec{Worklist: "list", Worker: "b"}})
+			} else {
+				create()
+			}
 			slow.close()
 			s.manage(slow.fault)
 			receive(t, slow.waiting)
+			if c.absent {
+				s.delete("early", "")
+				create()
+			}
 
 			s.change("list", func(spec *v1alpha1.WorklistSpec) { spec.Suspend = false })
 			w := s.worker("list", "a")

@@ -56,6 +56,14 @@ func (s *site) create(name string, spec v1alpha1.WorklistSpec) *v1alpha1.Worklis
 	return wl
 }
 
+// make makes any object.
+func (s *site) make(o client.Object) {
+	s.t.Helper()
+	if err := s.client.Create(s.t.Context(), o); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // change changes a Worklist's spec.
 func (s *site) change(name string, change func(*v1alpha1.WorklistSpec)) {
 	s.t.Helper()
