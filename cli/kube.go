@@ -58,9 +58,9 @@ func (k *kubeFlags) check(cmd *cobra.Command) error {
 }
 
 const (
-	// kubeWrites and kubeBurst bound what one worker writes to the API server: per second in the long run, and at once. A block
-	// takes one write or two.
-	kubeWrites, kubeBurst = 5, 20
+	// kubeWrites and kubeBurst bound what one worker writes to the API server: per second in the long run, and at once. A Block
+	// takes one write or two, and a list has 10,000 Blocks or so at most.
+	kubeWrites, kubeBurst = 20, 40
 	// kubeFarewell is how long a worker that ends takes to give back what it has. A pod is given 30 s, unless it says otherwise.
 	kubeFarewell = 10 * time.Second
 )

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"teamtask.dev/api/v1alpha1"
@@ -71,6 +72,10 @@ func Run(ctx context.Context, kube *rest.Config, o Options) error {
 	pods := &workers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("teamtask-workers"), Image: o.WorkerImage}
 	if err := pods.SetupWithManager(mgr, each); err != nil {
 		return fmt.Errorf("set up the controller of workers: %w", err)
+	}
+	shown := lists{mgr.GetCache()}
+	if err := metrics.Registry.Register(shown); err == nil { // of several in one process the first shows its lists
+		defer metrics.Registry.Unregister(shown)
 	}
 	return mgr.Start(ctx)
 }

@@ -48,8 +48,8 @@ func (a Access) Load() (config *rest.Config, namespace string, err error) {
 		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	config.UserAgent = "teamtask/" + version.Version
-	// A worker writes about twice for a block and reads now and then: this bounds what can go wrong, not what it needs.
-	config.QPS, config.Burst = 20, 40
+	// A worker writes once or twice for a Block and reads now and then: this bounds what can go wrong, not what it needs.
+	config.QPS, config.Burst = 40, 80
 	return config, namespace, nil
 }
 

@@ -19,6 +19,7 @@ import (
 // Options of a run.
 type Options struct {
 	List      string // name of the list to be made
+	Exists    bool   // it is there already: Items and BlockSize are what it was made with
 	Items     int64
 	BlockSize int64
 	Workers   int
@@ -48,15 +49,17 @@ type Report struct {
 	CompleteP99Millis float64 `json:"completeP99Millis"`
 }
 
-// Run makes a list and has it worked off. It leaves the list. When ctx ends the
+// Run makes a list, unless it exists, and has it worked off. It leaves the list. When ctx ends the
 // report is of what there was until then.
 func Run(ctx context.Context, c *client.Client, o Options) (r Report, err error) {
 	r = Report{BlockSize: o.BlockSize, Workers: o.Workers, Batch: o.Batch}
 	wl := &v1alpha1.Worklist{Spec: v1alpha1.WorklistSpec{Size: o.Items, Block: v1alpha1.BlockPolicy{Size: o.BlockSize}}}
 	wl.APIVersion, wl.Kind, wl.Name = v1alpha1.APIVersion, v1alpha1.WorklistKind, o.List
 	begun := time.Now()
-	if _, err := c.Create(ctx, wl); err != nil {
-		return r, err
+	if !o.Exists {
+		if _, err := c.Create(ctx, wl); err != nil {
+			return r, err
+		}
 	}
 	r.SubmitSeconds = time.Since(begun).Seconds()
 

@@ -48,8 +48,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	plan := Decide(s)
 	late, err := r.carryOut(ctx, &list, plan)
-	var status apierrors.APIStatus
-	if text := refusal(""); errors.As(err, &text) || errors.As(err, &status) && refuses(err) {
+	if text := refusal(""); errors.As(err, &text) || refuses(err) {
 		plan.Report.set(&list, metav1.ConditionFalse, refused, cut(err.Error()))
 		plan.Again, err = later, nil
 	}
@@ -132,11 +131,11 @@ func (r *Reconciler) do(ctx context.Context, s Step) error {
 	case Scale:
 		before := j.DeepCopy()
 		setPods(j, s.Pods)
-		if err := r.Client.Patch(ctx, j, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		if err := r.Client.Patch(ctx, j, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("scale Job %s: %w", j.Name, err)
 		}
 	case Delete:
-		if err := r.Client.Delete(ctx, j, client.Preconditions{UID: &j.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
+		if err := r.Client.Delete(ctx, j, client.Preconditions{UID: &j.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground)); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("delete Job %s: %w", j.Name, err)
 		}
 	}
@@ -145,7 +144,7 @@ func (r *Reconciler) do(ctx context.Context, s Step) error {
 
 // stale tells that a write came too late, for objects that were other ones by then.
 func stale(err error) bool {
-	return apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsAlreadyExists(err)
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
 }
 
 func unlessStale(err error) error {
@@ -160,7 +159,7 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// refuses tells that the API server will not take something as it is.
+// refuses tells that the API server will not take something as it is, or misses what it refers to: a ClusterRole.
 func refuses(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
+	return apierrors.IsNotFound(err) || apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
 }

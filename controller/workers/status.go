@@ -36,7 +36,7 @@ func (r *Reconciler) tell(ctx context.Context, list *v1alpha1.Worklist, report R
 		"metadata": map[string]any{"namespace": list.Namespace, "name": list.Name, "uid": string(list.UID)}, // and no later list of this name
 		"status":   status,
 	}}
-	if err := r.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), fieldOwner, client.ForceOwnership); err != nil {
+	if err := r.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), fieldOwner, client.ForceOwnership); client.IgnoreNotFound(err) != nil {
 		return unlessStale(fmt.Errorf("write the workers' part of the status: %w", err))
 	}
 	if c := report.Condition; otherReason && c.Status == metav1.ConditionFalse && c.Reason != starting {

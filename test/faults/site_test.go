@@ -42,6 +42,18 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+// through is a client with faults on its way.
+func (s *site) through(f fault) client.Client {
+	s.t.Helper()
+	cfg := config(s.t)
+	cfg.Wrap(f.wrap)
+	c, err := client.New(cfg, client.Options{Scheme: scheme, Mapper: s.client.RESTMapper()})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
 // create makes a Worklist whose failures rest as briefly as can be.
 func (s *site) create(name string, spec v1alpha1.WorklistSpec) *v1alpha1.Worklist {
 	s.t.Helper()
@@ -86,6 +98,19 @@ func (s *site) until(what string, wanted func() bool) {
 	if err := s.await(ctx, wanted); err != nil {
 		s.t.Fatalf("it never came to this: %s (%v)\n%s", what, err, s.describe())
 	}
+}
+
+// status is that of a list.
+func (s *site) status(list string) *v1alpha1.WorklistStatus {
+	s.t.Helper()
+	var st *v1alpha1.WorklistStatus
+	s.until(list+" is there", func() bool {
+		if wl := s.lists[list]; wl != nil {
+			st = &wl.Status
+		}
+		return st != nil
+	})
+	return st
 }
 
 // over waits until a list has ended that way.

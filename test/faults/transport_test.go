@@ -303,3 +303,8 @@ func (g *gate) fault(r *http.Request, send func() (*http.Response, error)) (*htt
 func readsBlocks(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/blocks") && !watches(r) && strings.Contains(r.URL.RawQuery, "spec.worklist")
 }
+
+// changes tells whether a line of a watch says that an object has changed, or is gone.
+func changes(line []byte) bool {
+	return bytes.HasPrefix(line, []byte(`{"type":"MODIFIED"`)) || bytes.HasPrefix(line, []byte(`{"type":"DELETED"`))
+}

@@ -80,7 +80,7 @@ func life(t *testing.T, killAt int, landed bool) (story string, writes int) {
 				return err
 			}
 			there, status := s.jobs(), s.list("primes").Status
-			if c := s.condition("primes"); c.Reason != reason || status.Replicas != pods || len(there) != jobs || c.ObservedGeneration != s.list("primes").Generation {
+			if c := s.condition("primes"); c.Reason != reason || status.Replicas != pods || len(there) != jobs || c.Type != "" && c.ObservedGeneration != s.list("primes").Generation {
 				return fmt.Errorf("%d Jobs, %d pods, %s: %s", len(there), status.Replicas, c.Reason, c.Message)
 			}
 			return nil

@@ -104,6 +104,13 @@ func TestLife(t *testing.T) {
 		t.Errorf("%d pods are left", len(pods))
 	}
 
+	t.Log("When it goes on, others are made.")
+	s.stand("primes", v1alpha1.PhaseActive, 0)
+	s.eventuallyPods("primes", 2, "Running")
+	if jobs := s.jobs(); len(jobs) != 1 || jobs[0].UID == job.UID {
+		t.Errorf("the Job: %v", jobs)
+	}
+
 	t.Log("They go with the list, and so does all that was made for them.")
 	list := s.list("primes")
 	s.must(s.client.Delete(t.Context(), list))

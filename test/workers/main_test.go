@@ -24,6 +24,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "16") // they wait for the Job controller, most of the time
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	code, err := run(m)

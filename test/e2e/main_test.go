@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+
+	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/cluster"
+)
+
+const (
+	system   = "teamtask-system" // the chart's namespace
+	itemTest = "teamtask.dev/item:test"
+)
+
+var (
+	running  *cluster.Cluster
+	programs string // directory of our programs, from which images are built
+	helm     string // the program
+	scheme   = runtime.NewScheme()
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	begun := time.Now()
+	step := func(step string) { fmt.Printf("%3.0fs  %s\n", time.Since(begun).Seconds(), step) }
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme), noteInputs()); err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	if err := build(ctx, dir); err != nil {
+		return 0, err
+	}
+	if running, err = (cluster.Options{Dir: filepath.Join(dir, "cluster"), Nodes: 1, Progress: step}).Start(ctx); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, running.Stop()) }()
+	step("building images")
+	if err := running.BuildProgramImage(ctx, itemTest, "teamtask.dev/test/e2e/testdata/item"); err != nil {
+		return 0, err
+	}
+	for image, tag := range map[string]string{"teamtask": "e2e", "teamtask-controller": "e2e", "primes": "1"} {
+		if err := buildImage(ctx, image, tag); err != nil {
+			return 0, err
+		}
+	}
+	step("installing the chart")
+	if err := install(ctx, "e2e", "--create-namespace"); err != nil {
+		return 0, err
+	}
+	step("ready")
+	return m.Run(), nil
+}
+
+// noteInputs looks at all that is read by other programs, so that `go test` knows a result of before it was changed for an old
+// one.
+func noteInputs() error {
+	for _, dir := range []string{"charts", "config", "images", "examples/kubernetes", "hack"} {
+		err := filepath.WalkDir(root(dir), func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// root is a path in this repository.
+func root(path string) string { return filepath.Join("..", "..", path) }
+
+// build builds our programs into a directory that is also the context of their images.
+func build(ctx context.Context, dir string) error {
+	programs = filepath.Join(dir, "programs")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", programs+"/",
+		"teamtask.dev/cmd/teamtask", "teamtask.dev/cmd/teamtask-controller", "teamtask.dev/examples/primes")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build our programs: %w: %s", err, out)
+	}
+	certificates, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(programs, "ca-certificates.crt"), certificates, 0o644); err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, root("hack/helm.sh")).Output()
+	if err != nil {
+		return fmt.Errorf("hack/helm.sh: %w", err)
+	}
+	helm = strings.TrimSpace(string(out))
+	return nil
+}
+
+// buildImage builds one of our images and gives it to the node.
+func buildImage(ctx context.Context, image, tag string) error {
+	return running.BuildImage(ctx, "teamtask.dev/"+image+":"+tag, root("images/"+image+"/Containerfile"), programs)
+}
+
+// install installs the chart, or upgrades it to images of another tag, and waits until its pods are ready.
+func install(ctx context.Context, tag string, flags ...string) error {
+	return release(ctx, append([]string{"upgrade", "--install", "teamtask", root("charts/teamtask"), "--wait", "--timeout=3m",
+		"--set", "server.enabled=true,server.replicas=1",
+		"--set", "controller.image.tag=" + tag + ",worker.image.tag=" + tag + ",server.image.tag=" + tag}, flags...)...)
+}
+
+func release(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, helm, append(args, "--namespace", system, "--kubeconfig", running.Kubeconfig)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		pods, _ := running.Kubectl(ctx, "describe", "pods", "--namespace", system)
+		return fmt.Errorf("helm %s: %w: %s\n%s", args[0], err, out, pods)
+	}
+	return nil
+}
