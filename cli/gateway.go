@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"teamtask.dev/gateway"
 	"teamtask.dev/kube"
@@ -31,6 +33,7 @@ func (o *gatewayOptions) addTo(cmd *cobra.Command) {
 	f.StringVar(&o.access.Context, "context", "", "with --kubernetes: context of the kubeconfig")
 	f.StringVar(&o.openID.Issuer, "oidc-issuer-url", "", "let in users of this OpenID provider; the flags --oidc-* are those of the Kubernetes API server")
 	f.StringVar(&o.openID.ClientID, "oidc-client-id", "", "client that the tokens must be for")
+	f.StringVar(&o.openID.CAFile, "oidc-ca-file", "", "certificate of the authority that signed the provider's (PEM; default those this machine trusts)")
 	f.StringVar(&o.openID.UsernameClaim, "oidc-username-claim", "sub", "claim that has the user's name")
 	f.StringVar(&o.openID.UsernamePrefix, "oidc-username-prefix", "", "put before it; -: nothing (default the issuer and #, unless the claim is email)")
 	f.StringVar(&o.openID.GroupsClaim, "oidc-groups-claim", "", "claim that has the user's groups")
@@ -42,26 +45,25 @@ func (o *gatewayOptions) addTo(cmd *cobra.Command) {
 
 // serveGateway serves the Worklists of a cluster until ctx ends.
 func serveGateway(cmd *cobra.Command, o *serveOptions, listener net.Listener, log *slog.Logger) error {
-	klog.SetLogger(logr.FromSlogHandler(log.Handler())) // the Kubernetes client's own
+	klog.SetLogger(logr.FromSlogHandler(log.Handler())) // the Kubernetes client logs by itself, in two ways
+	ctrllog.SetLogger(logr.FromSlogHandler(log.Handler()))
 	config, namespace, err := o.gateway.access.Load()
 	if err != nil {
 		return err
 	}
-	config.QPS, config.Burst = gatewayQPS, 2*gatewayQPS
-	c, err := kube.NewClient(config)
-	if err != nil {
-		return err
+	options := gateway.Options{Namespace: namespace, Name: kubeWorkerName(), Log: log}
+	for qps, c := range map[float32]*ctrl.WithWatch{blocksQPS: &options.Client, callersQPS: &options.Callers} {
+		config := rest.CopyConfig(config)
+		config.QPS, config.Burst = qps, int(2*qps)
+		if *c, err = kube.NewClient(config); err != nil {
+			return err
+		}
 	}
-	name, err := os.Hostname()
-	if err != nil {
-		return fmt.Errorf("find a name for this server: %w", err)
-	}
-	options := gateway.Options{Client: c, Reviews: c, Namespace: namespace, Name: name, Log: log}
 	if o.gateway.openID.Issuer != "" {
 		ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 		defer cancel()
 		if err := o.gateway.openID.Connect(ctx); err != nil {
-			return fmt.Errorf("--oidc-issuer-url %s: %w", o.gateway.openID.Issuer, err)
+			return fmt.Errorf("--oidc-issuer-url: %w", err)
 		}
 		options.OpenID = &o.gateway.openID
 	}
@@ -69,6 +71,6 @@ func serveGateway(cmd *cobra.Command, o *serveOptions, listener net.Listener, lo
 	return serveHTTP(cmd.Context(), gateway.New(cmd.Context(), options), listener, log)
 }
 
-// gatewayQPS bounds the gateway's calls per second to the API server: reviews of who calls, which are remembered, and reads. Its
-// writes have a bound of their own.
-const gatewayQPS = 200
+// Calls per second to the API server, at most. Those about Blocks are few, and writes among them have a lower bound of their own.
+// Each caller causes two in ten seconds, who they are and what they may, and more if they look at lists.
+const blocksQPS, callersQPS = 50, 200

@@ -10,8 +10,8 @@ import (
 	"teamtask.dev/api/v1alpha1"
 )
 
-// lists are the metrics of how the Worklists stand, read from the cache when somebody asks.
-type lists struct{ cache client.Reader }
+// census is the metrics of how the Worklists stand, read from the cache when somebody asks.
+type census struct{ cache client.Reader }
 
 var (
 	listsDesc  = prometheus.NewDesc("teamtask_worklists", "Worklists by where they stand.", []string{"phase"}, nil)
@@ -19,17 +19,17 @@ var (
 	blocksDesc = prometheus.NewDesc("teamtask_blocks_out", "Blocks that are out.", nil, nil)
 )
 
-func (lists) Describe(ch chan<- *prometheus.Desc) {
+func (census) Describe(ch chan<- *prometheus.Desc) {
 	ch <- listsDesc
 	ch <- itemsDesc
 	ch <- blocksDesc
 }
 
-func (l lists) Collect(ch chan<- prometheus.Metric) {
+func (c census) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	var all v1alpha1.WorklistList
-	if l.cache.List(ctx, &all, client.UnsafeDisableDeepCopy) != nil {
+	if c.cache.List(ctx, &all, client.UnsafeDisableDeepCopy) != nil {
 		return // it has not begun yet
 	}
 	phases := map[v1alpha1.Phase]float64{}

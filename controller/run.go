@@ -73,7 +73,7 @@ func Run(ctx context.Context, kube *rest.Config, o Options) error {
 	if err := pods.SetupWithManager(mgr, each); err != nil {
 		return fmt.Errorf("set up the controller of workers: %w", err)
 	}
-	shown := lists{mgr.GetCache()}
+	shown := census{mgr.GetCache()}
 	if err := metrics.Registry.Register(shown); err == nil { // of several in one process the first shows its lists
 		defer metrics.Registry.Unregister(shown)
 	}

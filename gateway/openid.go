@@ -101,12 +101,12 @@ func (o *OpenID) user(claims map[string]json.RawMessage) (*subject, error) {
 	}
 	s := &subject{name: prefix + name}
 	if raw, ok := claims[o.GroupsClaim]; ok && o.GroupsClaim != "" {
-		var one string
 		var groups []string
-		if json.Unmarshal(raw, &one) == nil {
-			groups = []string{one}
-		} else if json.Unmarshal(raw, &groups) != nil {
-			return nil, fmt.Errorf("the token's claim %s is neither a group nor a list of groups", o.GroupsClaim)
+		if json.Unmarshal(raw, &groups) != nil {
+			groups = make([]string, 1)
+			if json.Unmarshal(raw, &groups[0]) != nil {
+				return nil, fmt.Errorf("the token's claim %s is neither a group nor a list of groups", o.GroupsClaim)
+			}
 		}
 		for _, group := range groups {
 			s.groups = append(s.groups, o.GroupsPrefix+group)

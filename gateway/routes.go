@@ -1,194 +1,134 @@
 package gateway
 
 import (
-	"context"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"teamtask.dev/api/v1alpha1"
-	"teamtask.dev/client"
 )
 
-// routes is the API: who calls, what they may do, and then the tier of the list.
-func (g *Gateway) routes() http.Handler {
-	mux := http.NewServeMux()
-	ok := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
-	mux.HandleFunc("GET /healthz", ok)
-	mux.HandleFunc("GET /readyz", ok)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("/namespaces/{namespace}/v1/", func(w http.ResponseWriter, r *http.Request) {
-		namespace := r.PathValue("namespace")
-		http.StripPrefix("/namespaces/"+namespace, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, namespace) })).ServeHTTP(w, r)
-	})
-	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, g.o.Namespace) })
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusNotFound, "there is nothing here; the lists are at /v1/worklists, those of another namespace at /namespaces/NAMESPACE/v1/worklists")
-	})
-	return counted(g.metrics, mux)
+// route is a path, which takes one method.
+type route struct {
+	method, path string
+	verb         string // on worklists, that the caller needs
+	answer       func(http.ResponseWriter, *http.Request, types.NamespacedName)
 }
 
-// serve answers a call about the lists of a namespace.
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, namespace string) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	who, err := g.who.who(r.Context(), token)
+// routes is the API. What is not here nobody can do through a gateway, whatever their rights.
+func (g *Gateway) routes() http.Handler {
+	const one = "/v1/worklists/{name}"
+	routes := []route{
+		{http.MethodGet, "/v1/worklists", "list", g.list},
+		{http.MethodGet, one, "get", g.get},
+		{http.MethodGet, one + "/events", "get", g.events},
+		{http.MethodGet, one + "/blocks", "get", g.blocks},
+		{http.MethodGet, one + "/explanation", "get", g.explanation},
+	}
+	for _, call := range []string{"claim", "exchange", "renew", "complete", "fail", "release"} {
+		routes = append(routes, route{http.MethodPost, one + "/blocks/" + call, "work", g.work})
+	}
+	mux := http.NewServeMux()
+	for _, base := range []string{"", "/namespaces/{namespace}"} {
+		for _, x := range routes {
+			mux.HandleFunc(x.method+" "+base+x.path, g.guard(x))
+			mux.HandleFunc(base+x.path, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Allow", x.method)
+				fail(w, problem(http.StatusMethodNotAllowed, "here lists are looked at and their blocks handed out; they are made, changed and deleted with kubectl"))
+			})
+		}
+		mux.HandleFunc(base+"/v1/claim", func(w http.ResponseWriter, _ *http.Request) {
+			fail(w, problem(http.StatusNotFound, "name the list: in front of Kubernetes a worker serves one list; `teamtask work --all` is for List servers"))
+		})
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", g.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fail(w, problem(http.StatusNotFound, "there is nothing at "+r.URL.Path+"; the lists are at /v1/worklists, those of another namespace at /namespaces/NAMESPACE/v1/worklists"))
+	})
+	return g.metrics.counted(mux)
+}
+
+// ready tells whether callers can be told who they are: the API server answers, and lets the gateway ask.
+func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
+	const nobody = "readyz"
+	err := errClosed
+	if g.ctx.Err() == nil {
+		_, err = g.who.who(r.Context(), nobody)
+	}
 	if err != nil {
 		fail(w, err)
 		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// guard lets those through who have the right.
+func (g *Gateway) guard(x route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		list := types.NamespacedName{Namespace: cmp.Or(r.PathValue("namespace"), g.o.Namespace), Name: r.PathValue("name")}
+		who, err := g.permit(r, x.verb, list)
+		if err == nil {
+			err = there(list)
+		}
+		log := g.o.Log.With("user", who, "verb", x.verb, "path", r.URL.Path) // and nothing of the headers, where the token is
+		if err != nil {
+			log.Debug("a call is refused", "error", err)
+			fail(w, err)
+			return
+		}
+		x.answer(w, r, list)
+		log.Debug("a call is answered", "took", time.Since(begun))
+	}
+}
+
+// permit tells who calls, and whether they may. Whether there is such a list is not looked at: who may not must not learn that.
+func (g *Gateway) permit(r *http.Request, verb string, list types.NamespacedName) (user string, err error) {
+	who, err := g.who.who(r.Context(), bearer(r))
+	if err != nil {
+		return "", err
 	}
 	if who == nil {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="teamtask"`)
-		refuse(w, http.StatusUnauthorized, "the call needs a token that the cluster knows, as header `Authorization: Bearer TOKEN`: `kubectl create token SERVICE-ACCOUNT` makes one, and a pod has one")
-		return
+		return "", problem(http.StatusUnauthorized, "the call needs a token that the cluster knows, as header `Authorization: Bearer TOKEN`: "+
+			"`kubectl create token SERVICE-ACCOUNT` makes one, and a pod has one")
 	}
-	name, rest := listIn(r.URL.Path)
-	verb := verbFor(r.Method, name, rest)
-	if name == "" && rest != "" {
-		refuse(w, http.StatusNotFound, "name the list: in front of Kubernetes a worker serves one list; `teamtask work --all` is for List servers")
-		return
+	allowed, err := g.may.may(r.Context(), who, verb, list)
+	if errors.Is(err, errDoubt) {
+		return who.name, fmt.Errorf("%s may not %s: %w", who.name, doing(verb, list), err)
 	}
-	if verb == "" {
-		refuse(w, http.StatusMethodNotAllowed, "here blocks are handed out; lists are made, changed and deleted with kubectl")
-		return
+	if err == nil && !allowed {
+		err = problem(http.StatusForbidden, fmt.Sprintf("%s may not %s; a role with the verb %q on worklists.%s, such as teamtask-worker, bound in the namespace %s, lets them",
+			who.name, doing(verb, list), verb, v1alpha1.Group, list.Namespace))
 	}
-	allowed, err := g.may.may(r.Context(), who, verb, namespace, name)
-	switch {
-	case err != nil:
-		fail(w, err)
-	case !allowed:
-		refuse(w, http.StatusForbidden, fmt.Sprintf("%s may not %s; a role with the verb %q on worklists.%s, such as teamtask-worker, bound in the namespace %s, lets them",
-			who.name, doing(verb, name, namespace), verb, v1alpha1.Group, namespace))
-	case name == "":
-		g.list(w, r, namespace)
-	default:
-		g.pass(w, r, types.NamespacedName{Namespace: namespace, Name: name}, rest)
-	}
+	return who.name, err
 }
 
-// listIn is the list that a path is about, and what of it: /v1/worklists/NAME/REST.
-func listIn(path string) (name, rest string) {
-	path, ok := strings.CutPrefix(path, "/v1/worklists")
-	if !ok {
-		return "", path
+// there refuses names that nothing can have.
+func there(list types.NamespacedName) error {
+	if len(validation.IsDNS1123Label(list.Namespace)) > 0 || list.Name != "" && len(validation.IsDNS1123Subdomain(list.Name)) > 0 {
+		return missing(list)
 	}
-	name, rest, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return name, rest
+	return nil
 }
 
-// verbFor is the verb on worklists that a call needs; "": no verb lets anybody.
-func verbFor(method, name, rest string) string {
-	switch {
-	case method == http.MethodGet && name == "":
-		return "list"
-	case method == http.MethodGet:
-		return "get"
-	case method == http.MethodPost && strings.HasPrefix(rest, "blocks/"):
-		return "work"
-	}
-	return ""
+func missing(list types.NamespacedName) error {
+	return problem(http.StatusNotFound, fmt.Sprintf("there is no worklist %s in the namespace %s", list.Name, list.Namespace))
 }
 
-func doing(verb, name, namespace string) string {
-	if name == "" {
-		return fmt.Sprintf("list the worklists in the namespace %s", namespace)
+func doing(verb string, list types.NamespacedName) string {
+	switch verb {
+	case "list":
+		return fmt.Sprintf("list the worklists in the namespace %s", list.Namespace)
+	case "work":
+		verb = "work on"
 	}
-	if verb == "work" {
-		return fmt.Sprintf("work on the worklist %s in the namespace %s", name, namespace)
-	}
-	return fmt.Sprintf("%s the worklist %s in the namespace %s", verb, name, namespace)
-}
-
-// pass hands a call to the list's tier. Lists that are only looked at are not shared out for that.
-func (g *Gateway) pass(w http.ResponseWriter, r *http.Request, name types.NamespacedName, rest string) {
-	if rest == "" {
-		g.get(w, r, name)
-		return
-	}
-	tier, done, err := g.share(r.Context(), name)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	defer done()
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+tier.Token())
-	tier.Handler().ServeHTTP(w, r)
-}
-
-// get is a list as the API server has it.
-func (g *Gateway) get(w http.ResponseWriter, r *http.Request, name types.NamespacedName) {
-	var wl v1alpha1.Worklist
-	if err := g.o.Client.Get(r.Context(), name, &wl); err != nil {
-		fail(w, err)
-		return
-	}
-	write(w, complete(&wl))
-}
-
-// list are the lists of a namespace.
-func (g *Gateway) list(w http.ResponseWriter, r *http.Request, namespace string) {
-	var lists v1alpha1.WorklistList
-	limit, _ := strconv.ParseInt(r.URL.Query().Get("limit"), 10, 64)
-	if err := g.o.Client.List(r.Context(), &lists, ctrl.InNamespace(namespace), ctrl.Limit(limit), ctrl.Continue(r.URL.Query().Get("continue"))); err != nil {
-		fail(w, err)
-		return
-	}
-	for i := range lists.Items {
-		complete(&lists.Items[i])
-	}
-	lists.APIVersion, lists.Kind = v1alpha1.APIVersion, v1alpha1.WorklistKind+"List"
-	if lists.Items == nil {
-		lists.Items = []v1alpha1.Worklist{}
-	}
-	write(w, &lists)
-}
-
-// complete fills in what a List server tells of a list.
-func complete(wl *v1alpha1.Worklist) *v1alpha1.Worklist {
-	wl.APIVersion, wl.Kind, wl.ManagedFields = v1alpha1.APIVersion, v1alpha1.WorklistKind, nil
-	if wl.Spec.Size == 0 {
-		wl.Spec.Size = wl.Status.Size
-	}
-	return wl
-}
-
-func write(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(v)
-}
-
-// refuse answers with problem details (RFC 9457).
-func refuse(w http.ResponseWriter, status int, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(&client.Problem{Status: status, Title: http.StatusText(status), Detail: detail})
-}
-
-// fail says what went wrong, with the status that tells a worker whether repeating the call helps.
-func fail(w http.ResponseWriter, err error) {
-	var p *client.Problem
-	var known apierrors.APIStatus
-	switch {
-	case errors.Is(err, context.Canceled):
-		return // nobody is there to hear it
-	case errors.As(err, &p) && p.Status != 0:
-		refuse(w, p.Status, p.Error())
-	case apierrors.IsNotFound(err):
-		refuse(w, http.StatusNotFound, err.Error())
-	case apierrors.IsForbidden(err): // the gateway itself: asking again does not help
-		refuse(w, http.StatusInternalServerError, "the gateway lacks a right: "+err.Error())
-	case errors.As(err, &known) && apierrors.IsBadRequest(err):
-		refuse(w, http.StatusBadRequest, err.Error())
-	default:
-		w.Header().Set("Retry-After", "1")
-		refuse(w, http.StatusServiceUnavailable, err.Error())
-	}
+	return fmt.Sprintf("%s the worklist %s in the namespace %s", verb, list.Name, list.Namespace)
 }

@@ -123,5 +123,5 @@ func (s *session) blocks(ctx context.Context, list string) ([]v1alpha1.Block, er
 	return blocks.Items, err
 }
 
-var errUninstalled = errors.New("Teamtask is not installed in this cluster: its API server knows no worklists.teamtask.dev; install the chart, " +
+var errUninstalled = errors.New("there is no Teamtask in this cluster: its API server knows no worklists.teamtask.dev; install the chart, " +
 	"or at least the CustomResourceDefinitions")

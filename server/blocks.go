@@ -120,6 +120,9 @@ func (k *keeper) exchange(ctx context.Context, req *v1alpha1.ExchangeRequest) (*
 			if t.err == nil {
 				rc = k.ledger.Report(now, t.Token, coreReport(&req.Reports[i]))
 				b.rows.report(now, k.spec.Results, t.Token, &req.Reports[i], rc)
+				if k.low != nil && len(rc.Done) > 0 {
+					b.took = append(b.took, took{rc.Done[0].Start, req.Reports[i].ElapsedSeconds})
+				}
 			}
 			receipts = append(receipts, rc)
 		}

@@ -58,6 +58,7 @@ type batch struct {
 	rows     rowBuffer
 	waiting  int           // calls that wait for the commit
 	refusals []refusal     // of a tier: what calls of this batch must not be told to have counted
+	took     []took        // of a tier: how long its workers took
 	done     chan struct{} // closed after the commit
 	err      error         // set before done is closed, as are refusals
 }
@@ -81,8 +82,15 @@ type commit struct {
 	record []byte // the whole record instead, if not nil
 	rows   []store.Rows
 	policy v1alpha1.ResultsPolicy
+	took   []took
 
 	refused []loss // set by write: what of it was not counted
+}
+
+// took is how long a worker took for what it reported at once, of which that index was a part.
+type took struct {
+	index   int64
+	seconds float64
 }
 
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
@@ -205,7 +213,7 @@ func (k *keeper) commit(ctx context.Context) error {
 	k.crowd, k.committed = b.waiting, time.Now()
 	news := k.ledger.News()
 	over := k.ledger.Outcome().Over()
-	c := commit{rows: b.rows.take(), policy: k.spec.Results}
+	c := commit{rows: b.rows.take(), policy: k.spec.Results, took: b.took}
 	var err error
 	if news && (k.journal.foldDue() || over) {
 		c.record, err = json.Marshal(k.ledger.Record())

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -59,6 +60,36 @@ func TestATierOnDemand(t *testing.T) {
 		}
 		if err := x.Close(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// How long workers took goes upstream with the block it was for: that sizes the next ones.
+func TestElapsedGoesUpstream(t *testing.T) {
+	spec := tenAtOnce
+	spec.Size = 20
+	tiered(t, spec, func(t *testing.T, a *above, x *Tier) {
+		below := keeperOf(t, x)
+		took := map[int64]float64{}
+		a.on(nil, func(_ context.Context, req *v1alpha1.ExchangeRequest) error {
+			for _, r := range req.Reports {
+				took[r.Done[0].Index] += r.ElapsedSeconds
+			}
+			return nil
+		})
+		for range 2 {
+			l := claimed(t, below, waiting("w"))
+			for i := range l.Size {
+				rep := v1alpha1.Report{Token: l.Token, Done: []v1alpha1.Range{{Index: l.Index + i, Size: 1}}, ElapsedSeconds: 0.5 + float64(l.Index+i)}
+				if resp, err := below.exchange(t.Context(), &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{Worker: "w"}, Reports: []v1alpha1.Report{rep}}); err != nil || resp.Accepted != 1 {
+					t.Fatal(resp, err)
+				}
+			}
+		}
+		for i := range int64(20) {
+			if took[i] != 0.5+float64(i) {
+				t.Errorf("item %d took %gs", i, took[i])
+			}
 		}
 	})
 }

@@ -207,6 +207,11 @@ func (u *upstream) report(g *grant, part worklist.Range, c *commit, rows []row) 
 	if len(t.Done)+len(t.Failed) == 0 {
 		return nil
 	}
+	for _, x := range c.took {
+		if holder, ok := u.held.Get(x.index); ok && holder == g && x.index >= part.Start && x.index < part.End {
+			t.ElapsedSeconds += x.seconds
+		}
+	}
 	var within []row
 	cut := part.Start + part.Size()/2
 	for _, r := range rows {

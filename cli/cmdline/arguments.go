@@ -28,7 +28,7 @@ func RefuseUnknown(cmd *cobra.Command) {
 
 // UnknownCommand is the error of a word that is no command.
 func UnknownCommand(cmd *cobra.Command, word string) error {
-	above := strings.TrimPrefix(cmd.CommandPath()+" ", cmd.Root().Name()+" ")
+	above := strings.TrimPrefix(cmd.CommandPath()+" ", cmd.Root().DisplayName()+" ")
 	cmd.SuggestionsMinimumDistance = 2 // cobra's own default, which SuggestionsFor does not know
 	var like []string
 	for _, name := range cmd.SuggestionsFor(word) {

@@ -41,7 +41,7 @@ func TestTrouble(t *testing.T) {
 		"a quota":             {nil, []corev1.Event{refusal(2, "exceeded quota: few"), refusal(1, "forbidden")}, Trouble{Reason: podsRefused, Text: "exceeded quota: few", NoRoom: true}},
 		"the last one counts": {[]corev1.Pod{crashes}, []corev1.Event{refusal(1, "exceeded quota: few"), refusal(2, "forbidden")}, Trouble{Reason: podsRefused, Text: "forbidden"}},
 	} {
-		if got := troubleOf(c.pods, c.refusals); got != c.want {
+		if got := TroubleOf(c.pods, c.refusals); got != c.want {
 			t.Errorf("%s: %+v\nwant %+v", what, got, c.want)
 		}
 	}

@@ -127,7 +127,11 @@ func newDecision(s Situation) *decision {
 func (d *decision) count() {
 	d.begin()
 	d.merge()
-	d.ledger.Tick(d.Now)
+	d.ledger.SetPolicy(d.Now, d.policy)
+	if n := d.List.Spec.RetryFailed; n > d.Status.RetriedFailed {
+		d.Status.RetriedFailed = n
+		d.event(false, "Retry", nil, "%d items that were given up are tried again", d.ledger.Retry(d.Now))
+	}
 }
 
 // refuse finds the problem of a list whose items were changed under way.
@@ -179,11 +183,13 @@ func (d *decision) begin() {
 			memory.Leases = append(memory.Leases, worklist.Lease{ID: leaseID(i), Range: rangeOf(b), Attempt: b.Status.Attempt(), Worker: b.Spec.Worker})
 		}
 	}
-	d.ledger = worklist.Resume(rec, d.policy, d.Now, memory)
-	if n := d.List.Spec.RetryFailed; n > d.Status.RetriedFailed {
-		d.Status.RetriedFailed = n
-		d.event(false, "Retry", nil, "%d items that were given up are tried again", d.ledger.Retry(d.Now))
-	}
+	d.ledger = worklist.Resume(rec, unending(d.policy), d.Now, memory)
+}
+
+// unending is a policy by which what was turned in counts although the list is about to end: nobody was told yet.
+func unending(p worklist.Policy) worklist.Policy {
+	p.Cancelled, p.StopAtFirstSuccess, p.Deadline = false, false, time.Time{}
+	return p
 }
 
 // ours tells whether a Block was made for this list, and not for an earlier one of its name.

@@ -12,36 +12,62 @@ import (
 // in: also one that is being deleted, which the controller of Blocks ends first.
 func (d *decision) merge() {
 	for i := range d.Blocks {
-		b := &d.Blocks[i]
-		if !d.ledger.Holds(leaseID(i)) || b.Status.Index == nil {
-			continue
+		d.mergeDone(i)
+	}
+	for i := range d.Blocks { // after all that is done: failures may end the list
+		d.mergeRest(i)
+	}
+}
+
+// turn is that of Block i, as its lease has it, and how it ended. ok tells whether there is something to merge.
+func (d *decision) turn(i int) (b *v1alpha1.Block, t worklist.Token, ended v1alpha1.BlockPhase, ok bool) {
+	b = &d.Blocks[i]
+	if !d.ledger.Holds(leaseID(i)) || b.Status.Index == nil {
+		return b, t, "", false
+	}
+	if _, assigned := d.pending[b.UID]; assigned {
+		return b, t, "", false // the lease is of its next turn
+	}
+	t = worklist.Token{Epoch: d.ledger.Record().Epoch, ID: leaseID(i), Range: rangeOf(b), Attempt: b.Status.Attempt(), Worker: b.Spec.Worker}
+	ended = b.Status.Finished()
+	return b, t, ended, ended != "" || d.policy.StopAtFirstSuccess && len(b.Status.Found) > 0
+}
+
+func (d *decision) mergeDone(i int) {
+	b, token, ended, ok := d.turn(i)
+	if !ok {
+		return
+	}
+	rep := d.report(b, token.Range)
+	switch ended {
+	case v1alpha1.BlockDone: // all but what failed
+		var done worklist.Set
+		done.Put(token.Range, struct{}{})
+		for _, f := range rep.Failed {
+			done.Delete(f.Range)
 		}
-		if _, assigned := d.pending[b.UID]; assigned {
-			continue // the lease is of its next turn
+		rep.Done = append(rep.Done, done.Ranges(0)...)
+	case "": // what was found ends the list: nothing else is known to be done
+		for _, f := range rep.Found {
+			rep.Done = append(rep.Done, worklist.Range{Start: f.Index, End: f.Index + 1})
 		}
-		phase := b.Status.Finished()
-		if phase == "" && !(d.policy.StopAtFirstSuccess && len(b.Status.Found) > 0) {
-			continue
-		}
-		block := rangeOf(b)
-		rep := d.report(b, block)
-		token := worklist.Token{Epoch: d.ledger.Record().Epoch, ID: leaseID(i), Range: block, Attempt: b.Status.Attempt(), Worker: b.Spec.Worker}
-		switch phase {
-		case v1alpha1.BlockDone: // all but what failed
-			if len(rep.Failed) > 0 || len(rep.Done) > 0 {
-				d.turnIn(b, token, rep)
-				rep = worklist.Report{}
-			}
-		case v1alpha1.BlockExpired:
-			if len(rep.Failed) > 0 || len(rep.Done) > 0 {
-				d.turnIn(b, token, rep)
-			}
-			d.noteFailures(b, d.ledger.RunOut(d.Now, leaseID(i)))
-			continue
-		default:
-			rep.Release = phase != ""
-		}
+	}
+	if rep.Failed = nil; len(rep.Done) > 0 {
 		d.turnIn(b, token, rep)
+	}
+}
+
+func (d *decision) mergeRest(i int) {
+	b, token, ended, ok := d.turn(i)
+	if !ok || ended == "" {
+		return
+	}
+	rep := worklist.Report{Failed: d.report(b, token.Range).Failed, Release: ended != v1alpha1.BlockDone && ended != v1alpha1.BlockExpired}
+	if len(rep.Failed) > 0 || rep.Release {
+		d.turnIn(b, token, rep)
+	}
+	if ended == v1alpha1.BlockExpired {
+		d.noteFailures(b, d.ledger.RunOut(d.Now, leaseID(i)))
 	}
 }
 

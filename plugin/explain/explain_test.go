@@ -61,7 +61,9 @@ func works(name string, index int64, since, heard time.Duration) func(*explain.F
 }
 
 func turnedIn(since time.Duration) func(*explain.Facts) {
-	return func(f *explain.Facts) { f.Blocks[len(f.Blocks)-1].Status.SetPhase(v1alpha1.BlockDone, "", before(since)) }
+	return func(f *explain.Facts) {
+		f.Blocks[len(f.Blocks)-1].Status.SetPhase(v1alpha1.BlockDone, "", before(since))
+	}
 }
 
 // pods has the list ask for a number of pods, and its Job run them.
@@ -158,7 +160,9 @@ func TestSentences(t *testing.T) {
 		{"waits for a list that is not there", facts(func(f *explain.Facts) { f.First = []explain.First{{Name: "sieve"}} }, phase(v1alpha1.PhaseWaiting, "worklist sieve, which comes first, does not exist")),
 			[]string{"Nothing is handed out: worklist sieve, which comes first, does not exist.", "100 items are free to be taken.", "Worklist sieve does not exist in the namespace maths."}},
 
-		{"moves", facts(works("a", 0, time.Minute, time.Second), set(func(l *v1alpha1.Worklist) { l.Status.Done, l.Status.ItemsPerSecond = 25, resource.NewQuantity(5, resource.DecimalSI) })),
+		{"moves", facts(works("a", 0, time.Minute, time.Second), set(func(l *v1alpha1.Worklist) {
+			l.Status.Done, l.Status.ItemsPerSecond = 25, resource.NewQuantity(5, resource.DecimalSI)
+		})),
 			[]string{"The list is being worked on: 25% is done, at 5/s; at that rate it is over in 15s.", "1 worker holds 1 block with 10 items.", "90 items are free to be taken.",
 				"Worker w-a has held [0,10) in Block a for 60s: last heard of 1s ago."}},
 		{"has all out", facts(works("b", 50, time.Minute, time.Second), works("a", 0, time.Hour, 2*time.Second), func(f *explain.Facts) {

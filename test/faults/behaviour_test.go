@@ -285,7 +285,7 @@ func TestAfter(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.manage(nil)
-	s.create("second", v1alpha1.WorklistSpec{Size: 4, After: []string{"first"}})
+	s.create("second", v1alpha1.WorklistSpec{Size: 4, After: []string{"first"}, Block: v1alpha1.BlockPolicy{Size: 4}})
 	s.until("the list waits", func() bool { return s.lists["second"] != nil && s.lists["second"].Status.Phase() == v1alpha1.PhaseWaiting })
 	x, err := s.worker("second", "w").ask(t.Context())
 	if err != nil {
@@ -374,7 +374,7 @@ func TestInvalid(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.manage(nil)
-	s.create("list", v1alpha1.WorklistSpec{Items: &items.Spec{Lines: &items.LinesSpec{ConfigMap: &items.ConfigMapKey{Name: "lines"}}}})
+	s.create("list", v1alpha1.WorklistSpec{Items: &items.Spec{Lines: &items.LinesSpec{ConfigMap: &items.ConfigMapKey{Name: "lines"}}}, Block: v1alpha1.BlockPolicy{Size: 3}})
 	s.until("the list is invalid", func() bool { return s.lists["list"] != nil && s.lists["list"].Status.Phase() == v1alpha1.PhaseInvalid })
 	t.Log(s.status("list").Reason())
 	x, err := s.worker("list", "a").ask(t.Context())

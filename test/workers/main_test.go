@@ -51,8 +51,8 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, running.Stop()) }()
 	for _, args := range [][]string{
-		{"apply", "--server-side", "--filename", "../../config/crd", "--filename", "../../config/rbac/worker.yaml", "--filename", "testdata/role.yaml"},
-		{"create", "clusterrolebinding", "workers", "--clusterrole", "workers-controller", "--user", controller},
+		{"apply", "--server-side", "--filename", "../../config/crd", "--filename", "../../config/rbac/worker.yaml", "--filename", "../../config/rbac/controller.yaml"},
+		{"create", "clusterrolebinding", "workers", "--clusterrole", "teamtask-controller", "--user", controller},
 		{"wait", "--for=condition=Established", "--timeout=60s", "crd/worklists.teamtask.dev", "crd/blocks.teamtask.dev"},
 	} {
 		if _, err := running.Kubectl(ctx, args...); err != nil {

@@ -180,9 +180,10 @@ func (s *site) pods() []corev1.Pod {
 func (s *site) kubelet() error {
 	for _, p := range s.pods() {
 		if p.Status.Phase == corev1.PodPending && !strings.HasPrefix(p.Spec.Containers[0].Image, "missing") {
+			before := p.DeepCopy()
 			p.Status.Phase = corev1.PodRunning
 			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: corev1.ConditionTrue}}
-			if err := client.IgnoreNotFound(s.client.Status().Update(s.t.Context(), &p)); err != nil {
+			if err := client.IgnoreNotFound(s.client.Status().Patch(s.t.Context(), &p, client.MergeFrom(before))); err != nil {
 				return err
 			}
 		}
