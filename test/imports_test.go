@@ -13,6 +13,7 @@ func TestImports(t *testing.T) {
 		"kube": 3, "store": 3, "worker": 3, "server": 4, "load": 5, "cli": 6, "cmd/teamtask": 7,
 		"cli/text": 2, "cli/cmdline": 2, "cli/change": 3,
 		"controller/blocks": 3, "controller/workers": 3, "controller/worklists": 3, "controller": 4, "cmd/teamtask-controller": 5,
+		"gateway": 5, "bench/kubernetes": 8, "hack/crds": 0,
 		"plugin/explain": 5, "plugin": 6, "cmd/kubectl-teamtask": 7}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").Output()
 	if err != nil {

@@ -8,10 +8,11 @@
 //
 // # The Job
 //
-// It is an indexed Job with as many completions as pods. That is how pods which are lost are soonest replaced: of any other
-// Job the controller counts the pods that were evicted together, and waits 10 s x 2^(n-1), up to ten minutes, before it makes
-// new ones; and none at all once a single pod has ended with success. An indexed one looks at each pod for itself
-// (backoffLimitPerIndex). Workers end with success when the list is over, and then stay, with their logs, as long as the list.
+// It is an indexed Job with as many completions as pods. A worker ends with success when the list is over; its pod then stays
+// for its logs, as long as the list. Of a Job without completions no pod would be replaced any more once a single one has
+// ended with success, say because its worker was told to stop; here that costs this one pod. A pod that is lost otherwise is
+// replaced by the Job's controller after a back-off: 10 s x 2^(n-1) for n pods that were lost together, at most ten minutes.
+// What is scaled down does not count.
 //
 // The name of the Job tells what it was made from. If that changes, a new Job takes over from the old one: as its pods get
 // ready, as many of the old ones are told to stop, and give back what they have in hand.

@@ -19,10 +19,11 @@ func Job(list *v1alpha1.Worklist, image string) *batchv1.Job {
 			CompletionMode: new(batchv1.IndexedCompletion),
 			Parallelism:    new(wanted(list)),
 			Completions:    new(completions(wanted(list))),
-			// Pods are replaced for ever: that items cannot be done is the list's to notice. And at once: a worker that is about to
-			// end does no harm beside the one that replaces it.
+			// Pods are replaced for ever: that items cannot be done is the list's to notice. And without waiting for their end: a
+			// worker that is about to give back its blocks does no harm beside the one that replaces it. There is no
+			// backoffLimitPerIndex, though it would have lost pods replaced sooner: with it a failed pod is held by a finalizer until
+			// there is another in its place, and a namespace that is being deleted waits for the pods, and takes no others.
 			BackoffLimit:         new(int32(math.MaxInt32)),
-			BackoffLimitPerIndex: new(int32(math.MaxInt32)),
 			PodReplacementPolicy: new(batchv1.TerminatingOrFailed),
 			Template:             podOf(list, image),
 		},

@@ -192,15 +192,16 @@ func unending(p worklist.Policy) worklist.Policy {
 	return p
 }
 
-// ours tells whether a Block was made for this list, and not for an earlier one of its name.
+// ours tells whether a Block was made for this list, and not for an earlier one of its name. What was given a range was made its
+// list's before.
 func (d *decision) ours(b *v1alpha1.Block) bool {
-	for _, o := range b.OwnerReferences {
-		if o.Kind == v1alpha1.WorklistKind && o.Name == d.List.Name {
-			return o.UID == d.List.UID
-		}
+	if i := slices.IndexFunc(b.OwnerReferences, isWorklist); i >= 0 {
+		return b.OwnerReferences[i].UID == d.List.UID
 	}
-	return true
+	return b.Status.Turn == 0
 }
+
+func isWorklist(o metav1.OwnerReference) bool { return o.Kind == v1alpha1.WorklistKind }
 
 // since is from when on a Block has stood where it stands.
 func since(b *v1alpha1.Block) time.Time {

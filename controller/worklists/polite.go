@@ -21,7 +21,10 @@ func polite(p worklist.BlockPolicy, size int64) (worklist.BlockPolicy, string) {
 		return p, fmt.Sprintf("blocks of %d items would be %d Blocks, too many for the API server: Blocks of %d are handed out, and workers share them out in blocks of %d",
 			of, (size+of-1)/of, p.Size, of)
 	case p.Size == 0 && max(1, p.Min) < least:
-		p.Min, p.Max = least, max(p.Max, least)
+		p.Min = least
+		if p.Max > 0 { // 0 is no bound
+			p.Max = max(p.Max, least)
+		}
 		if least > 1 {
 			return p, fmt.Sprintf("no Block has fewer than %d items, to spare the API server", least)
 		}

@@ -151,7 +151,8 @@ func (w *world) decide(m *inCharge, shuffle func([]func() bool)) {
 func (w *world) create(refill bool) {
 	w.made++
 	b := &v1alpha1.Block{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("b%03d", w.made), UID: types.UID(fmt.Sprint("uid", w.made)),
-		ResourceVersion: w.next(), Finalizers: []string{v1alpha1.BlockFinalizer}},
+		ResourceVersion: w.next(), Finalizers: []string{v1alpha1.BlockFinalizer},
+		OwnerReferences: []metav1.OwnerReference{{Kind: v1alpha1.WorklistKind, Name: "list", UID: "list"}}},
 		Spec: v1alpha1.BlockSpec{Worklist: "list", Worker: fmt.Sprint("w", w.made%3), Refill: refill}}
 	w.blocks[b.Name] = b
 }

@@ -16,9 +16,9 @@ import (
 // give writes an assignment to its Block.
 func (r *Reconciler) give(ctx context.Context, list *v1alpha1.Worklist, g Gift) error {
 	b := g.Block.DeepCopy()
-	if len(b.OwnerReferences) == 0 { // made by hand: it is to go with its list
+	if !slices.ContainsFunc(b.OwnerReferences, isWorklist) { // made by hand: it is to go with its list
 		before := b.DeepCopy()
-		b.OwnerReferences = []metav1.OwnerReference{{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind, Name: list.Name, UID: list.UID}}
+		b.OwnerReferences = append(b.OwnerReferences, metav1.OwnerReference{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind, Name: list.Name, UID: list.UID})
 		if err := r.Client.Patch(ctx, b, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 			return fmt.Errorf("make block %s its list's: %w", b.Name, err)
 		}

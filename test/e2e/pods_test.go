@@ -15,7 +15,7 @@ import (
 // Three pods share a list. One is killed and restarted, one is deleted by force; all items are done, those of the others once.
 func TestPods(t *testing.T) {
 	t.Parallel()
-	s, f := newSite(t), newForeman(t)
+	f, s := newForeman(t), newSite(t)
 	s.apply(items("fifty", 3, f))
 	f.let(6)
 	s.eventually("three pods work", func() error { return f.atWork(3, 6) })

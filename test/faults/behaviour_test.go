@@ -286,7 +286,9 @@ func TestAfter(t *testing.T) {
 	s := newSite(t)
 	s.manage(nil)
 	s.create("second", v1alpha1.WorklistSpec{Size: 4, After: []string{"first"}, Block: v1alpha1.BlockPolicy{Size: 4}})
-	s.until("the list waits", func() bool { return s.lists["second"] != nil && s.lists["second"].Status.Phase() == v1alpha1.PhaseWaiting })
+	s.until("the list waits", func() bool {
+		return s.lists["second"] != nil && s.lists["second"].Status.Phase() == v1alpha1.PhaseWaiting
+	})
 	x, err := s.worker("second", "w").ask(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -387,6 +389,8 @@ func TestInvalid(t *testing.T) {
 	s.complete("list", 0)
 
 	s.create("other", v1alpha1.WorklistSpec{Size: 5, Items: &items.Spec{Range: &items.RangeSpec{Start: 1, End: 3}}})
-	s.until("a wrong size is said to be one", func() bool { return s.lists["other"] != nil && s.lists["other"].Status.Phase() == v1alpha1.PhaseInvalid })
+	s.until("a wrong size is said to be one", func() bool {
+		return s.lists["other"] != nil && s.lists["other"].Status.Phase() == v1alpha1.PhaseInvalid
+	})
 	t.Log(s.status("other").Reason())
 }

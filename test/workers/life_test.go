@@ -126,6 +126,23 @@ func TestLife(t *testing.T) {
 	})
 }
 
+// A namespace that is deleted goes, with all that is in it: it deletes pods before anything else, and waits for them.
+func TestNamespaceGoes(t *testing.T) {
+	s := newSite(t)
+	s.runController()
+	s.create(primes)
+	s.eventuallyPods("primes", 3, "Running")
+	ns := &corev1.Namespace{}
+	ns.Name = s.ns
+	s.must(s.client.Delete(t.Context(), ns))
+	s.eventually("it is gone", func() error {
+		if err := s.client.Get(t.Context(), client.ObjectKeyFromObject(ns), ns); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("%d Jobs, %d pods: %v", len(s.jobs()), len(s.pods()), err)
+		}
+		return nil
+	})
+}
+
 // What the list owns is put right when somebody else has changed or deleted it.
 func TestMeddling(t *testing.T) {
 	s := newSite(t)

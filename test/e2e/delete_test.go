@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// owned is all that there may be of a list.
+const owned = "worklists,blocks,jobs,pods,serviceaccounts,rolebindings"
+
+// A list is deleted while pods work on it: kubectl comes back, and nothing is left. Nor is there anything that keeps a namespace.
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	f, s := newForeman(t), newSite(t)
+	s.apply(items("fifty", 3, f))
+	f.let(5)
+	s.eventually("three pods work", func() error { return f.atWork(3, 5) })
+	s.kubectl("delete", "worklist", "fifty", "--timeout=60s")
+	s.eventually("nothing is left", func() error {
+		left := strings.Fields(s.kubectl("get", owned, "--output=name"))
+		if len(left) != 1 || left[0] != "serviceaccount/default" {
+			return fmt.Errorf("%v", left)
+		}
+		return nil
+	})
+
+	s.apply(items("fifty", 3, f))
+	f.let(5)
+	s.eventually("three pods work on a new one of that name", func() error { return f.atWork(3, 10) })
+	s.kubectl("delete", "namespace", s.ns, "--timeout=120s")
+}
+
+// The release is uninstalled while a list is worked on: the list stays as it is, and goes on when there is a release again.
+func TestUninstall(t *testing.T) {
+	f, s := newForeman(t), newSite(t)
+	s.apply(items("fifty", 3, f))
+	f.let(5)
+	s.eventually("three pods work", func() error { return f.atWork(3, 5) })
+	s.must(release(t.Context(), "uninstall", "teamtask", "--wait"))
+	done := s.list("fifty").Status.Done
+	s.must(install(t.Context(), "e2e"))
+	if now := s.list("fifty").Status.Done; done < 1 || now < done {
+		t.Errorf("%d items were done before, %d after", done, now)
+	}
+	f.letAll()
+	s.complete("fifty")
+	if err := f.check(50, 0); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// The pods of a list become more and fewer, none while it is suspended, and as many as before when it goes on.
+func TestScale(t *testing.T) {
+	t.Parallel()
+	f, s := newForeman(t), newSite(t)
+	s.apply(items("fifty", 1, f))
+	s.runs(1)
+	s.kubectl("scale", "worklist", "fifty", "--replicas=3")
+	s.runs(3)
+	s.eventually("three pods work", func() error { return f.atWork(3, 0) })
+	s.kubectl("scale", "worklist", "fifty", "--replicas=2")
+	s.runs(2)
+	f.let(10)
+	s.eventually("two pods work", func() error { return f.atWork(2, 10) })
+
+	// What is in hand is finished first.
+	s.kubectl("patch", "worklist", "fifty", "--type=merge", "--patch", `{"spec": {"suspend": true}}`)
+	s.kubectl("wait", `--for=jsonpath={.status.conditions[?(@.type=="Complete")].reason}=Suspended`, "--timeout="+patience.String(), "worklist/fifty")
+	if hands := f.inHand(); len(hands) != 2 {
+		t.Errorf("pods were stopped that had items in hand: these have now: %v", hands)
+	}
+	f.let(2)
+	s.runs(0)
+	if out := s.list("fifty").Status; out.BlocksOut != 0 || out.Leased != 0 {
+		t.Errorf("%d blocks are out though no pod runs", out.BlocksOut)
+	}
+	s.kubectl("patch", "worklist", "fifty", "--type=merge", "--patch", `{"spec": {"suspend": false}}`)
+	s.runs(2)
+	f.letAll()
+	s.complete("fifty")
+	// A pod that had to go was cut short in the one item that it had in hand.
+	if err := f.check(50, 1); err != nil {
+		t.Error(err)
+	}
+}
+
+// runs waits until so many pods run, and the list says so.
+func (s *site) runs(want int) {
+	s.t.Helper()
+	s.eventually(fmt.Sprintf("%d pods run", want), func() error {
+		n := 0
+		for _, p := range s.pods("fifty") {
+			if p.Status.Phase == corev1.PodRunning {
+				n++
+			}
+		}
+		if said := s.list("fifty").Status.Replicas; n != want || int(said) != want {
+			return fmt.Errorf("%d, and the list says %d", n, said)
+		}
+		return nil
+	})
+}
