@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# The demo on Kubernetes: three pods count the primes below a billion, and one of them is killed halfway. kubectl and KUBECONFIG
-# say on which cluster: `make cluster` starts one.
+# The demo on Kubernetes: three pods count the primes below a billion, or the number that is given, and one of them is killed on
+# the way. kubectl and KUBECONFIG say on which cluster: `make cluster` starts one.
 set -euo pipefail
 cd "$(dirname "$0")"
+items=${1:-1000000000}
 say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR-}" ] || say() { printf '\n$ %s\n' "$*"; }
 run() { say "$*"; "$@"; }
-# field waits until a field of the list is there, and prints it.
-field() { kubectl get worklist primes -o "jsonpath={.status.$1}"; }
-percent() { field progress | sed 's/[.%].*//'; }
+# until_percent waits until so much of the list is done.
 until_percent() {
 	local p
-	while p=$(percent); [ "${p:-0}" -lt "$1" ]; do sleep 0.3; done
+	while p=$(kubectl get worklist primes -o 'jsonpath={.status.progress}' | sed 's/[.%].*//'); [ "${p:-0}" -lt "$1" ]; do sleep 0.3; done
 }
 
 kubectl delete worklist primes --ignore-not-found --wait >/dev/null
-run kubectl apply -f primes.yaml
+say "kubectl apply -f primes.yaml"
+sed "s/end: 1000000000/end: $items/" primes.yaml | kubectl apply -f -
 until_percent 1
 run kubectl get pods -l teamtask.dev/worklist=primes
 run kubectl get blocks
@@ -27,4 +27,4 @@ run kubectl get worklists,blocks
 run kubectl wait --for=condition=Complete worklist/primes --timeout=30m
 run kubectl get worklist primes -o wide
 run kubectl get worklist primes -o 'jsonpath={.status.doneRanges}{"\n"}'
-run kubectl get events --field-selector involvedObject.kind=Worklist,involvedObject.name=primes
+run kubectl get events --field-selector "involvedObject.uid=$(kubectl get worklist primes -o 'jsonpath={.metadata.uid}')"

@@ -39,7 +39,7 @@ func TestUninstall(t *testing.T) {
 	s.eventually("three pods work", func() error { return f.atWork(3, 5) })
 	s.must(release(t.Context(), "uninstall", "teamtask", "--wait"))
 	done := s.list("fifty").Status.Done
-	s.must(install(t.Context(), "e2e"))
+	s.must(install(t.Context(), version))
 	if now := s.list("fifty").Status.Done; done < 1 || now < done {
 		t.Errorf("%d items were done before, %d after", done, now)
 	}

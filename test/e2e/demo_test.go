@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"force deleted", "5761455 primes", "worklist.teamtask.dev/primes condition met", `[{"index":0,"size":100000000}]`} {
+	for _, want := range []string{"force deleted", "worklist.teamtask.dev/primes condition met", `[{"index":0,"size":100000000}]`} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is not in it", want)
 		}

@@ -13,22 +13,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/yaml"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/test/cluster"
 )
 
-const (
-	system   = "teamtask-system" // the chart's namespace
-	itemTest = "teamtask.dev/item:test"
-)
+// system is the namespace of the release.
+const system = "teamtask-system"
 
 var (
 	running  *cluster.Cluster
 	programs string // directory of our programs, from which images are built
 	helm     string // the program
+	version  string // of the images that the chart and config/ name
 	scheme   = runtime.NewScheme()
 )
 
@@ -47,7 +49,8 @@ func run(m *testing.M) (code int, err error) {
 	defer cancel()
 	begun := time.Now()
 	step := func(step string) { fmt.Printf("%3.0fs  %s\n", time.Since(begun).Seconds(), step) }
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme), noteInputs()); err != nil {
+	ctrl.SetLogger(logr.Discard())
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme), noteInputs(), readVersion()); err != nil {
 		return 0, err
 	}
 	dir, err := os.MkdirTemp("", "e2e")
@@ -63,16 +66,16 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, running.Stop()) }()
 	step("building images")
-	if err := running.BuildProgramImage(ctx, itemTest, "teamtask.dev/test/e2e/testdata/item"); err != nil {
+	if err := running.BuildProgramImage(ctx, "teamtask.dev/item:test", "teamtask.dev/test/e2e/testdata/item"); err != nil {
 		return 0, err
 	}
-	for image, tag := range map[string]string{"teamtask": "e2e", "teamtask-controller": "e2e", "primes": "1"} {
+	for image, tag := range map[string]string{"teamtask": version, "teamtask-controller": version, "primes": "1"} {
 		if err := buildImage(ctx, image, tag); err != nil {
 			return 0, err
 		}
 	}
 	step("installing the chart")
-	if err := install(ctx, "e2e", "--create-namespace"); err != nil {
+	if err := install(ctx, version, "--create-namespace"); err != nil {
 		return 0, err
 	}
 	step("ready")
@@ -93,6 +96,19 @@ func noteInputs() error {
 			return err
 		}
 	}
+	return nil
+}
+
+func readVersion() error {
+	b, err := os.ReadFile(root("charts/teamtask/Chart.yaml"))
+	if err != nil {
+		return err
+	}
+	var chart struct{ AppVersion string }
+	if err := yaml.Unmarshal(b, &chart); err != nil {
+		return fmt.Errorf("read Chart.yaml: %w", err)
+	}
+	version = chart.AppVersion
 	return nil
 }
 

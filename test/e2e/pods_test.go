@@ -33,16 +33,19 @@ func TestPods(t *testing.T) {
 		return fmt.Errorf("%s has not been restarted", killed.Name)
 	})
 	s.kubectl("delete", "pod", deleted.Name, "--force", "--grace-period=0")
-	again := 0
-	s.eventually("their blocks are out again", func() error {
-		again = 0
-		for _, b := range s.blocks() {
-			if b.Status.Restarts > 0 {
-				again++
+	s.eventually("both are missed", func() error {
+		events := s.kubectl("get", "events", "--field-selector=reason=Expired")
+		for _, p := range []string{killed.Name, deleted.Name} {
+			if !strings.Contains(events, "worker "+p+" was not heard of for 10s") {
+				return fmt.Errorf("%s is not in\n%s", p, events)
 			}
 		}
-		if again < 2 {
-			return fmt.Errorf("%s", s.kubectl("get", "blocks"))
+		return nil
+	})
+	f.let(3) // what was lost goes out first
+	s.eventually("what they had is out again", func() error {
+		if blocks := s.kubectl("get", "blocks"); !regexp.MustCompile(`Working +1 +\d+ +1`).MatchString(blocks) {
+			return fmt.Errorf("%s", blocks)
 		}
 		return nil
 	})

@@ -13,10 +13,10 @@ func TestUpgrade(t *testing.T) {
 	s.apply(items("fifty", 3, f))
 	f.let(10)
 	s.eventually("three pods work", func() error { return f.atWork(3, 10) })
-	leader := s.leader()
+	leader, next := s.leader(), version+"-next"
 
-	s.must(errors.Join(buildImage(t.Context(), "teamtask", "e2e-2"), buildImage(t.Context(), "teamtask-controller", "e2e-2")))
-	s.must(install(t.Context(), "e2e-2"))
+	s.must(errors.Join(buildImage(t.Context(), "teamtask", next), buildImage(t.Context(), "teamtask-controller", next)))
+	s.must(install(t.Context(), next))
 	s.eventually("another leads", func() error {
 		if now := s.leader(); now == leader || now == "" {
 			return fmt.Errorf("%q leads", now)
@@ -32,13 +32,13 @@ func TestUpgrade(t *testing.T) {
 		t.Error(err)
 	}
 	for _, p := range s.pods("fifty") {
-		if image := p.Spec.InitContainers[0].Image; image != "teamtask.dev/teamtask:e2e" {
+		if image := p.Spec.InitContainers[0].Image; image != "teamtask.dev/teamtask:"+version {
 			t.Errorf("pod %s was made anew, of %s", p.Name, image)
 		}
 	}
 	s.apply(items("next", 1, f))
 	s.complete("next")
-	if image := s.pods("next")[0].Spec.InitContainers[0].Image; image != "teamtask.dev/teamtask:e2e-2" {
+	if image := s.pods("next")[0].Spec.InitContainers[0].Image; image != "teamtask.dev/teamtask:"+next {
 		t.Errorf("a new list's pods have the worker of %s", image)
 	}
 }
