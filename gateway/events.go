@@ -31,6 +31,9 @@ func (g *Gateway) events(w http.ResponseWriter, r *http.Request, list types.Name
 	defer cancel()
 	defer context.AfterFunc(g.ctx, cancel)()
 	wl, err := g.read(ctx, list)
+	if g.ctx.Err() != nil {
+		err = errClosed
+	}
 	if err != nil {
 		fail(w, err)
 		return
@@ -50,6 +53,9 @@ func (g *Gateway) events(w http.ResponseWriter, r *http.Request, list types.Name
 		if err = g.follow(ctx, wl, tell); err == nil {
 			wl, err = g.read(ctx, list)
 		}
+	}
+	if g.ctx.Err() != nil {
+		err = errClosed
 	}
 	if err != io.EOF {
 		send(w, "gone", struct {

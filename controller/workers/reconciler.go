@@ -46,6 +46,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err := r.look(ctx, &s); err != nil {
 		return reconcile.Result{}, fmt.Errorf("look at the workers of %s: %w", req, err)
 	}
+	if err := r.takeBack(ctx, &s); err != nil {
+		return reconcile.Result{}, fmt.Errorf("workers of %s: %w", req, err)
+	}
 	plan := Decide(s)
 	late, err := r.carryOut(ctx, &list, plan)
 	if text := refusal(""); errors.As(err, &text) || refuses(err) {

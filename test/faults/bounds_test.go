@@ -28,7 +28,7 @@ func TestFewBlocks(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.manage(nil)
-			s.create("list", v1alpha1.WorklistSpec{Size: c.size, Block: v1alpha1.BlockPolicy{Size: 1}, Limits: v1alpha1.Limits{Blocks: 10}})
+			s.create("list", v1alpha1.WorklistSpec{Size: c.size, Block: v1alpha1.BlockPolicy{Size: 1, Timeout: seconds(3600)}, Limits: v1alpha1.Limits{Blocks: 10}})
 			for i := range c.held {
 				s.take("list", fmt.Sprint("w", i))
 			}
@@ -127,4 +127,3 @@ func TestEventsAndWrites(t *testing.T) {
 		}
 	}
 }
-

@@ -220,11 +220,12 @@ func TestClose(t *testing.T) {
 	go func() {
 		waiting <- d.call("POST", "/v1/worklists/primes/blocks/claim", token, `{"worker":"b","wait":"60s"}`)
 	}()
-	watching := make(chan answer)
-	go func() { watching <- d.call("GET", "/v1/worklists/primes/events", token, "") }()
-	s.until("a call waits", func() bool {
-		return strings.Contains(d.call("GET", "/v1/worklists/primes/explanation", token, "").body, "wait")
-	})
+	watching, begun := make(chan answer), make(chan struct{})
+	go func() {
+		watching <- call(t, "GET", d.url+"/v1/worklists/primes/events", token, "", func() { close(begun) })
+	}()
+	<-begun
+	s.until("two calls are under way", func() bool { return d.metric("teamtask_gateway_calls_under_way ") == 2 })
 	s.must(d.gateway.Close(t.Context()))
 	if a := <-waiting; a.status != 503 {
 		t.Errorf("a call that waited: %d %s", a.status, a.body)

@@ -234,3 +234,41 @@ func TestAnotherTemplate(t *testing.T) {
 		return nil
 	})
 }
+
+// A Block whose pod is gone is taken back at once, and counts as an attempt; those of others stay.
+func TestLostPod(t *testing.T) {
+	s := newSite(t)
+	s.runController()
+	s.create(primes)
+	s.eventuallyPods("primes", 3, "Running")
+	pods := s.pods()
+	blocks := map[string]*v1alpha1.Block{}
+	for i, worker := range []string{pods[0].Name, pods[1].Name, "somebody-elses"} {
+		b := &v1alpha1.Block{}
+		b.Namespace, b.Name = s.ns, fmt.Sprintf("primes-%d", i)
+		b.Spec = v1alpha1.BlockSpec{Worklist: "primes", Worker: worker}
+		s.must(s.client.Create(t.Context(), b))
+		b.Status = v1alpha1.BlockStatus{Turn: 1, Index: new(int64(100 * i)), Size: new(int64(100))}
+		b.Status.SetPhase(v1alpha1.BlockWorking, "", b.CreationTimestamp)
+		s.must(s.client.Status().Update(t.Context(), b))
+		blocks[worker] = b
+	}
+	s.stand("primes", v1alpha1.PhaseActive, 3)
+	s.must(s.client.Delete(t.Context(), &pods[0], client.GracePeriodSeconds(0)))
+	s.eventually("its Block is taken back", func() error {
+		s.must(s.kubelet())
+		b := blocks[pods[0].Name]
+		s.must(s.client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+		if b.Status.Finished() != v1alpha1.BlockExpired || !strings.Contains(b.Status.Reason(), pods[0].Name) {
+			return fmt.Errorf("it is %s: %s", b.Status.Phase(), b.Status.Reason())
+		}
+		return nil
+	})
+	for _, worker := range []string{pods[1].Name, "somebody-elses"} {
+		b := blocks[worker]
+		s.must(s.client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+		if !b.Status.Held() {
+			t.Errorf("the Block of %s was taken back, too: %s", worker, b.Status.Reason())
+		}
+	}
+}
