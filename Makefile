@@ -9,8 +9,9 @@ LDFLAGS := -s -w -X teamtask.dev/version.stamped=$(VERSION)
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build the teamtask command into bin/
+build: ## Build the programs into bin/
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+	cp cmd/kubectl-teamtask/kubectl_complete-teamtask $(BIN)/
 
 demo: build ## Count the primes below 20 million with four workers, killing one
 	go build -trimpath -o $(BIN)/primes ./examples/primes

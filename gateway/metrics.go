@@ -13,14 +13,16 @@ type metrics struct {
 	registry *prometheus.Registry
 	writes   prometheus.Counter
 	calls    *prometheus.CounterVec
+	inFlight prometheus.Gauge
 }
 
 // newMetrics are metrics of a gateway that shares out so many lists.
 func newMetrics(lists func() int) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry(),
-		writes: prometheus.NewCounter(prometheus.CounterOpts{Name: "teamtask_gateway_writes_total", Help: "Writes to the API server."}),
-		calls:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "teamtask_gateway_calls_total", Help: "Calls by status code."}, []string{"code"})}
-	m.registry.MustRegister(m.writes, m.calls, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		writes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "teamtask_gateway_writes_total", Help: "Writes to the API server."}),
+		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "teamtask_gateway_calls_total", Help: "Calls by status code."}, []string{"code"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "teamtask_gateway_calls_in_flight", Help: "Calls about worklists under way; most wait for a block."})}
+	m.registry.MustRegister(m.writes, m.calls, m.inFlight, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "teamtask_gateway_worklists", Help: "Worklists that are being shared out."},
 			func() float64 { return float64(lists()) }))
 	return m

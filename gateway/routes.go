@@ -73,6 +73,8 @@ func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
 // guard lets those through who have the right.
 func (g *Gateway) guard(x route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		g.metrics.inFlight.Inc()
+		defer g.metrics.inFlight.Dec()
 		begun := time.Now()
 		list := types.NamespacedName{Namespace: cmp.Or(r.PathValue("namespace"), g.o.Namespace), Name: r.PathValue("name")}
 		who, err := g.permit(r, x.verb, list)

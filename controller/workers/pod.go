@@ -48,6 +48,7 @@ func podOf(list *v1alpha1.Worklist, image string) corev1.PodTemplateSpec {
 	slots := strconv.Itoa(int(max(1, list.Spec.Workers.Slots)))
 	work.Command = slices.Concat([]string{program, "work", "--kube", list.Name, "-j", slots, "--"}, work.Command, work.Args)
 	work.Args = nil
+	work.TerminationMessagePolicy = cmp.Or(work.TerminationMessagePolicy, corev1.TerminationMessageFallbackToLogsOnError) // what keeps it from working reaches the list's condition
 	// First, so that the user's own may refer to them.
 	work.Env = slices.Concat([]corev1.EnvVar{
 		fromField("TEAMTASK_WORKER", "metadata.name"),

@@ -248,7 +248,7 @@ func (d *decision) sort() (waiting []*v1alpha1.Block) {
 
 // assign gives ranges to the Blocks that wait, or tells them why there is none.
 func (d *decision) assign(waiting []*v1alpha1.Block) {
-	kept := len(d.Blocks) - len(d.Discard)
+	kept := len(d.Blocks) - len(d.Discard) - len(waiting)
 	for _, b := range waiting {
 		if len(d.pending) >= mostAssignments {
 			d.Again = d.Now // there are more: at once
@@ -258,7 +258,6 @@ func (d *decision) assign(waiting []*v1alpha1.Block) {
 		if d.Crowded && fresh {
 			d.event(true, "ClusterLimit", b, "Block %s was turned away: there are as many Blocks in the cluster as may be", b.Name)
 			d.Discard = append(d.Discard, b)
-			kept--
 			continue
 		}
 		g := d.ledger.Claim(d.Now, worklist.Claim{Worker: b.Spec.Worker, Bulk: b.Spec.Size})
@@ -268,14 +267,15 @@ func (d *decision) assign(waiting []*v1alpha1.Block) {
 				Worker: b.Spec.Worker, Attempt: int32(x.Attempt)}
 			d.pending[b.UID] = a
 			d.Give = append(d.Give, Gift{b, a})
+			kept++
 			continue
 		}
 		d.again(g.Retry)
-		if g.None == worklist.NoneBlockLimit && fresh && kept > d.policy.MaxBlocks {
+		if fresh && kept >= d.policy.MaxBlocks { // whatever it waits for: as many others are there as may be
 			d.Discard = append(d.Discard, b)
-			kept--
 			continue
 		}
+		kept++
 		if b.Status.Phase() != v1alpha1.BlockPhase(g.None) || b.Status.Finished() != "" {
 			d.Tell = append(d.Tell, Notice{b, v1alpha1.BlockPhase(g.None), g.Message})
 		}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/plugin/explain"
@@ -40,7 +41,7 @@ func phase(p v1alpha1.Phase, reason string) func(*explain.Facts) {
 // asks has a Block ask for items since then.
 func asks(name string, since time.Duration) func(*explain.Facts) {
 	return func(f *explain.Facts) {
-		b := v1alpha1.Block{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "b-" + "x", CreationTimestamp: before(since)},
+		b := v1alpha1.Block{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("b-" + name), CreationTimestamp: before(since)},
 			Spec: v1alpha1.BlockSpec{Worklist: "primes", Worker: "w-" + name}}
 		b.Status.SetPhase(v1alpha1.BlockPending, "it has not been given any items yet", before(since))
 		f.Blocks = append(f.Blocks, b)
@@ -52,6 +53,7 @@ func works(name string, index int64, since, heard time.Duration) func(*explain.F
 	return func(f *explain.Facts) {
 		asks(name, since)(f)
 		b, size := &f.Blocks[len(f.Blocks)-1], int64(10)
+		b.OwnerReferences = []metav1.OwnerReference{{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind, Name: "primes", UID: "l"}}
 		b.Status.Index, b.Status.Size, b.Status.Turn = &index, &size, 1
 		b.Status.SetPhase(v1alpha1.BlockWorking, "", before(since))
 		b.Status.RenewTime = &metav1.MicroTime{Time: now.Add(-heard)}
@@ -99,7 +101,7 @@ func unschedulable(name string) corev1.Pod {
 	return p
 }
 
-func warning(kind, name, uid, reason, message string, ago time.Duration) func(*explain.Facts) {
+func warning(kind, name, reason, message string, ago time.Duration) func(*explain.Facts) {
 	return func(f *explain.Facts) {
 		f.Warnings = append(f.Warnings, corev1.Event{InvolvedObject: corev1.ObjectReference{Kind: kind, Name: name, UID: "j"}, Reason: reason,
 			Message: message, EventTime: metav1.MicroTime{Time: now.Add(-ago)}})
@@ -168,7 +170,7 @@ func TestSentences(t *testing.T) {
 		{"has all out", facts(works("b", 50, time.Minute, time.Second), works("a", 0, time.Hour, 2*time.Second), func(f *explain.Facts) {
 			f.List.Status.Next, f.List.Status.Done = 100, 80
 			f.List.Status.DoneRanges = []v1alpha1.Range{{Index: 10, Size: 40}, {Index: 60, Size: 40}}
-			f.Blocks[1].Status.Restarts, f.Blocks[1].Status.Done, f.Blocks[0].UID = 1, 3, "b-b"
+			f.Blocks[1].Status.Restarts, f.Blocks[1].Status.Done = 1, 3
 			f.List.Status.RetryRanges = []v1alpha1.RetryRange{{Range: v1alpha1.Range{Index: 0, Size: 10}, Attempts: 1, Reason: "exit 1"}}
 		}), []string{"The list is being worked on: 80% is done.", "2 workers hold 2 blocks with 20 items.", "Everything else is done: the list waits for what is out.",
 			"Worker w-a has held [0,10) in Block a for 60m: 3 done, attempt 2, last heard of 2s ago.", "Worker w-b has held [50,60) in Block b for 60s: last heard of 1s ago."}},
@@ -209,7 +211,7 @@ func TestSentences(t *testing.T) {
 		{"has pods that may not ask", facts(pods(1, pod("p-0", corev1.PodRunning)), func(f *explain.Facts) { f.Denied = []string{"service account maths/calm may not create Blocks"} }),
 			[]string{free + "service account maths/calm may not create Blocks; bind the ClusterRole teamtask-worker to it."}},
 		{"has pods that do not ask", facts(pods(1, pod("p-0", corev1.PodRunning))), []string{free + "1 pod runs, but none of them asks; see `kubectl logs --namespace maths p-0`."}},
-		{"has a quota for pods", facts(pods(1), warning("Job", "primes-1", "j", "FailedCreate", `pods "p-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1`, time.Minute)),
+		{"has a quota for pods", facts(pods(1), warning("Job", "primes-1", "FailedCreate", `pods "p-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1`, time.Minute)),
 			[]string{free + `pods "p-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1.`}},
 		{"has workers that its controller cannot make", facts(pods(1), set(func(l *v1alpha1.Worklist) {
 			l.Status.Conditions = append(l.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionWorkers, Status: metav1.ConditionFalse, Reason: "Refused", Message: "the Job is too large"})
@@ -258,8 +260,8 @@ func TestSentences(t *testing.T) {
 		})), []string{"The list is being worked on: 0% is done.", "1 worker holds 1 block with 10 items.", "88 items are free to be taken.",
 			"Worker w-a has held [10,20) in Block a for 60s: last heard of 1s ago.",
 			"2 items were given up, the first after 3 attempts: exit 1. `kubectl teamtask retry primes` has them tried again."}},
-		{"has warnings", facts(phase(v1alpha1.PhaseComplete, "all items are done"), warning("Block", "a", "x", "Expired", "worker w was not heard of for 1m0s", time.Minute),
-			warning("Block", "b", "x", "Expired", "long ago", time.Hour)),
+		{"has warnings", facts(phase(v1alpha1.PhaseComplete, "all items are done"), warning("Block", "a", "Expired", "worker w was not heard of for 1m0s", time.Minute),
+			warning("Block", "b", "Expired", "long ago", time.Hour)),
 			[]string{"The list is over (Complete): all items are done.", "60s ago, Block a, Expired: worker w was not heard of for 1m0s."}},
 		{"could not be looked at closely", facts(phase(v1alpha1.PhaseComplete, "all items are done"), func(f *explain.Facts) { f.Unread = []string{"pods (forbidden)"} }),
 			[]string{"The list is over (Complete): all items are done.", "Not looked at: pods (forbidden)."}},

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -220,18 +221,16 @@ func TestClose(t *testing.T) {
 	go func() {
 		waiting <- d.call("POST", "/v1/worklists/primes/blocks/claim", token, `{"worker":"b","wait":"60s"}`)
 	}()
-	watching, begun := make(chan answer), make(chan struct{})
-	go func() {
-		watching <- call(t, "GET", d.url+"/v1/worklists/primes/events", token, "", func() { close(begun) })
-	}()
-	<-begun
-	s.until("two calls are under way", func() bool { return d.metric("teamtask_gateway_calls_under_way ") == 2 })
+	events, err := d.stream("/v1/worklists/primes/events", token)
+	s.must(err)
+	defer events.Close()
+	s.until("two calls are under way", func() bool { return d.metric("teamtask_gateway_calls_in_flight ") == 2 })
 	s.must(d.gateway.Close(t.Context()))
 	if a := <-waiting; a.status != 503 {
 		t.Errorf("a call that waited: %d %s", a.status, a.body)
 	}
-	if a := <-watching; a.status != 200 || !strings.Contains(a.body, "event: gone") {
-		t.Errorf("a stream of events: %d %s", a.status, a.body)
+	if text, err := io.ReadAll(events); err != nil || !strings.Contains(string(text), "event: gone") {
+		t.Errorf("a stream of events: %s, %v", text, err)
 	}
 	for _, path := range []string{"/v1/worklists/primes/blocks/claim", "/v1/worklists/other/blocks/claim"} {
 		if a := d.call("POST", path, token, claim); a.status != 503 || a.header.Get("Retry-After") == "" {

@@ -230,6 +230,23 @@ func (d *door) call(method, path, token, body string) answer {
 	return call(d.T, method, d.url+path, token, body)
 }
 
+// stream begins a call whose answer takes as long as there is something to tell.
+func (d *door) stream(path, token string) (io.ReadCloser, error) {
+	d.Helper()
+	req, err := http.NewRequestWithContext(d.Context(), "GET", d.url+path, nil)
+	d.must(err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != 200 {
+		resp.Body.Close()
+		return nil, fmt.Errorf("%s", resp.Status)
+	}
+	return resp.Body, nil
+}
+
 // metric is a sum of the gateway's metrics of a name.
 func (d *door) metric(name string) (sum float64) {
 	d.Helper()
