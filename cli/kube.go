@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +197,7 @@ func kubeWorkerName() string {
 		host = "worker"
 	}
 	if _, err := os.Stat("/var/run/secrets/kubernetes.io/serviceaccount/token"); err == nil {
-		return host
+		return cmp.Or(os.Getenv("TEAMTASK_WORKER"), host) // a Job may give a pod another host name
 	}
 	who := "worker"
 	if u, err := user.Current(); err == nil {

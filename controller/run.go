@@ -57,7 +57,10 @@ func Run(ctx context.Context, kube *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	each := controller.Options{MaxConcurrentReconciles: max(1, o.Concurrency), ReconciliationTimeout: decisionTimeout}
+	each := controller.Options{MaxConcurrentReconciles: max(1, o.Concurrency), ReconciliationTimeout: decisionTimeout,
+		// First come, first served: with priorities a list that was there when the controller began, and so comes after
+		// whatever happens, is not looked at while others keep it busy.
+		UsePriorityQueue: new(false)}
 	if o.Concurrency == 0 {
 		each.MaxConcurrentReconciles = 4
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
 	"teamtask.dev/kube"
 	"teamtask.dev/server"
@@ -28,21 +30,25 @@ type share struct {
 	used   time.Time // when the last one ended
 	broken error     // why it cannot go on
 	since  time.Time // when it broke
+
+	looking  sync.Mutex // held while it is found out whether
+	reopened bool       // the list goes on that the tier knows as over,
+	lookErr  error      // or why that cannot be found out,
+	looked   time.Time  // at that time
 }
 
 const (
 	// making is how long a tier may take to be made: a new list is looked at by the controller first.
 	making = 40 * time.Second
-	// idle is after how long a list that nobody asks about is given up, and quiet one that is over: it may be reopened, and who
-	// comes then must not be told that it is over by a tier that has not seen it yet.
-	idle, quiet = 10 * time.Minute, 2 * time.Second
+	// idle is after how long a list that nobody asks about is given up.
+	idle = 10 * time.Minute
 	// farewell is how long a list that is given up may take to be turned in.
 	farewell = 10 * time.Second
 )
 
 // work hands a call to the list's tier.
 func (g *Gateway) work(w http.ResponseWriter, r *http.Request, list types.NamespacedName) {
-	s, err := g.share(r.Context(), list)
+	s, err := g.current(r.Context(), list)
 	if err != nil {
 		fail(w, err)
 		return
@@ -54,6 +60,45 @@ func (g *Gateway) work(w http.ResponseWriter, r *http.Request, list types.Namesp
 		r.URL.Path, r.URL.RawPath = r.URL.Path[len("/namespaces/"+ns):], ""
 	}
 	s.tier.Handler().ServeHTTP(w, r)
+}
+
+// current is a list that is being shared out, and not over if it is not over now: a worker who comes once a list is reopened
+// must not be told by a tier that has not seen it yet that there is nothing to do.
+func (g *Gateway) current(ctx context.Context, list types.NamespacedName) (*share, error) {
+	for {
+		s, err := g.share(ctx, list)
+		if err != nil || !s.tier.Over() {
+			return s, err
+		}
+		reopened, err := g.reopened(ctx, s)
+		if err == nil && !reopened {
+			return s, nil
+		}
+		if err == nil {
+			g.giveUp(s)
+		}
+		g.used(s)
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// reopened tells whether a list goes on that its tier knows as over. It is as things are at some time after the call: of many
+// that ask at the same time one or two look.
+func (g *Gateway) reopened(ctx context.Context, s *share) (bool, error) {
+	asked := time.Now()
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	if s.looked.Before(asked) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		s.looked = time.Now()
+		var wl *v1alpha1.Worklist
+		wl, s.lookErr = g.read(ctx, s.list)
+		s.reopened = s.lookErr == nil && !wl.Status.Phase().Over()
+	}
+	return s.reopened, s.lookErr
 }
 
 // shared tells whether a list is being shared out.
@@ -72,7 +117,7 @@ func (g *Gateway) share(ctx context.Context, list types.NamespacedName) (*share,
 		return nil, errClosed
 	}
 	s := g.shares[list]
-	if s == nil {
+	if s == nil || s.broken != nil && time.Since(s.since) > remembered {
 		s = &share{list: list, made: make(chan struct{})}
 		g.shares[list] = s
 		g.loops.Go(func() { g.make(s) })
@@ -123,7 +168,9 @@ func (g *Gateway) make(s *share) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.drop(s)
+	if g.shares[s.list] == s {
+		delete(g.shares, s.list)
+	}
 }
 
 // lacking says whose right is missing where the API server refused the gateway: the caller's are not at fault.
@@ -133,13 +180,6 @@ func lacking(err error) error {
 		return problem(http.StatusServiceUnavailable, "the gateway itself lacks a right: "+p.Error())
 	}
 	return err
-}
-
-// drop forgets a share. It is called under the lock.
-func (g *Gateway) drop(s *share) {
-	if g.shares[s.list] == s {
-		delete(g.shares, s.list)
-	}
 }
 
 // fatal ends a share that cannot go on, as far as one can know: its callers are told why, for a while, and then it is tried anew.
@@ -171,9 +211,9 @@ func (s *share) close(ctx context.Context) error {
 	return errors.Join(s.tier.Close(ctx), s.up.Close(ctx))
 }
 
-// sweep gives up lists that nobody asks about any more, and those that are over.
+// sweep gives up lists that nobody asks about any more.
 func (g *Gateway) sweep() {
-	look := time.NewTicker(time.Second)
+	look := time.NewTicker(idle / 10)
 	defer look.Stop()
 	for {
 		select {
@@ -182,38 +222,28 @@ func (g *Gateway) sweep() {
 		case <-look.C:
 		}
 		for _, s := range g.unused() {
-			over := s.over(g.ctx)
-			g.mu.Lock()
-			if s.busy == 0 && !g.closed && (over || time.Since(s.used) > idle) {
-				g.drop(s)
-				g.loops.Go(func() { g.end(s) })
-			}
-			g.mu.Unlock()
+			g.giveUp(s)
 		}
 	}
 }
 
-// unused are the shares that no call has used for a moment; those that broke some time ago are dropped.
 func (g *Gateway) unused() (out []*share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, s := range g.shares {
-		switch {
-		case s.broken != nil:
-			if time.Since(s.since) > remembered {
-				g.drop(s)
-			}
-		case s.busy == 0 && !s.used.IsZero() && time.Since(s.used) > quiet:
+		if s.busy == 0 && time.Since(s.used) > idle {
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
-// over tells whether the list is over, or gone. What its tier has read lately is good enough.
-func (s *share) over(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	wl, err := s.up.Get(ctx, s.list.Name)
-	return err == nil && wl.Status.Phase().Over() || client.IsNotFound(err)
+// giveUp ends a share, whose next call makes a new one. Calls under way are refused as when the gateway stops.
+func (g *Gateway) giveUp(s *share) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shares[s.list] == s {
+		delete(g.shares, s.list)
+		g.loops.Go(func() { g.end(s) })
+	}
 }

@@ -182,7 +182,10 @@ func (u *Upstream) ask(ctx context.Context, wl *v1alpha1.Worklist, bulk int64) e
 		u.asking = ""
 		u.held[b.UID] = &holding{name: name, seen: b, given: time.Now()}
 	})
-	u.watch.Do(func() { u.watchBlocks(b.Spec.Worker) })
+	u.begin.Do(func() {
+		u.loops.Go(u.keepAlive)
+		u.loops.Go(func() { u.watchBlocks(b.Spec.Worker) })
+	})
 	return nil
 }
 

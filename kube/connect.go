@@ -67,6 +67,7 @@ func NewClient(config *rest.Config) (ctrl.WithWatch, error) {
 		mapper.Add(kind, meta.RESTScopeNamespace)
 	}
 	mapper.Add(authentication.SchemeGroupVersion.WithKind("TokenReview"), meta.RESTScopeRoot)
+	mapper.Add(authentication.SchemeGroupVersion.WithKind("SelfSubjectReview"), meta.RESTScopeRoot)
 	mapper.Add(authorization.SchemeGroupVersion.WithKind("SubjectAccessReview"), meta.RESTScopeRoot)
 	c, err := ctrl.NewWithWatch(config, ctrl.Options{Scheme: scheme, Mapper: mapper})
 	if err != nil {

@@ -51,13 +51,22 @@ func uninstalled(err error) bool {
 	return apierrors.IsNotFound(err) && unexpected
 }
 
-// hopeless tells whether asking again is of no use, as far as one can know: rights may be given yet.
-func hopeless(err error) bool {
+// hopeless tells whether asking again is of no use, as far as one can know: rights may be given yet. A status that is refused is
+// about its Block alone.
+func (o operation) hopeless(err error) bool {
 	return uninstalled(err) || apierrors.IsForbidden(err) && !overQuota(err) || apierrors.IsUnauthorized(err) ||
-		apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsMethodNotSupported(err)
+		apierrors.IsMethodNotSupported(err) || refused(err) && o.verb != "update"
 }
 
-// overQuota tells whether a ResourceQuota of the namespace is used up, which passes. Its admission plugin has no other mark.
+// refused tells whether the API server does not take what it was sent, whenever and by whom. That etcd does not take it has no
+// other mark.
+func refused(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) ||
+		apierrors.IsInternalError(err) && strings.Contains(err.Error(), "etcdserver: request is too large")
+}
+
+// overQuota tells whether a ResourceQuota of the namespace is used up, or new and not counted yet, which passes. Its admission
+// plugin has no other mark.
 func overQuota(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
+	return apierrors.IsForbidden(err) && (strings.Contains(err.Error(), "exceeded quota") || strings.Contains(err.Error(), "status unknown for quota"))
 }

@@ -191,10 +191,12 @@ func (u *Upstream) renewed(v *visit, d verdict) v1alpha1.RenewedLease {
 }
 
 // flush writes what is said of a turn until it has landed, or cannot land: then it says why. The worker is the only one who
-// writes it, so writing it again changes nothing.
+// writes it, so writing it again changes nothing. Where the API server does not take it, what it has not taken before has failed;
+// if it does not take that either, the Block is left until its lease runs out.
 func (u *Upstream) flush(ctx context.Context, v *visit) (lost string, err error) {
 	t, op, rest := v.turn, operation{"update", "blocks/status"}, backoff()
 	unsure := false // whether an earlier write has landed
+	refusal := ""   // why what is said cannot be written
 	for b := u.seen(v.token.uid); ; {
 		if b == nil {
 			if b, err = u.fresh(ctx, v.token.block, v.token.uid); err != nil {
@@ -204,7 +206,7 @@ func (u *Upstream) flush(ctx context.Context, v *visit) (lost string, err error)
 				continue
 			}
 		}
-		if b != nil && t.landed(b) {
+		if b != nil && refusal == "" && t.landed(b) {
 			t.dirty = false
 			return "", nil
 		}
@@ -216,14 +218,23 @@ func (u *Upstream) flush(ctx context.Context, v *visit) (lost string, err error)
 			return u.landed(ctx, v, unsure, lost)
 		}
 		next, now := b.DeepCopy(), time.Now()
-		t.write(&next.Status, next.Spec.Worker, now)
+		if refusal == "" {
+			t.write(&next.Status, next.Spec.Worker, now)
+		} else {
+			lose(&next.Status, refusal, now)
+		}
 		err := u.call(ctx, op, func(ctx context.Context) error { return u.o.Client.Status().Update(ctx, next) })
 		switch {
 		case err == nil:
 			u.saw(next)
 			u.update(func() { t.renewed = now })
 			t.dirty = false
-			return "", nil
+			return refusal, nil
+		case refused(err) && refusal != "":
+			return refusal, nil
+		case refused(err):
+			refusal = fmt.Sprintf("the API server refuses the status of Block %s: %v", v.token.block, err)
+			u.o.Log.Warn("a Block is lost", "error", refusal)
 		case apierrors.IsConflict(err), apierrors.IsNotFound(err) && !uninstalled(err):
 		default:
 			unsure = unsure || !apierrors.IsTooManyRequests(err)
@@ -289,7 +300,7 @@ func (u *Upstream) again(ctx context.Context, rest *wait.Backoff, op operation, 
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", op, name, ctx.Err())
 	}
-	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
+	if refused(err) {
 		return explain(op, u.o.Namespace, name, err)
 	}
 	u.o.Log.Warn("the API server does not do as asked; trying on", "call", op, "block", name, "error", err)

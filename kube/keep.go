@@ -2,8 +2,6 @@ package kube
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,7 +13,7 @@ import (
 )
 
 // keepAlive renews the Blocks that the tier does not know of, as it has no range of theirs: those that wait, and those whose
-// range waits for the tier. It ends with the upstream.
+// range waits for the tier. It ends with the upstream, and begins once the list is known: a lease may be short.
 func (u *Upstream) keepAlive() {
 	for {
 		if pause(u.ctx, u.lease()/3) != nil {
@@ -46,7 +44,7 @@ func (u *Upstream) all() map[types.UID]holding {
 func (u *Upstream) keep(ctx context.Context, uid types.UID, h holding) error {
 	switch {
 	case h.ready() && time.Since(h.given) > u.lease():
-		return u.giveUp(ctx, uid)
+		return u.giveUp(ctx, uid, h)
 	case !h.ready() && !h.pending():
 		return nil
 	}
@@ -64,72 +62,27 @@ func (u *Upstream) keep(ctx context.Context, uid types.UID, h holding) error {
 	return err
 }
 
-// leave gives back or deletes all that is held.
-func (u *Upstream) leave(ctx context.Context) error {
-	var errs []error
-	for uid, h := range u.all() {
-		if err := u.giveUp(ctx, uid); err != nil {
-			errs = append(errs, fmt.Errorf("give back Block %s: %w", h.name, err))
+// giveUp gets rid of a Block. A range that the tier has is turned in with what is done of it; another is given back by the
+// controller when the Block is deleted.
+func (u *Upstream) giveUp(ctx context.Context, uid types.UID, h holding) error {
+	if h.taken() { // and the tier has gone
+		if h.turn.end == "" {
+			h.turn.end = v1alpha1.BlockReleased
 		}
+		_, err := u.flush(ctx, &visit{token: token{block: h.name, uid: uid}, turn: h.turn})
+		return err
 	}
-	return errors.Join(errs...)
-}
-
-// giveUp gets rid of a Block: a range that it has is given back, so that nobody takes it for lost; one without is deleted, if it
-// is given none meanwhile.
-func (u *Upstream) giveUp(ctx context.Context, uid types.UID) error {
-	rest := backoff()
+	if h.seen.DeletionTimestamp != nil || !h.ready() && !h.coming() {
+		return nil // the controller deletes it
+	}
+	op, rest := operation{"delete", "blocks"}, backoff()
 	for {
-		u.mu.Lock()
-		h := u.held[uid]
-		if h == nil || h.seen.DeletionTimestamp != nil {
-			u.mu.Unlock()
+		err := u.call(ctx, op, func(ctx context.Context) error { return u.o.Client.Delete(ctx, h.seen, ctrl.Preconditions{UID: &uid}) })
+		if ctrl.IgnoreNotFound(err) == nil {
 			return nil
 		}
-		b, taken := h.seen, h.taken()
-		v := &visit{token: token{block: h.name, uid: uid}, turn: h.turn}
-		u.mu.Unlock()
-		op := operation{"delete", "blocks"}
-		var err error
-		switch {
-		case taken: // the tier has gone: what is done is done
-			if v.turn.end == "" {
-				v.turn.end = v1alpha1.BlockReleased
-			}
-			_, err = u.flush(ctx, v)
+		if err := u.again(ctx, &rest, op, h.name, err); err != nil {
 			return err
-		case b.Status.Held():
-			op = operation{"update", "blocks/status"}
-			next := b.DeepCopy()
-			next.Status.SetPhase(v1alpha1.BlockReleased, "its worker had no use for it", metav1.Now())
-			if err = u.call(ctx, op, func(ctx context.Context) error { return u.o.Client.Status().Update(ctx, next) }); err == nil {
-				u.saw(next)
-				return nil
-			}
-		case b.Status.Finished() != "" && b.Status.Finished() != v1alpha1.BlockDone:
-			return nil // the controller deletes it
-		default:
-			err = u.call(ctx, op, func(ctx context.Context) error {
-				return u.o.Client.Delete(ctx, b, ctrl.Preconditions{UID: &b.UID, ResourceVersion: &b.ResourceVersion})
-			})
-			if err == nil {
-				return nil
-			}
-		}
-		switch {
-		case apierrors.IsConflict(err):
-		case apierrors.IsNotFound(err):
-			u.gone(uid)
-			return nil
-		default:
-			if err := u.again(ctx, &rest, op, b.Name, err); err != nil {
-				return err
-			}
-		}
-		if _, err := u.fresh(ctx, b.Name, uid); err != nil {
-			if err := u.again(ctx, &rest, op, b.Name, err); err != nil {
-				return err
-			}
 		}
 	}
 }

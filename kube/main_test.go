@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,13 +215,13 @@ func (s *stage) blocks() []v1alpha1.Block {
 	return list.Items
 }
 
-// block waits until there is one Block, of which that is true.
+// block waits until there is one Block of which that is true.
 func (s *stage) block(is func(*v1alpha1.Block) bool) *v1alpha1.Block {
 	s.Helper()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
 	for {
-		if bs := s.blocks(); len(bs) == 1 && is(&bs[0]) {
+		if bs := slices.DeleteFunc(s.blocks(), func(b v1alpha1.Block) bool { return !is(&b) }); len(bs) == 1 {
 			return &bs[0]
 		}
 		select {

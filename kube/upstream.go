@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -51,7 +52,7 @@ type Upstream struct {
 	ctx   context.Context // ends with the upstream
 	stop  context.CancelFunc
 	loops sync.WaitGroup
-	watch sync.Once
+	begin sync.Once // of the loops
 
 	mu      sync.Mutex
 	held    map[types.UID]*holding
@@ -85,7 +86,6 @@ func New(o Options) *Upstream {
 	o.Log = o.Log.With("namespace", o.Namespace, "worklist", o.List)
 	u := &Upstream{o: o, held: map[types.UID]*holding{}, changed: make(chan struct{}), granted: map[operation]bool{}, denied: map[operation]time.Time{}}
 	u.ctx, u.stop = context.WithCancel(context.Background())
-	u.loops.Go(u.keepAlive)
 	return u
 }
 
@@ -192,11 +192,11 @@ func (u *Upstream) note(op operation, err error) {
 	case err == nil, apierrors.IsConflict(err):
 		u.granted[op] = true
 		delete(u.denied, op)
-	case hopeless(err) && u.denied[op].IsZero():
+	case op.hopeless(err) && u.denied[op].IsZero():
 		u.denied[op] = time.Now()
 	}
 	since := u.denied[op]
-	fatal := hopeless(err) && (!u.granted[op] || time.Since(since) > grace)
+	fatal := op.hopeless(err) && (!u.granted[op] || time.Since(since) > grace)
 	u.mu.Unlock()
 	if fatal && u.o.Fatal != nil {
 		u.o.Fatal(explain(op, u.o.Namespace, u.o.List, err))
@@ -206,8 +206,13 @@ func (u *Upstream) note(op operation, err error) {
 // Close gives back what is held, deletes what was asked for, and ends. What is left when ctx ends is taken back by the
 // controller when its lease has run out.
 func (u *Upstream) Close(ctx context.Context) error {
-	err := u.leave(ctx)
+	var errs []error
+	for uid, h := range u.all() {
+		if err := u.giveUp(ctx, uid, h); err != nil {
+			errs = append(errs, fmt.Errorf("give back Block %s: %w", h.name, err))
+		}
+	}
 	u.stop()
 	u.loops.Wait()
-	return err
+	return errors.Join(errs...)
 }

@@ -15,7 +15,7 @@ import (
 	"teamtask.dev/api/v1alpha1"
 )
 
-// watchBlocks follows the Blocks of this worker. Its name is that of a Block that was created: the cluster's admission may have
+// watchBlocks follows the Blocks of this worker, until the upstream ends. Its name is that of a Block that was created: the cluster's admission may have
 // set another than was asked for.
 func (u *Upstream) watchBlocks(worker string) {
 	fields := ctrl.MatchingFields{"spec.worklist": u.o.List, "spec.worker": worker}
@@ -51,7 +51,7 @@ func (u *Upstream) watchBlocks(worker string) {
 			}
 		},
 	})
-	u.loops.Go(func() { informer.RunWithContext(u.ctx) })
+	informer.RunWithContext(u.ctx)
 }
 
 // await waits until the list is as wanted. It is watched meanwhile, from that version on.

@@ -88,6 +88,12 @@ func (t *Tier) Handler() http.Handler { return t.handler }
 // Lost is never closed: a tier has nothing to lose.
 func (t *Tier) Lost() <-chan struct{} { return nil }
 
+// Over tells whether the list has ended, as far as the tier knows: it may have been reopened upstream a moment ago.
+func (t *Tier) Over() bool {
+	k, _ := t.alive()
+	return k != nil && k.over()
+}
+
 // Close turns in what was done and gives the rest back. Calls that wait are refused.
 func (t *Tier) Close(ctx context.Context) error {
 	t.mu.Lock()

@@ -34,6 +34,8 @@ const (
 	blockSize = 1000
 )
 
+func listName(i int) string { return fmt.Sprintf("list-%d", i) }
+
 // list makes a worklist.
 func (b *bench) list(ctx context.Context, name string, items int64, of int64) error {
 	wl := &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
@@ -50,11 +52,6 @@ func (b *bench) list(ctx context.Context, name string, items int64, of int64) er
 
 // direct has many workers work on many lists by the Kubernetes API.
 func (b *bench) direct(ctx context.Context, controller *program) error {
-	for i := range b.lists {
-		if err := b.list(ctx, fmt.Sprintf("list-%d", i), int64(b.blocks)*blockSize, blockSize); err != nil {
-			return err
-		}
-	}
 	before, err := b.writes(ctx)
 	if err != nil {
 		return err
@@ -65,7 +62,7 @@ func (b *bench) direct(ctx context.Context, controller *program) error {
 	errs := make(chan error, b.workers)
 	for i := range b.workers {
 		all.Go(func() {
-			if err := b.work(ctx, fmt.Sprintf("list-%d", i%b.lists), fmt.Sprintf("worker-%d", i), &blocks); err != nil {
+			if err := b.work(ctx, listName(i%b.lists), fmt.Sprintf("worker-%d", i), &blocks); err != nil {
 				errs <- err
 			}
 		})

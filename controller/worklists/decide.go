@@ -65,7 +65,7 @@ type Event struct {
 
 const (
 	// mostAssignments bounds the ranges that go out with one write of the status. Each takes about 200 bytes in it.
-	mostAssignments = 64
+	mostAssignments = 48
 	// mostOut is how many Blocks are out at a time where the list does not say.
 	mostOut = 500
 )
@@ -77,6 +77,7 @@ type decision struct {
 	policy  worklist.Policy
 	ledger  *worklist.Ledger
 	pending map[types.UID]v1alpha1.Assignment // not carried out yet
+	parts   []worklist.Range                  // of each Block, see portion
 }
 
 // Decide says what is to be done. The same situation gives the same plan.
@@ -127,6 +128,10 @@ func newDecision(s Situation) *decision {
 func (d *decision) count() {
 	d.begin()
 	d.merge()
+	if full(d.ledger.Record(), d.ledger.Status(d.Now).Blocks) {
+		d.policy.OnlyAgain = "what is done, failed or to be done again is scattered over as many ranges as the status holds; " +
+			"it goes on when ranges have merged, or failed items were tried again"
+	}
 	d.ledger.SetPolicy(d.Now, d.policy)
 	if n := d.List.Spec.RetryFailed; n > d.Status.RetriedFailed {
 		d.Status.RetriedFailed = n
@@ -158,14 +163,12 @@ func (d *decision) begin() {
 		d.policy.MaxBlocks = mostOut
 	}
 	rec := d.Status.Record()
-	if full(&rec) {
-		d.policy.OnlyAgain = "what is done, failed or to be done again is scattered over as many ranges as the status holds; " +
-			"it goes on when ranges have merged, or failed items were tried again"
-	}
 	for _, a := range d.Status.Assignments {
 		d.pending[a.UID] = a
 	}
 	memory := d.Status.Memory()
+	d.parts = make([]worklist.Range, len(d.Blocks))
+	room := mostRecord - weight(&rec)
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
 		if !d.ours(b) {
@@ -180,7 +183,13 @@ func (d *decision) begin() {
 			delete(d.pending, b.UID)
 		}
 		if b.Status.Index != nil && b.Status.Size != nil {
-			memory.Leases = append(memory.Leases, worklist.Lease{ID: leaseID(i), Range: rangeOf(b), Attempt: b.Status.Attempt(), Worker: b.Spec.Worker})
+			x := worklist.Lease{ID: leaseID(i), Range: portion(b, &rec, &room), Attempt: b.Status.Attempt(), Worker: b.Spec.Worker}
+			d.parts[i] = x.Range
+			memory.Leases = append(memory.Leases, x)
+			if x.Range.End < rangeOf(b).End {
+				x.ID, x.Range = d.restID(i), worklist.Range{Start: x.Range.End, End: rangeOf(b).End}
+				memory.Leases = append(memory.Leases, x)
+			}
 		}
 	}
 	d.ledger = worklist.Resume(rec, unending(d.policy), d.Now, memory)
@@ -214,6 +223,9 @@ func since(b *v1alpha1.Block) time.Time {
 // leaseID is the ledger's name of what Block i holds.
 func leaseID(i int) uint64 { return uint64(i + 1) }
 
+// restID is the ledger's name of what Block i holds beyond its portion.
+func (d *decision) restID(i int) uint64 { return uint64(len(d.Blocks) + i + 1) }
+
 func rangeOf(b *v1alpha1.Block) worklist.Range {
 	return v1alpha1.Range{Index: *b.Status.Index, Size: *b.Status.Size}.Core()
 }
@@ -226,7 +238,10 @@ func (d *decision) sort() (waiting []*v1alpha1.Block) {
 		_, assigned := d.pending[b.UID]
 		finished := b.Status.Finished()
 		switch {
-		case over, !d.ours(b), !b.DeletionTimestamp.IsZero() && !b.Status.Held():
+		case over, !d.ours(b):
+			d.Discard = append(d.Discard, b)
+		case d.ledger.Holds(d.restID(i)): // it is merged bit by bit
+		case !b.DeletionTimestamp.IsZero() && !b.Status.Held():
 			d.Discard = append(d.Discard, b)
 		case assigned:
 			d.Give = append(d.Give, Gift{b, d.pending[b.UID]})

@@ -8,17 +8,21 @@ import (
 // A Worklist's status stays below 64 KiB, however badly the sizes of its blocks were chosen. What can be many in it is
 // bounded:
 const (
-	mostRanges  = 700     // of done, retry and failed together, at 25 to 60 bytes each: above that nothing fresh goes out
-	mostReasons = 8 << 10 // bytes of reasons; those beyond are left out
-	longReason  = 200     // bytes of one
-	mostFound   = 8 << 10 // bytes of found values
+	mostRecord  = 36 << 10 // bytes of done, retry and failed ranges: above that nothing fresh goes out, nor is what is scattered merged
+	mostReasons = 4 << 10  // bytes of reasons; those beyond are left out
+	longReason  = 200      // bytes of one
+	mostFound   = 8 << 10  // bytes of found values
 )
 
-// full tells whether a record has so many ranges that nothing fresh should go out. Those that are out may still add some: a
-// block that is out is one more range at most, and mostOut of them are out.
-func full(rec *worklist.Record) bool {
-	return rec.Done.Len()+rec.Retry.Len()+rec.Failed.Len() >= mostRanges
+// What a range takes in the status, in bytes, reasons aside.
+const ofDone, ofRetry, ofFailed = 40, 120, 70
+
+func weight(rec *worklist.Record) int {
+	return ofDone*rec.Done.Len() + ofRetry*rec.Retry.Len() + ofFailed*rec.Failed.Len()
 }
+
+// full tells whether a record takes so much that nothing fresh should go out. Each block that is out may become one more range.
+func full(rec *worklist.Record, out int) bool { return weight(rec)+ofDone*out >= mostRecord }
 
 // fit shortens what is for people only.
 func fit(s *v1alpha1.WorklistStatus) {

@@ -28,7 +28,7 @@ func (d *decision) turn(i int) (b *v1alpha1.Block, t worklist.Token, ended v1alp
 	if _, assigned := d.pending[b.UID]; assigned {
 		return b, t, "", false // the lease is of its next turn
 	}
-	t = worklist.Token{Epoch: d.ledger.Record().Epoch, ID: leaseID(i), Range: rangeOf(b), Attempt: b.Status.Attempt(), Worker: b.Spec.Worker}
+	t = worklist.Token{Epoch: d.ledger.Record().Epoch, ID: leaseID(i), Range: d.parts[i], Attempt: b.Status.Attempt(), Worker: b.Spec.Worker}
 	ended = b.Status.Finished()
 	return b, t, ended, ended != "" || d.policy.StopAtFirstSuccess && len(b.Status.Found) > 0
 }

@@ -69,7 +69,7 @@ func (s *site) phase(block string, phase v1alpha1.BlockPhase) {
 // gone waits until a Block is no more.
 func (s *site) gone(x *hand) {
 	s.t.Helper()
-	s.until("Block "+x.name+" is gone", func() bool { return s.goneBlocks[x.uid] })
+	s.until("Block "+x.name+" is gone", func() bool { return s.ended[x.uid] })
 }
 
 func TestSilentWorkerLosesItsBlock(t *testing.T) {
@@ -83,7 +83,7 @@ func TestSilentWorkerLosesItsBlock(t *testing.T) {
 	begun, lost := time.Now(), make(chan struct{})
 	go func() {
 		defer close(lost)
-		s.until("the silent worker's Block is gone", func() bool { return s.goneBlocks[silent.uid] })
+		s.until("the silent worker's Block is gone", func() bool { return s.ended[silent.uid] })
 	}()
 	for over := false; !over; over = pause(lost, 200*time.Millisecond) {
 		if v := alive.renew(t.Context(), 0); v != accepted {

@@ -30,6 +30,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	flag.Set("test.parallel", "8") // they wait more than they compute
 	ctrl.SetLogger(logr.Discard()) // every fault is an error to somebody
 	code, err := run(m)
 	if err != nil {

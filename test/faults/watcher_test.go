@@ -25,13 +25,13 @@ const mostStatus = 64 << 10
 type watcher struct {
 	t *testing.T
 
-	mu         sync.Mutex
-	changed    chan struct{} // closed when something has
-	blocks     map[string]*v1alpha1.Block
-	lists      map[string]*v1alpha1.Worklist
-	seen       map[types.UID]*ledger // by Worklist
-	goneBlocks map[types.UID]bool
-	broken     int
+	mu      sync.Mutex
+	changed chan struct{} // closed when something has
+	blocks  map[string]*v1alpha1.Block
+	lists   map[string]*v1alpha1.Worklist
+	seen    map[types.UID]*ledger // by Worklist
+	ended   map[types.UID]bool    // Blocks that are no more
+	broken  int
 
 	turns, most, largest int // ranges given out, Blocks at a time, bytes of a status
 }
@@ -45,7 +45,7 @@ type ledger struct {
 func watch(t *testing.T, c client.WithWatch, ns string) *watcher {
 	t.Helper()
 	w := &watcher{t: t, changed: make(chan struct{}), blocks: map[string]*v1alpha1.Block{}, lists: map[string]*v1alpha1.Worklist{},
-		seen: map[types.UID]*ledger{}, goneBlocks: map[types.UID]bool{}}
+		seen: map[types.UID]*ledger{}, ended: map[types.UID]bool{}}
 	ctx, stop := context.WithCancel(context.Background())
 	var following sync.WaitGroup
 	t.Cleanup(func() { stop(); following.Wait() })
@@ -93,7 +93,7 @@ func (w *watcher) take(kind apiwatch.EventType, o client.Object) {
 		w.checkBlock(old, o, kind == apiwatch.Deleted)
 		if w.blocks[o.Name] = o; kind == apiwatch.Deleted {
 			delete(w.blocks, o.Name)
-			w.goneBlocks[o.UID] = true
+			w.ended[o.UID] = true
 		}
 		w.most = max(w.most, len(w.blocks))
 	case *v1alpha1.Worklist:

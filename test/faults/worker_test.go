@@ -70,7 +70,7 @@ func (h *hand) next(ctx context.Context) bool {
 		case wl == nil, wl.Status.Phase().Over():
 			return true
 		case b == nil:
-			return h.s.goneBlocks[h.uid]
+			return h.s.ended[h.uid]
 		case b.Status.Held() && b.Status.Turn > h.turn:
 			got, h.version, h.turn, h.r = true, b.DeepCopy(), b.Status.Turn, rangeOf(b)
 		}

@@ -26,10 +26,7 @@ func work(foreman, first, last string) error {
 	if err != nil {
 		return err
 	}
-	worker, err := os.Hostname()
-	if err != nil {
-		return err
-	}
+	worker := os.Getenv("TEAMTASK_WORKER")
 	for i := start; i <= end; i++ {
 		item := url.Values{"item": {strconv.Itoa(i)}, "worker": {worker}}.Encode()
 		if err := tell(foreman + "/begin?" + item); err != nil {

@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// The release is uninstalled while a list is worked on: the list stays, and goes on when config/ is applied in its place, and when
+// there is a release again.
+func TestRelease(t *testing.T) {
+	f, s := newForeman(t), newSite(t)
+	s.apply(items("fifty", 3, f))
+	f.let(5)
+	s.eventually("three pods work", func() error { return f.atWork(3, 5) })
+	s.must(release(t.Context(), "uninstall", "teamtask", "--wait"))
+	if left := s.kubectl("get", "deployments,validatingadmissionpolicies", "--namespace", system, "--output=name"); strings.Contains(left, "teamtask") {
+		t.Errorf("what belonged to the release is left:\n%s", left)
+	}
+	f.let(5) // what the pods have in hand is turned in, as nobody needs to be asked for that
+	s.eventually("the pods go on with what they have", func() error { return f.atWork(0, 8) })
+
+	s.eventually("config/ is applied", func() error { // the namespace is known a moment later than it is there
+		_, err := running.Kubectl(t.Context(), "apply", "--server-side", "--kustomize", root("config"))
+		return err
+	})
+	s.kubectl("rollout", "status", "deployment/teamtask-controller", "--namespace", system, "--timeout="+patience.String())
+	f.let(10)
+	s.eventually("work goes on", func() error { return f.atWork(3, 20) })
+
+	// Otherwise kubectl and Helm would contend for its fields at each upgrade.
+	s.kubectl("delete", "deployment", "teamtask-controller", "--namespace", system)
+	s.must(install(t.Context(), version, "--take-ownership"))
+	f.let(10)
+	s.eventually("work goes on", func() error { return f.atWork(3, 30) })
+	f.letAll()
+	s.complete("fifty")
+	if err := f.check(50, 0); err != nil {
+		t.Error(err)
+	}
+}
