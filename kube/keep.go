@@ -72,7 +72,7 @@ func (u *Upstream) giveUp(ctx context.Context, uid types.UID, h holding) error {
 		_, err := u.flush(ctx, &visit{token: token{block: h.name, uid: uid}, turn: h.turn})
 		return err
 	}
-	if h.seen.DeletionTimestamp != nil || !h.ready() && !h.coming() {
+	if end := h.seen.Status.Finished(); h.seen.DeletionTimestamp != nil || end != "" && end != v1alpha1.BlockDone {
 		return nil // the controller deletes it
 	}
 	op, rest := operation{"delete", "blocks"}, backoff()

@@ -198,13 +198,7 @@ func TestWorkDrain(t *testing.T) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for range look.C {
-		if _, err := os.Stat(s.file("third")); err == nil {
-			break
-		}
-	}
+	s.appears("third")
 	first.Process.Signal(syscall.SIGTERM)
 	release, err := os.OpenFile(s.file("go"), os.O_WRONLY, 0)
 	if err != nil {

@@ -21,7 +21,7 @@ func (b *bench) throughGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := b.start(ctx, "teamtask", "serve", "--kubernetes", "--listen", address, "-q")
+	gateway, err := b.start(ctx, "teamtask", "serve", "--kubernetes", "--listen", address)
 	if err != nil {
 		return err
 	}

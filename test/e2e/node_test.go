@@ -20,7 +20,8 @@ func TestNodeLost(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	manifest := strings.Replace(items("fifty", 2, f), "        containers:", `        topologySpreadConstraints:
+	manifest := strings.Replace(items("fifty", 2, f), "timeout: 5m", "timeout: 10s", 1)
+	manifest = strings.Replace(manifest, "        containers:", `        topologySpreadConstraints:
           - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {teamtask.dev/worklist: fifty}}}
         containers:`, 1)
 	s.apply(manifest)

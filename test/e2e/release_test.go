@@ -27,9 +27,11 @@ func TestRelease(t *testing.T) {
 	f.let(10)
 	s.eventually("work goes on", func() error { return f.atWork(3, 20) })
 
-	// Otherwise kubectl and Helm would contend for its fields at each upgrade.
-	s.kubectl("delete", "deployment", "teamtask-controller", "--namespace", system)
-	s.must(install(t.Context(), version, "--take-ownership"))
+	for _, part := range []string{"admission", "rbac", "flow"} {
+		s.kubectl("delete", "--kustomize", root("config/"+part))
+	}
+	s.kubectl("delete", "--filename", root("config/manager/manager.yaml"))
+	s.must(install(t.Context(), version))
 	f.let(10)
 	s.eventually("work goes on", func() error { return f.atWork(3, 30) })
 	f.letAll()

@@ -69,7 +69,8 @@ func (s *site) describe() {
 		{"get", "worklists,blocks,jobs,pods", "--output=wide", "--namespace", s.ns},
 		{"get", "worklists", "--output=yaml", "--namespace", s.ns},
 		{"get", "events", "--namespace", s.ns},
-		{"logs", "--selector=app.kubernetes.io/component=controller", "--tail=50", "--prefix", "--namespace", system},
+		{"get", "namespace", s.ns, "--output=yaml"},
+		{"logs", "--selector=app.kubernetes.io/component=controller", "--tail=20", "--prefix", "--namespace", system},
 		{"get", "pods", "--namespace", system},
 	} {
 		out, err := running.Kubectl(ctx, args...)
@@ -159,7 +160,7 @@ func (s *site) eventually(what string, so func() error) {
 	}
 }
 
-// items is the manifest of a list of 50 items, done by pods that tell a foreman. Workers that are lost are missed soon.
+// items is the manifest of a list of 50 items, done by pods that tell a foreman. No lease runs out while a test lasts.
 func items(name string, pods int, f *foreman) string {
 	return fmt.Sprintf(`
 apiVersion: teamtask.dev/v1alpha1
@@ -167,7 +168,7 @@ kind: Worklist
 metadata: {name: %s}
 spec:
   items: {range: {start: 1, end: 50}}
-  block: {size: 1, timeout: 10s}
+  block: {size: 1, timeout: 5m}
   workers:
     parallelism: %d
     template:

@@ -25,7 +25,7 @@ type crew struct {
 	mu        sync.Mutex
 	acked     worklist.Set // its worker was told that it counts
 	unsure    worklist.Set // it was turned in, and the answer was lost
-	again     int          // blocks that were out before
+	again     int          // blocks that were out before, and turned in
 	unhandled int          // calls that had no answer
 }
 
@@ -51,11 +51,7 @@ func (c *crew) work(ctx context.Context, at *client.Client, name string) {
 			if before.Covers(r) {
 				c.Errorf("%s was given %v, which was acknowledged before it asked", name, r)
 			}
-			if x.Attempt > 1 {
-				c.mu.Lock()
-				c.again++
-				c.mu.Unlock()
-			}
+			c.out(r)
 		}
 		if resp.None == v1alpha1.NoneOver {
 			return
@@ -65,6 +61,16 @@ func (c *crew) work(ctx context.Context, at *client.Client, name string) {
 
 func rangeOf(x v1alpha1.Lease) worklist.Range {
 	return v1alpha1.Range{Index: x.Index, Size: x.Size}.Core()
+}
+
+// out counts blocks that were turned in before, in vain or not: nobody knows.
+func (c *crew) out(r worklist.Range) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range c.unsure.Within(r) {
+		c.again++
+		return
+	}
 }
 
 // known is what is acknowledged now.
