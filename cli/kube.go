@@ -62,9 +62,21 @@ const (
 	// kubeWrites and kubeBurst bound what one worker writes to the API server: per second in the long run, and at once. A Block
 	// takes one write or two, and a list has 10,000 Blocks or so at most.
 	kubeWrites, kubeBurst = 20, 40
-	// kubeFarewell is how long a worker that ends takes to give back what it has. A pod is given 30 s, unless it says otherwise.
-	kubeFarewell = 10 * time.Second
+	// kubeFarewell is how long a worker that ends takes at most, twice, to give back what it has: a pod is given 30 s, unless it
+	// says otherwise. kubeHurry is how long after a second Ctrl-C.
+	kubeFarewell, kubeHurry = 10 * time.Second, time.Second
 )
+
+// farewell is a context in which to give back what is held, before or after ctx has ended.
+func farewell(ctx context.Context) (context.Context, context.CancelFunc) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), kubeFarewell)
+	context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), context.Canceled) {
+			time.AfterFunc(kubeHurry, cancel)
+		}
+	})
+	return last, cancel
+}
 
 // workInKube works on a Worklist in Kubernetes: through a tier in this process, which gets Blocks and shares them out, so that
 // the worker does as before a List server.
@@ -101,7 +113,7 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 	up := kube.New(kube.Options{Client: c, Namespace: namespace, List: name, Worker: w.name, Most: w.jobs + 1, Lazy: true, Bound: true,
 		Pace: pace.NewLimiter(kubeWrites, kubeBurst), Fatal: fail, Log: log})
 	done, err := w.share(ctx, drain, up, c, namespace, cmd, name, command, template, log)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), kubeFarewell)
+	last, cancel := farewell(ctx)
 	defer cancel()
 	if closeErr := up.Close(last); closeErr != nil && err == nil {
 		log.Warn("not all could be given back; the cluster will take it", "error", closeErr)
@@ -109,7 +121,7 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
-	if errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return exit(130)
 	}
 	if err != nil {
@@ -124,7 +136,7 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 
 // share runs a tier on an upstream, and a worker on the tier, until the list is over, or drained. It tells how many items the
 // worker has done.
-func (w *workFlags) share(ctx context.Context, drain <-chan struct{}, up *kube.Upstream, c ctrl.Reader, namespace string, cmd *cobra.Command,
+func (w *workFlags) share(ctx context.Context, drain <-chan struct{}, up *kube.Upstream, c ctrl.Client, namespace string, cmd *cobra.Command,
 	name string, command []string, template *worker.Template, log *slog.Logger) (int64, error) {
 	begin, cancel := until(ctx, drain)
 	defer cancel()
@@ -136,12 +148,21 @@ func (w *workFlags) share(ctx context.Context, drain <-chan struct{}, up *kube.U
 	if err != nil {
 		return 0, err
 	}
+	if os.Getpid() == 1 { // alone in its container
+		lost, err := kube.Recover(begin, c, namespace, name)
+		if lost > 0 {
+			log.Warn("a former process in this pod was lost, and what it had in hand counts as failed", "blocks", lost)
+		}
+		if err != nil {
+			log.Warn("not all that a former process in this pod had could be turned in; it will expire", "error", err)
+		}
+	}
 	tier, err := server.NewTier(begin, server.TierOptions{Upstream: up, List: name, Name: w.name, OnDemand: true, Log: log})
 	if err != nil {
 		return 0, err
 	}
 	defer func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), kubeFarewell)
+		last, cancel := farewell(ctx)
 		defer cancel()
 		if err := tier.Close(last); err != nil {
 			log.Warn("not all could be given back; the cluster will take it", "error", err)

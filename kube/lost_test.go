@@ -1,11 +1,15 @@
 package kube_test
 
 import (
+	"os"
 	"slices"
+	"syscall"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
@@ -95,4 +99,78 @@ func TestRecoverOutsideOfPods(t *testing.T) {
 		t.Errorf("%d, %v", lost, err)
 	}
 	s.block(func(b *v1alpha1.Block) bool { return b.Status.Held() })
+}
+
+// An item that ends its worker's process each time is split off and given up, though no lease ever runs out: the process that starts
+// anew in the pod turns in what it had.
+func TestWorkRecovers(t *testing.T) {
+	t.Parallel()
+	s := tell(t, list("{size: 4, block: {size: 4, timeout: 1h, maxAttempts: 1, backoff: {initial: 10ms}}}"))
+	kubeconfig := s.pod("w")
+	for n := 0; ; n++ {
+		cmd := s.work("list", "-j1", "--kubeconfig", kubeconfig, "--", "sh", "-c", "test {} != 2 || { echo >poison; sleep 1000; }")
+		// The first process in its container, which nobody in there could kill.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+		if os.Getuid() != 0 {
+			cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		}
+		if err := cmd.Start(); err != nil {
+			t.Skip("there are no containers here:", err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		if poison := s.either("poison", ended); !poison {
+			if n < 2 {
+				t.Errorf("it was killed %d times only: %v", n, cmd.Stderr)
+			}
+			break
+		}
+		cmd.Process.Kill()
+		<-ended
+		os.Remove(s.file("poison"))
+	}
+	st := s.status()
+	if st.Phase() != v1alpha1.PhaseComplete || st.Done != 3 || len(st.FailedRanges) != 1 || st.FailedRanges[0].Index != 2 || st.FailedRanges[0].Size != 1 ||
+		st.FailedRanges[0].Reason != "its worker was lost: the process started anew" {
+		t.Errorf("%+v", st)
+	}
+	s.none()
+}
+
+// pod is the kubeconfig of a worker who is that pod.
+func (s *story) pod(name string) string {
+	s.Helper()
+	config, err := clientcmd.LoadFromFile(apiServer.Kubeconfig)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, user := range config.AuthInfos {
+		user.Impersonate, user.ImpersonateGroups = "worker", []string{"system:authenticated"}
+		user.ImpersonateUserExtra = map[string][]string{"authentication.kubernetes.io/pod-name": {name}}
+	}
+	file := s.file("kubeconfig")
+	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		s.Fatal(err)
+	}
+	return file
+}
+
+// either waits until a file is there, or a worker has ended.
+func (s *story) either(name string, ended chan error) (there bool) {
+	s.Helper()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				s.Error(err)
+			}
+			return false
+		case <-look.C:
+			if _, err := os.Stat(s.file(name)); err == nil {
+				return true
+			}
+		}
+	}
 }

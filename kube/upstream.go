@@ -69,8 +69,9 @@ type Upstream struct {
 const (
 	// hearing is how long an answer is waited for before a call is repeated.
 	hearing = 15 * time.Second
-	// grace is how long a right that was there may be missing: an API server that has just started does not know all yet.
-	grace = time.Minute
+	// grace is how long a right that was there may be missing: an API server that has just started does not know all yet. doubt is
+	// how long another one may, if any was there.
+	grace, doubt = time.Minute, 10 * time.Second
 	// freshness is how old a Worklist may be that is looked at again, where nothing says that it has changed: hundreds of
 	// workers look every few seconds.
 	freshness = 15 * time.Second
@@ -185,7 +186,7 @@ func (u *Upstream) call(ctx context.Context, op operation, do func(context.Conte
 	return err
 }
 
-// note says what is fatal. A right that was there is missed for a while first.
+// note says what is fatal. A right is missed for a while first, but for the very first one.
 func (u *Upstream) note(op operation, err error) {
 	u.mu.Lock()
 	switch {
@@ -195,8 +196,14 @@ func (u *Upstream) note(op operation, err error) {
 	case op.hopeless(err) && u.denied[op].IsZero():
 		u.denied[op] = time.Now()
 	}
-	since := u.denied[op]
-	fatal := op.hopeless(err) && (!u.granted[op] || time.Since(since) > grace)
+	patience := grace
+	switch {
+	case len(u.granted) == 0:
+		patience = 0
+	case !u.granted[op]:
+		patience = doubt
+	}
+	fatal := op.hopeless(err) && time.Since(u.denied[op]) >= patience
 	u.mu.Unlock()
 	if fatal && u.o.Fatal != nil {
 		u.o.Fatal(explain(op, u.o.Namespace, u.o.List, err))

@@ -28,9 +28,7 @@ func (u *Upstream) watchBlocks(worker string) {
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			w, err := u.o.Client.Watch(ctx, &v1alpha1.BlockList{}, ctrl.InNamespace(u.o.Namespace), &ctrl.ListOptions{Raw: &o}, fields)
-			if err == nil {
-				u.note(op, nil)
-			}
+			u.note(op, err)
 			return w, err
 		},
 	}, &v1alpha1.Block{}, 0)

@@ -198,7 +198,7 @@ func TestWorkDrain(t *testing.T) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.appears("third")
+	s.reads("third", "")
 	first.Process.Signal(syscall.SIGTERM)
 	release, err := os.OpenFile(s.file("go"), os.O_WRONLY, 0)
 	if err != nil {

@@ -62,9 +62,8 @@ func (s *site) create(name string, spec v1alpha1.WorklistSpec) *v1alpha1.Worklis
 		spec.Block.Backoff = v1alpha1.BackoffPolicy{Initial: brief, Max: brief}
 	}
 	wl := &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: s.ns}, Spec: spec}
-	if err := s.client.Create(s.t.Context(), wl); err != nil {
-		s.t.Fatal(err)
-	}
+	s.make(wl)
+	s.until(name+" is seen", func() bool { return s.lists[name] != nil && s.lists[name].UID == wl.UID })
 	return wl
 }
 
