@@ -24,10 +24,11 @@ cluster: ## Start a Kubernetes with a node on this machine, and install Teamtask
 	./hack/cluster.sh $(BIN)
 
 demo-kube: ## Count the primes below a billion on it with three pods, killing one
-	KUBECONFIG=$$($(BIN)/teamtask-cluster kubeconfig) PATH="$(abspath $(BIN)):$$PATH" ./examples/kubernetes/demo.sh
+	@[ -x $(BIN)/teamtask-cluster ] || { echo "no cluster runs: start one with make cluster"; exit 1; }
+	@config=$$($(BIN)/teamtask-cluster kubeconfig) && KUBECONFIG=$$config PATH="$(abspath $(BIN)):$$PATH" ./examples/kubernetes/demo.sh
 
 cluster-down: ## End it, and remove all of it
-	$(BIN)/teamtask-cluster down
+	go run ./test/cluster/cmd/teamtask-cluster down
 
 lint: ## Check formatting and the code's soundness
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi

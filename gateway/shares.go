@@ -155,7 +155,7 @@ func (g *Gateway) make(s *share) {
 	defer cancel()
 	up := kube.New(kube.Options{Client: g.o.Client, Namespace: s.list.Namespace, List: s.list.Name, Worker: g.o.Name, Bulk: true,
 		Pace: g.pace, Writes: g.metrics.writes, Fatal: func(err error) { g.fatal(s, err) }, Log: g.o.Log})
-	tier, err := server.NewTier(ctx, server.TierOptions{Upstream: up, List: s.list.Name, Name: g.o.Name, Log: g.o.Log.With("namespace", s.list.Namespace)})
+	tier, err := server.NewTier(ctx, server.TierOptions{Upstream: up, List: s.list.Name, Name: g.o.Name, Ready: g.room, Log: g.o.Log.With("namespace", s.list.Namespace)})
 	if err == nil {
 		s.up, s.tier = up, tier
 		return
@@ -170,6 +170,19 @@ func (g *Gateway) make(s *share) {
 	defer g.mu.Unlock()
 	if g.shares[s.list] == s {
 		delete(g.shares, s.list)
+	}
+}
+
+// room waits until there is room for a write: completions that come until then are in it.
+func (g *Gateway) room(ctx context.Context) error {
+	for {
+		tokens := g.pace.Tokens()
+		if tokens >= 1 {
+			return nil
+		}
+		if err := rest(ctx, time.Duration((1-tokens)/writesPerSecond*float64(time.Second))); err != nil {
+			return err
+		}
 	}
 }
 

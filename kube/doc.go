@@ -15,6 +15,12 @@
 // the turn at any time by a write of its own. Whoever writes first wins. So a worker's write may be repeated until it lands,
 // or until the turn is seen to be over: then it is refused, unless the list's record has all of it.
 //
+// # Trouble
+//
+// What passes is waited for: an API server that is away or has too much to do, a quota that is used up. A status that it refuses
+// for good costs its Block alone, whose items have failed then, and are tried again in smaller Blocks. A process that dies leaves
+// its Blocks held until their leases run out, unless it starts anew in its pod and calls [Recover].
+//
 // # Cost
 //
 // The API server belongs to somebody. A range costs it one write of ours if it is done before its lease is half over; a renewal

@@ -54,6 +54,7 @@ func (s *stage) waiting(c ctrl.WithWatch, list string) *v1alpha1.Block {
 // A process that starts anew in its pod turns in what the former one held: what is done counts, the rest has failed. Blocks without
 // a range are deleted. Those of others are left alone, whatever they call themselves; so are other lists.
 func TestRecover(t *testing.T) {
+	t.Parallel()
 	s := open(t, 1000, kube.Options{})
 	s.must(s.Create(t.Context(), &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "other"}, Spec: v1alpha1.WorklistSpec{Size: 1000}}))
 	pod := s.as("worker", "w")
@@ -92,6 +93,7 @@ func TestRecover(t *testing.T) {
 
 // Outside of a pod a worker's name is its own choice, so nothing is anybody's to turn in.
 func TestRecoverOutsideOfPods(t *testing.T) {
+	t.Parallel()
 	s := open(t, 1000, kube.Options{})
 	c := s.as("worker", "")
 	s.held(c, "primes", 0)

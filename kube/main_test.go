@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -37,6 +38,8 @@ var workers string
 var beforehand error
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "8") // most of them wait
 	code, err := withCluster(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -60,6 +60,7 @@ func TestRefused(t *testing.T) {
 
 // A Block of which nothing at all can be said is left until its lease runs out.
 func TestRefusedByPolicy(t *testing.T) {
+	t.Parallel()
 	s := open(t, 1000, kube.Options{})
 	lease := s.lease(0, 10)
 	s.must(apiServer.Apply(t.Context(), strings.ReplaceAll(`

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -59,6 +60,7 @@ func TestBlock(t *testing.T) {
 
 // A claim whose wait is over leaves its Block; the next one goes on with it.
 func TestPatience(t *testing.T) {
+	t.Parallel()
 	s := open(t, 1000, kube.Options{})
 	if resp := s.claim(time.Millisecond); len(resp.Leases) != 0 || resp.None != v1alpha1.NoneAllOut {
 		t.Errorf("%+v", resp)
@@ -80,6 +82,7 @@ func TestPatience(t *testing.T) {
 
 // Creating a Block is repeated where the answer was lost, and yet there is one.
 func TestCreateLost(t *testing.T) {
+	t.Parallel()
 	s := open(t, 1000, kube.Options{})
 	s.wire.loseAnswer("POST blocks", func() {})
 	if _, err := s.up.Claim(t.Context(), "primes", &v1alpha1.ClaimRequest{Worker: "w"}); err == nil {
@@ -241,6 +244,7 @@ func TestHeldBack(t *testing.T) {
 
 // A Block that is turned away is not followed by another at once.
 func TestTurnedAway(t *testing.T) {
+	t.Parallel()
 	s := open(t, 1000, kube.Options{})
 	answer := make(chan *v1alpha1.ClaimResponse)
 	go func() { answer <- s.claim(long) }()
@@ -304,6 +308,7 @@ func TestClose(t *testing.T) {
 
 // While the API server is away nothing is lost: a report goes on being written until it is back.
 func TestAway(t *testing.T) {
+	t.Parallel()
 	s := open(t, 1000, kube.Options{})
 	lease := s.lease(0, 10)
 	var tries atomic.Int32
@@ -359,6 +364,7 @@ func TestMadeAnew(t *testing.T) {
 
 // Whoever cannot work is told what is missing.
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	t.Run("no list", func(t *testing.T) {
 		s := open(t, 10, kube.Options{})
 		s.must(s.Delete(t.Context(), &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "primes"}}))
@@ -382,7 +388,8 @@ func TestErrors(t *testing.T) {
 		c, err := kube.NewClient(config)
 		s.must(err)
 		var fatal error
-		up := kube.New(kube.Options{Client: c, Namespace: s.namespace, List: "primes", Worker: "w", Fatal: func(err error) { fatal = err }})
+		up := kube.New(kube.Options{Client: c, Namespace: s.namespace, List: "primes", Worker: "w", Fatal: func(err error) { fatal = err },
+			Pace: rate.NewLimiter(5, 1)})
 		defer up.Close(context.WithoutCancel(t.Context()))
 		_, err = up.Get(t.Context(), "primes")
 		if err == nil || !strings.Contains(err.Error(), "you may not get worklists in the namespace "+s.namespace) || fatal == nil {

@@ -41,6 +41,8 @@ type keeper struct {
 	watch   broadcast
 	gone    bool
 
+	ready func(context.Context) error // of a tier whose upstream has a bound: waits until it takes a commit; nil: at once
+
 	low *stock // of a tier: what it has from upstream, and when to ask for more; nil: not a tier
 
 	crowd       int          // calls that waited for the last commit,
@@ -190,8 +192,11 @@ func (k *keeper) run(ctx context.Context) {
 }
 
 // gather lets a commit wait until a little after the last one began, if many waited for that: they will soon be back, and
-// then share this one. A caller who is alone never waits.
+// then share this one. A caller who is alone never waits, unless the upstream has to be waited for anyway.
 func (k *keeper) gather(ctx context.Context) {
+	if k.ready != nil && k.news() && k.ready(ctx) != nil {
+		return
+	}
 	const many, rhythm = 4, 2 * time.Millisecond
 	pause := rhythm - time.Since(k.committed)
 	if k.crowd < many || pause <= 0 {
@@ -203,6 +208,12 @@ func (k *keeper) gather(ctx context.Context) {
 	case <-ctx.Done():
 	case <-t.C:
 	}
+}
+
+// news tells whether there is something to commit.
+func (k *keeper) news() (news bool) {
+	k.read(func(time.Time) { news = k.ledger.News() })
+	return news
 }
 
 // commit makes durable what has gathered, and answers those who wait for it.

@@ -18,7 +18,7 @@ import (
 	"teamtask.dev/worklist"
 )
 
-// TierOptions of a Tier. All fields but Token, Log, OnDemand and URL must be set.
+// TierOptions of a Tier. All fields but Token, Log, OnDemand, Ready and URL must be set.
 type TierOptions struct {
 	Upstream Upstream
 	List     string // the list that is shared out
@@ -29,6 +29,10 @@ type TierOptions struct {
 	// OnDemand claims a block only when a worker waits for one, unless blocks are used up in no time: for a tier whose workers
 	// are few, as what one of them has in stock is what others elsewhere wait for.
 	OnDemand bool
+
+	// Ready is waited for before completions are turned in, so that those that come meanwhile go along: for an upstream that takes
+	// only so many in a second. Nil: there is nothing to wait for.
+	Ready func(context.Context) error
 
 	// URL of the upstream, with UpstreamToken, to pass on calls that only read.
 	URL           *url.URL
@@ -142,6 +146,7 @@ func (t *Tier) mine(ctx context.Context, name string) (*keeper, error) {
 	p := tierPolicy(wl)
 	k := newKeeper(wl, worklist.NewTier(wl.Spec.Size, t.epoch, p), p, up, t.secret, t.metrics.counters, t.o.Log)
 	s := &supply{tier: t, keeper: k, upstream: up, spec: wl}
+	k.ready = t.o.Ready
 	k.low = &stock{upstream: up, enough: s.enough(), signal: make(chan struct{}, 1)}
 	k.start(t.ctx)
 	t.keeper = k

@@ -37,6 +37,9 @@ func (c *Cluster) BuildImage(ctx context.Context, name, containerfile, contextDi
 	}
 	defer os.RemoveAll(store)
 	archive := c.path("images", strings.NewReplacer("/", "_", ":", "_").Replace(name)+".tar")
+	if err := os.Remove(archive); err != nil && !errors.Is(err, os.ErrNotExist) { // of before: podman does not write over it
+		return err
+	}
 	for _, args := range [][]string{
 		{"build", "--isolation", "chroot", "--tag", name, "--file", containerfile, contextDir},
 		{"save", "--output", archive, name},

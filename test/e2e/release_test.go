@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"strings"
 	"testing"
 )
@@ -12,6 +13,13 @@ func TestRelease(t *testing.T) {
 	s.apply(items("fifty", 3, f))
 	f.let(5)
 	s.eventually("three pods work", func() error { return f.atWork(3, 5) })
+	t.Cleanup(func() {
+		if t.Failed() { // the other tests want one
+			if err := install(context.WithoutCancel(t.Context()), version, "--take-ownership", "--force-conflicts"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	s.must(release(t.Context(), "uninstall", "teamtask", "--wait"))
 	if left := s.kubectl("get", "deployments,validatingadmissionpolicies", "--namespace", system, "--output=name"); strings.Contains(left, "teamtask") {
 		t.Errorf("what belonged to the release is left:\n%s", left)
@@ -28,9 +36,9 @@ func TestRelease(t *testing.T) {
 	s.eventually("work goes on", func() error { return f.atWork(3, 20) })
 
 	for _, part := range []string{"admission", "rbac", "flow"} {
-		s.kubectl("delete", "--kustomize", root("config/"+part))
+		s.kubectl("delete", "--kustomize", root("config/"+part), "--namespace", system)
 	}
-	s.kubectl("delete", "--filename", root("config/manager/manager.yaml"))
+	s.kubectl("delete", "--filename", root("config/manager/manager.yaml"), "--namespace", system)
 	s.must(install(t.Context(), version))
 	f.let(10)
 	s.eventually("work goes on", func() error { return f.atWork(3, 30) })

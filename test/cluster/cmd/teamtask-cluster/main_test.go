@@ -54,6 +54,7 @@ func TestUpAndDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(true, "build", "teamtask.dev/empty:test", context)
+	run(true, "build", "teamtask.dev/empty:test", context) // anew
 	if _, err := os.Stat(strings.TrimSpace(run(true, "kubeconfig"))); err != nil {
 		t.Error(err)
 	}
