@@ -131,7 +131,17 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 	if err := c.Get(last, types.NamespacedName{Namespace: namespace, Name: name}, &wl); err != nil {
 		return fmt.Errorf("look how worklist %s stands: %w", name, err)
 	}
-	return summarizeWork(cmd.ErrOrStderr(), &wl, done)
+	if err := summarizeWork(cmd.ErrOrStderr(), &wl, done); err != nil {
+		return err
+	}
+	select {
+	case <-drain:
+		if !wl.Status.Phase().Over() {
+			return exit(143) // a Job replaces a pod that was told to go, unless it says that all is done
+		}
+	default:
+	}
+	return nil
 }
 
 // share runs a tier on an upstream, and a worker on the tier, until the list is over, or drained. It tells how many items the
