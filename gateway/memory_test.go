@@ -58,7 +58,7 @@ func TestMemory(t *testing.T) {
 		time.Sleep(remembered - 1)
 		get(t, m, "a", yes, true, nil)
 		yes.times(t, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		get(t, m, "a", yes, true, nil)
 		yes.times(t, 2)
 	})
@@ -72,7 +72,7 @@ func TestMemoryBound(t *testing.T) {
 		time.Sleep(3*time.Second - 1)
 		get(t, m, "a", s, true, nil)
 		s.times(t, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		s.value = false
 		get(t, m, "a", s, false, errDoubt)
 		s.times(t, 2)
@@ -157,7 +157,7 @@ func TestMemoryStrangers(t *testing.T) {
 		stranger.times(t, strangers)
 		time.Sleep(remembered - 1)
 		get(t, m, "known", known, true, nil)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		all.Wait() // their patience has ended
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -194,7 +194,7 @@ func TestMemoryBounded(t *testing.T) {
 		if ok, err := m.get(t.Context(), -1, yes.ask); !ok || err != nil {
 			t.Errorf("%t, %v", ok, err)
 		}
-		time.Sleep(remembered + 1)
+		time.Sleep(remembered + time.Nanosecond)
 		m.get(t.Context(), 0, no.ask)
 		if n := len(m.answers); n != 2 { // the yes is kept longer
 			t.Errorf("%d answers are kept when all are old, want 2", n)

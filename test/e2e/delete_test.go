@@ -9,11 +9,15 @@ import (
 // owned is all that there may be of a list.
 const owned = "worklists,blocks,jobs,pods,serviceaccounts,rolebindings"
 
-// A list is deleted while pods work on it: kubectl comes back, and nothing is left. Nor is there anything that keeps a namespace.
+// A list is deleted while pods work on it: kubectl comes back, and nothing is left. Nor is there anything that keeps a namespace,
+// though the pods fail as they have no time to finish what they have in hand.
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	f, s := newForeman(t), newSite(t)
-	s.apply(items("fifty", 3, f))
+	hasty := func(f *foreman) string {
+		return strings.Replace(items("fifty", 3, f), "        containers:", "        terminationGracePeriodSeconds: 1\n        containers:", 1)
+	}
+	s.apply(hasty(f))
 	f.let(5)
 	s.eventually("three pods work", func() error { return f.atWork(3, 5) })
 	s.kubectl("delete", "worklist", "fifty", "--timeout=60s")
@@ -26,7 +30,7 @@ func TestDelete(t *testing.T) {
 	})
 
 	f = newForeman(t)
-	s.apply(items("fifty", 3, f))
+	s.apply(hasty(f))
 	f.let(5)
 	s.eventually("three pods work on a new one of that name", func() error { return f.atWork(3, 5) })
 	s.kubectl("delete", "namespace", s.ns, "--timeout=120s")

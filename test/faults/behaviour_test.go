@@ -259,7 +259,9 @@ func TestDeadline(t *testing.T) {
 	wl := s.create("list", v1alpha1.WorklistSpec{Size: 4})
 	x := s.take("list", "w")
 	at := time.Now().Add(2 * time.Second)
-	s.change("list", func(spec *v1alpha1.WorklistSpec) { spec.Deadline = &metav1.Duration{Duration: at.Sub(wl.CreationTimestamp.Time)} })
+	s.change("list", func(spec *v1alpha1.WorklistSpec) {
+		spec.Deadline = &metav1.Duration{Duration: at.Sub(wl.CreationTimestamp.Time)}
+	})
 	end := s.over("list", v1alpha1.PhaseFailed)
 	if end.Status.CompletionTime.Time.Before(at.Truncate(time.Second)) {
 		t.Errorf("its deadline is %s, and it ends at %s", at, end.Status.CompletionTime)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -133,6 +134,38 @@ func (h *history) check(t interface{ Errorf(string, ...any) }, size int64) {
 				t.Errorf("  %d..%d %+v", op.Call, op.Return, op.Input)
 			}
 			return
+		}
+	}
+}
+
+// The model would notice: an item in two hands, one counted for somebody who had lost it, one handed out after it was done, one
+// done that nobody did, one lost that somebody was told is done.
+func TestTheModelNotices(t *testing.T) {
+	get := func(lease string) itemCall { return itemCall{kind: "get", lease: lease} }
+	says := func(kind, lease string, done bool, v verdict) itemCall { return itemCall{kind, lease, done, v} }
+	end := func(done bool) itemCall { return itemCall{kind: "end", done: done} }
+	for _, c := range []struct {
+		what  string
+		calls []itemCall
+		want  bool
+	}{
+		{"as it should be", []itemCall{get("a"), says("renew", "a", false, accepted), says("finish", "a", true, accepted), end(true)}, true},
+		{"lost, done by another", []itemCall{get("a"), get("b"), says("finish", "a", true, refused), says("finish", "b", true, accepted), end(true)}, true},
+		{"progress counts", []itemCall{get("a"), says("renew", "a", true, accepted), end(true)}, true},
+		{"an answer lost", []itemCall{get("a"), says("finish", "a", true, unknown), end(true)}, true},
+		{"in two hands", []itemCall{get("a"), get("b"), says("renew", "a", false, accepted)}, false},
+		{"counted for somebody who had lost it", []itemCall{get("a"), get("b"), says("finish", "a", true, accepted)}, false},
+		{"handed out after it was done", []itemCall{get("a"), says("finish", "a", true, accepted), get("b")}, false},
+		{"turned in twice", []itemCall{get("a"), says("finish", "a", true, accepted), says("finish", "a", true, accepted)}, false},
+		{"done by nobody", []itemCall{get("a"), end(true)}, false},
+		{"lost", []itemCall{get("a"), says("finish", "a", true, accepted), end(false)}, false},
+	} {
+		var calls []porcupine.Operation
+		for i, x := range c.calls {
+			calls = append(calls, porcupine.Operation{Input: x, Output: x, Call: int64(2 * i), Return: int64(2*i + 1)})
+		}
+		if got := porcupine.CheckOperations(itemModel.ToModel(), calls); got != c.want {
+			t.Errorf("%s: %t", c.what, got)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestKilled(t *testing.T) {
 	s := newSite(t)
 	address := s.freeAddress()
 	first := s.serve(address)
-	s.create("primes", 20_000_000, quickly)
+	s.create("primes", 8_000_000, quickly)
 	c := client.New("http://"+address, s.account("worker", "work"))
 	defer c.Close()
 	crew := &crew{T: t, list: "primes", batch: 4}
@@ -81,7 +81,7 @@ func TestKilled(t *testing.T) {
 	for i := range 32 {
 		all.Go(func() { crew.work(t.Context(), c, fmt.Sprintf("worker-%d", i)) })
 	}
-	s.until("much is done", func() bool { return crew.known().Sum() > 4_000_000 })
+	s.until("much is done", func() bool { return crew.known().Sum() > 2_000_000 })
 	first.kill()
 	s.serve(address)
 	all.Wait()
@@ -97,7 +97,7 @@ func TestStopped(t *testing.T) {
 	s := newSite(t)
 	address := s.freeAddress()
 	first := s.serve(address)
-	s.create("primes", 20_000_000, nil)
+	s.create("primes", 8_000_000, nil)
 	c := client.New("http://"+address, s.account("worker", "work"))
 	defer c.Close()
 	crew := &crew{T: t, list: "primes", batch: 4}
@@ -105,7 +105,7 @@ func TestStopped(t *testing.T) {
 	for i := range 32 {
 		all.Go(func() { crew.work(t.Context(), c, fmt.Sprintf("worker-%d", i)) })
 	}
-	s.until("much is done", func() bool { return crew.known().Sum() > 4_000_000 })
+	s.until("much is done", func() bool { return crew.known().Sum() > 2_000_000 })
 	s.must(first.cmd.Process.Signal(syscall.SIGTERM))
 	if err := first.cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)

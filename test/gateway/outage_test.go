@@ -57,7 +57,7 @@ func (s *site) down(d time.Duration) {
 func TestAPIServerAway(t *testing.T) {
 	s := newSite(t)
 	d := s.open(gatewayUser, nil)
-	s.create("primes", 20_000_000, quickly)
+	s.create("primes", 8_000_000, quickly)
 	token := s.account("worker", "work, get")
 	c := d.client(token)
 	crew := &crew{T: t, list: "primes", batch: 4}
@@ -65,7 +65,7 @@ func TestAPIServerAway(t *testing.T) {
 	for i := range 32 {
 		all.Go(func() { crew.work(t.Context(), c, fmt.Sprintf("worker-%d", i)) })
 	}
-	s.until("much is done", func() bool { return crew.known().Sum() > 4_000_000 })
+	s.until("much is done", func() bool { return crew.known().Sum() > 2_000_000 })
 	s.down(5 * time.Second)
 	all.Wait()
 	s.until("the list is over", func() bool { return s.list("primes").Status.Phase().Over() })
