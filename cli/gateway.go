@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -66,6 +67,11 @@ func serveGateway(cmd *cobra.Command, o *serveOptions, listener net.Listener, lo
 			return fmt.Errorf("--oidc-issuer-url: %w", err)
 		}
 		options.OpenID = &o.gateway.openID
+	}
+	if os.Getpid() == 1 { // alone in its container
+		if lost, err := kube.Recover(cmd.Context(), options.Client, "", ""); err != nil {
+			log.Warn("not all that a former process in this pod had could be turned in; it will expire", "blocks", lost, "error", err)
+		}
 	}
 	log.Info("serving the Worklists of a cluster", "url", o.url, "cluster", config.Host, "namespace", namespace)
 	return serveHTTP(cmd.Context(), gateway.New(cmd.Context(), options), listener, log)

@@ -45,7 +45,7 @@ func (b *bench) throughGateway(ctx context.Context) error {
 		return err
 	}
 	cpu := gateway.cpu()
-	r, err := load.Run(ctx, c, load.Options{List: "through-gateway", Exists: true, Items: items, BlockSize: blockSize, Workers: workers, Batch: 16, Limit: b.limit})
+	r, err := load.Run(ctx, c, load.Options{List: "through-gateway", Exists: true, Items: items, BlockSize: blockSize, Workers: workers, Batch: 32, Limit: b.limit})
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	flag.Set("test.parallel", "8") // they wait most of the time
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -144,12 +144,13 @@ func (s *site) complete(name string) {
 // eventually waits for something to be so; the error says how it is instead.
 func (s *site) eventually(what string, so func() error) {
 	s.t.Helper()
-	deadline := time.After(patience)
+	begun, deadline := time.Now(), time.After(patience)
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for {
 		err := so()
 		if err == nil {
+			s.t.Logf("%s after %.1fs", what, time.Since(begun).Seconds())
 			return
 		}
 		select {
