@@ -41,7 +41,7 @@ test: lint ## Run all tests, with the race detector
 		{ apt-get update -q && apt-get install -qy gcc libc6-dev iproute2 curl; }
 	CGO_ENABLED=1 go test -race -timeout 20m $$(./hack/packages.sh plain)
 	go run ./test/cluster/cmd/teamtask-cluster prepare
-	CGO_ENABLED=1 go test -race -p 1 -timeout 40m $$(./hack/packages.sh kubernetes)
+	CGO_ENABLED=1 go test -race -p 3 -timeout 40m $$(./hack/packages.sh kubernetes)
 	cd bench/peers && go test ./...
 
 bench: build ## Print the figures Teamtask is to reach, measured on this machine

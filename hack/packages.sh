@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lists the packages whose tests start a Kubernetes (kubernetes), or all others (plain). The first run one after the other: two
-# control planes at a time are more than a small machine bears.
+# Lists the packages whose tests start a Kubernetes (kubernetes), or all others (plain). They need it to be built
+# first, and mostly wait: three at a time keep two processors busy.
 set -euo pipefail
 cluster=teamtask.dev/test/cluster
 list() { go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./...; }

@@ -30,3 +30,22 @@ func (c *Cluster) kubectl(ctx context.Context, input string, args ...string) (st
 	}
 	return string(out), err
 }
+
+// Define installs CustomResourceDefinitions, from a file or a directory, and waits until their resources are served.
+func (c *Cluster) Define(ctx context.Context, definitions string) error {
+	if _, err := c.Kubectl(ctx, "apply", "--server-side", "--filename", definitions); err != nil {
+		return err
+	}
+	return c.Established(ctx, definitions)
+}
+
+// Established waits until the resources of CustomResourceDefinitions are served.
+func (c *Cluster) Established(ctx context.Context, definitions string) error {
+	for {
+		_, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "--filename", definitions)
+		// kubectl gives up on a definition that has no conditions at all yet.
+		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "accessor error") {
+			return err
+		}
+	}
+}

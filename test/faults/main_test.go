@@ -55,15 +55,10 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, running.Stop()) }()
-	if _, err := running.Kubectl(ctx, "apply", "--server-side", "--filename", "../../config/crd"); err != nil {
+	if err := running.Define(ctx, "../../config/crd"); err != nil {
 		return 0, err
 	}
-	for ctx.Err() == nil { // kubectl does not bear it where there is no status yet
-		if _, err = running.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd/worklists.teamtask.dev", "crd/blocks.teamtask.dev"); err == nil {
-			return m.Run(), nil
-		}
-	}
-	return 0, err
+	return m.Run(), nil
 }
 
 // config is an administrator's way to the API server.

@@ -49,7 +49,7 @@ func controlPlane(t *testing.T) *cluster.Cluster {
 	if _, err := c.Kubectl(t.Context(), "apply", "-f", definitions); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Kubectl(t.Context(), "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions); err != nil {
+	if err := c.Established(t.Context(), definitions); err != nil {
 		t.Fatal(err)
 	}
 	return c

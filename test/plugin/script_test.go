@@ -22,10 +22,7 @@ const definitions = "../../config/crd"
 // own, named after it, which is that of its kubeconfig.
 func TestScripts(t *testing.T) {
 	t.Run("uninstalled", func(t *testing.T) { scripts(t, "uninstalled") })
-	if _, err := running.Kubectl(t.Context(), "apply", "--server-side", "-f", definitions); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := running.Kubectl(t.Context(), "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions); err != nil {
+	if err := running.Define(t.Context(), definitions); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("installed", func(t *testing.T) { scripts(t, "script") })

@@ -50,10 +50,12 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, running.Stop()) }()
+	if err := running.Define(ctx, "../../config/crd"); err != nil {
+		return 0, err
+	}
 	for _, args := range [][]string{
-		{"apply", "--server-side", "--filename", "../../config/crd", "--filename", "../../config/rbac/worker.yaml", "--filename", "../../config/rbac/controller.yaml"},
+		{"apply", "--server-side", "--filename", "../../config/rbac/worker.yaml", "--filename", "../../config/rbac/controller.yaml"},
 		{"create", "clusterrolebinding", "workers", "--clusterrole", "teamtask-controller", "--user", controller},
-		{"wait", "--for=condition=Established", "--timeout=60s", "crd/worklists.teamtask.dev", "crd/blocks.teamtask.dev"},
 	} {
 		if _, err := running.Kubectl(ctx, args...); err != nil {
 			return 0, err
