@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,8 +19,9 @@ import (
 	"teamtask.dev/gateway"
 )
 
-// apiServerWith starts a second API server on the same etcd, with more flags, and returns its URL.
-func (s *site) apiServerWith(flags ...string) string {
+// apiServerWith starts a second API server on the same etcd, with more flags, and returns its URL. It is to be stopped before the
+// next is started, which may be given the same port.
+func (s *site) apiServerWith(flags ...string) (url string, stop func()) {
 	s.Helper()
 	_, args := s.apiServer()
 	address := s.freeAddress()
@@ -35,11 +37,12 @@ func (s *site) apiServerWith(flags ...string) string {
 	cmd := exec.Command(args[0], append(args[1:], flags...)...)
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.must(cmd.Start())
-	s.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
-	return "https://127.0.0.1:" + port
+	s.Cleanup(stop)
+	return "https://127.0.0.1:" + port, stop
 }
 
 // whoAmI is who an API server says that a token's user is; false: nobody that it knows, or does not know yet.
@@ -87,7 +90,7 @@ func TestOpenIDNames(t *testing.T) {
 			o.OpenID = &c.openID
 			s.must(o.OpenID.Connect(t.Context()))
 		})
-		url := s.apiServerWith(append([]string{"--oidc-issuer-url", p.issuer, "--oidc-client-id", "teamtask", "--oidc-ca-file", certificate}, c.flags...)...)
+		url, stop := s.apiServerWith(append([]string{"--oidc-issuer-url", p.issuer, "--oidc-client-id", "teamtask", "--oidc-ca-file", certificate}, c.flags...)...)
 		var who authentication.UserInfo
 		s.until("the API server knows the user", func() (ok bool) {
 			who, ok = s.whoAmI(url, token)
@@ -97,5 +100,6 @@ func TestOpenIDNames(t *testing.T) {
 		if name, _, _ := strings.Cut(a.problem.Detail, " may not "); a.status != 403 || name != who.Username {
 			t.Errorf("%q: %q for the API server: %d %s", c.flags, who.Username, a.status, a.body)
 		}
+		stop()
 	}
 }
