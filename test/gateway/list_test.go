@@ -60,6 +60,7 @@ func TestProgressIsInBlocks(t *testing.T) {
 // A whole list is done through a gateway by workers who may work, and may look at nothing. However many blocks there are, the
 // API server is written to some 20 times a second.
 func TestWholeList(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	d := s.open(gatewayUser, nil)
 	const size = 10_000_000
@@ -103,6 +104,7 @@ func TestWholeList(t *testing.T) {
 
 // Two gateways share a list, neither knowing of the other.
 func TestTwoGateways(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	a, b := s.open(gatewayUser, nil), s.open(gatewayUser, nil)
 	s.create("primes", 5_000_000, nil)
@@ -120,6 +122,7 @@ func TestTwoGateways(t *testing.T) {
 
 // Workers see that a list is suspended, that it goes on, and that it is cancelled.
 func TestSuspendResumeCancel(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	d := s.open(gatewayUser, nil)
 	s.create("primes", 1_000_000, nil)
@@ -190,6 +193,7 @@ func TestReopened(t *testing.T) {
 // A list that was deleted is not there. One that is made anew under its name is another one: what was out of the old one counts
 // for nothing.
 func TestMadeAnew(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	d := s.open(gatewayUser, nil)
 	s.create("primes", 100_000, nil)

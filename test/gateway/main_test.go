@@ -38,6 +38,7 @@ func init() {
 }
 
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "8") // they wait, most of the time; those that stop the API server come before
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	code, err := run(m)

@@ -229,6 +229,7 @@ func TestOpenIDEmail(t *testing.T) {
 // A token is good until it expires and not longer, however lately it was looked at. Then it is doubted for a while, as every token
 // that was good, and refused.
 func TestOpenIDExpires(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	certificate, key := s.certificate()
 	p := s.provide("0", certificate, key)
@@ -259,6 +260,7 @@ func TestOpenIDExpires(t *testing.T) {
 // The provider may change its keys. While it does not answer, tokens that are signed with keys nobody knows yet are not refused:
 // workers ask again.
 func TestOpenIDKeys(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	certificate, key := s.certificate()
 	p := s.provide("0", certificate, key)

@@ -95,6 +95,7 @@ func TestOtherSchemes(t *testing.T) {
 // A right that is taken counts no more after a while. Until it is sure that it is gone for good workers are told to ask again;
 // then it is a refusal. In between nothing is handed out.
 func TestRevoked(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	d := s.open(gatewayUser, nil)
 	s.create("primes", 1_000_000, nil)
@@ -171,6 +172,7 @@ func TestAbsentListsLeaveNothing(t *testing.T) {
 
 // The gateway says what it lacks itself, does not blame the caller, and goes on once it is given the right.
 func TestGatewayLacksRights(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.create("primes", 5000, nil)
 	token := s.account("worker", "work, get")
@@ -207,6 +209,7 @@ func TestGatewayLacksRights(t *testing.T) {
 
 // A gateway that stops refuses calls in a way that workers repeat, those that wait as well, and gives back what it has.
 func TestClose(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	d := s.open(gatewayUser, nil)
 	s.create("primes", 1000, nil)
