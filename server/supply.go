@@ -20,8 +20,12 @@ type stock struct {
 	signal   chan struct{} // capacity 1: there is too little
 }
 
-// short tells whether there is too little at hand.
+// short tells whether there is too little at hand. A list that is over is short of nothing: should it be reopened upstream, this
+// keeper is about to end, and what it claimed meanwhile could be lost with it.
 func (k *keeper) short() bool {
+	if k.ledger.Outcome().Over() {
+		return false
+	}
 	stock := k.ledger.Stock()
 	return stock < k.low.enough || stock == 0 && k.waiting.queue.Len() > 0
 }
