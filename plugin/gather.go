@@ -56,8 +56,12 @@ func (s *session) gather(ctx context.Context, name string) (*explain.Facts, erro
 	if f.Unread, err = readAll(readings); err != nil {
 		return nil, err
 	}
+	// A list knows of what goes out before a Block has it: read after its Blocks, it knows of all that they hold.
+	if f.List, err = s.worklist(ctx, name); err != nil {
+		return nil, err
+	}
 	f.Now = time.Now()
-	f.Jobs = slices.DeleteFunc(jobs.Items, func(j batchv1.Job) bool { return !metav1.IsControlledBy(&j, wl) })
+	f.Jobs = slices.DeleteFunc(jobs.Items, func(j batchv1.Job) bool { return !metav1.IsControlledBy(&j, f.List) })
 	f.Pods, f.Quotas = pods.Items, quotas.Items
 	f.Warnings = concerning(f, events.Items)
 	if len(f.Blocks) == 0 {

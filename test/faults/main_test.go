@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -32,33 +30,10 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	flag.Set("test.parallel", "8") // they wait more than they compute
 	ctrl.SetLogger(logr.Discard()) // every fault is an error to somebody
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return 0, err
-	}
-	dir, err := os.MkdirTemp("", "faults")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if running, err = cluster.Start(ctx, dir); err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, running.Stop()) }()
-	if err := running.Define(ctx, "../../config/crd"); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
+	os.Exit(cluster.Share(m, func(ctx context.Context, c *cluster.Cluster) (func() error, error) {
+		running = c
+		return nil, errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme), c.Define(ctx, "../../config/crd"))
+	}))
 }
 
 // config is an administrator's way to the API server.

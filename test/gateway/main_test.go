@@ -2,12 +2,10 @@ package gateway_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
@@ -41,46 +39,30 @@ func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "8") // they wait, most of the time; those that stop the API server come before
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(cluster.Share(m, prepare))
 }
 
-func run(m *testing.M) (code int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	dir, err := os.MkdirTemp("", "gateway")
+func prepare(ctx context.Context, c *cluster.Cluster) (end func() error, err error) {
+	running = c
+	cfg, err := configOf(c.Kubeconfig)
 	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if running, err = cluster.Start(ctx, dir); err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, running.Stop()) }()
-	cfg, err := configOf(running.Kubeconfig)
-	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if admin, err = kube.NewClient(cfg); err != nil {
-		return 0, err
+		return nil, err
 	}
 	if err := install(ctx); err != nil {
-		return 0, err
+		return nil, err
 	}
 	controllers, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- controller.Run(controllers, cfg, controller.Options{MetricsAddr: "0", HealthAddr: "0", Log: logr.Discard()})
 	}()
-	defer func() {
+	return func() error {
 		stop()
-		err = errors.Join(err, <-ended)
-	}()
-	return m.Run(), nil
+		return <-ended
+	}, nil
 }
 
 // install has the API server know Teamtask's kinds and hold everybody to its rules.

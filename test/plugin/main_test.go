@@ -3,11 +3,8 @@ package plugin
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -33,25 +30,8 @@ func TestMain(m *testing.M) {
 type onCluster struct{ *testing.M }
 
 func (m onCluster) Run() int {
-	code, err := m.run()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
-}
-
-func (m onCluster) run() (code int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
-	defer cancel()
-	dir, err := os.MkdirTemp("", "plugin")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if running, err = cluster.Start(ctx, dir); err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, running.Stop()) }()
-	return m.M.Run(), nil
+	return cluster.Share(m.M, func(_ context.Context, c *cluster.Cluster) (func() error, error) {
+		running = c
+		return nil, nil
+	})
 }

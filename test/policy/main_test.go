@@ -21,38 +21,18 @@ var running *cluster.Cluster
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
-	defer cancel()
-	if err := noteInputs(); err != nil {
-		return 0, err
-	}
-	if *update {
-		if err := renderManager(ctx); err != nil {
-			return 0, err
+	os.Exit(cluster.Share(m, func(ctx context.Context, c *cluster.Cluster) (func() error, error) {
+		running = c
+		if err := noteInputs(); err != nil {
+			return nil, err
 		}
-	}
-	dir, err := os.MkdirTemp("", "policy")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if running, err = cluster.Start(ctx, dir); err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, running.Stop()) }()
-	if err := install(ctx); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
+		if *update {
+			if err := renderManager(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return nil, install(ctx)
+	}))
 }
 
 // noteInputs looks at all that kubectl and Helm read, so that `go test` knows a result of before it was changed for an old one.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -27,39 +25,21 @@ func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "16") // they wait for the Job controller, most of the time
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(cluster.Share(m, prepare))
 }
 
-func run(m *testing.M) (code int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return 0, err
-	}
-	dir, err := os.MkdirTemp("", "workers")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if running, err = cluster.Start(ctx, dir); err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, running.Stop()) }()
-	if err := running.Define(ctx, "../../config/crd"); err != nil {
-		return 0, err
+func prepare(ctx context.Context, c *cluster.Cluster) (func() error, error) {
+	running = c
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme), c.Define(ctx, "../../config/crd")); err != nil {
+		return nil, err
 	}
 	for _, args := range [][]string{
 		{"apply", "--server-side", "--filename", "../../config/rbac/worker.yaml", "--filename", "../../config/rbac/controller.yaml"},
 		{"create", "clusterrolebinding", "workers", "--clusterrole", "teamtask-controller", "--user", controller},
 	} {
-		if _, err := running.Kubectl(ctx, args...); err != nil {
-			return 0, err
+		if _, err := c.Kubectl(ctx, args...); err != nil {
+			return nil, err
 		}
 	}
-	return m.Run(), nil
+	return nil, nil
 }
