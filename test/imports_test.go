@@ -10,7 +10,7 @@ import (
 // Imports point downwards: doors to engines to cores. A core knows the standard library and other cores.
 func TestImports(t *testing.T) {
 	const module = "teamtask.dev/"
-	layer := map[string]int{"worklist": 0, "items": 0, "version": 0, "api/v1alpha1": 1, "client": 2,
+	layer := map[string]int{"worklist": 0, "items": 0, "swarm": 0, "swarm/handover": 0, "version": 0, "api/v1alpha1": 1, "client": 2,
 		"kube": 3, "store": 3, "worker": 3, "server": 4, "load": 5, "cli": 6, "cmd/teamtask": 7,
 		"cli/text": 2, "cli/cmdline": 2, "cli/change": 3,
 		"controller/blocks": 3, "controller/workers": 3, "controller/worklists": 3, "controller": 4, "cmd/teamtask-controller": 5,
@@ -43,7 +43,7 @@ func TestImports(t *testing.T) {
 
 // Cores are pure: they have no clock, no files, no network, no log. Time comes in as an argument.
 func TestCoresArePure(t *testing.T) {
-	for _, core := range []string{"worklist", "items"} {
+	for _, core := range []string{"worklist", "items", "swarm", "swarm/handover"} {
 		out, err := exec.Command("go", "list", "-f", `{{join .Imports " "}}`, "teamtask.dev/"+core).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -54,7 +54,7 @@ func TestCoresArePure(t *testing.T) {
 			}
 		}
 	}
-	out, err := exec.Command("grep", "-rnE", `time\.(Now|Since|Until|Sleep|After|NewTimer|Tick)\(`, "--include=*.go", "../worklist", "../items").CombinedOutput()
+	out, err := exec.Command("grep", "-rnE", `time\.(Now|Since|Until|Sleep|After|NewTimer|Tick)\(`, "--include=*.go", "../worklist", "../items", "../swarm").CombinedOutput()
 	if err == nil {
 		t.Errorf("a core looks at the clock:\n%s", out)
 	}
