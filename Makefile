@@ -47,6 +47,7 @@ test: lint ## Run all tests, with the race detector
 bench: build ## Print the figures Teamtask is to reach, measured on this machine
 	./bench/figures.sh $(BIN)
 	go run ./bench/kubernetes -bin $(BIN)
+	cd bench/peers && go run ./swarm
 
 bench-peers: build ## Measure other queues and GNU parallel beside Teamtask (installs them)
 	./bench/peers/install.sh
