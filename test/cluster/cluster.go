@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -99,7 +100,7 @@ func (o Options) Start(ctx context.Context) (_ *Cluster, err error) {
 
 func (c *Cluster) startControlPlane(ctx context.Context, port int) error {
 	c.progress("starting the control plane")
-	ports, err := freePorts(3)
+	ports, err := FreePorts(3)
 	if err != nil {
 		return err
 	}
@@ -207,21 +208,20 @@ func (c *Cluster) wait(ctx context.Context, condition func() bool, processes []*
 	return nil
 }
 
-// freePorts are ports that nobody listens on just now.
-func freePorts(n int) (ports []int, err error) {
-	var open []net.Listener
-	defer func() {
-		for _, l := range open {
-			l.Close()
-		}
-	}()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+// FreePorts are ports that nobody listens on just now. They are below those that the kernel gives to whoever asks for any (Linux:
+// from 32768 on), so nobody is given one before the program listens, or while it is started anew.
+func FreePorts(n int) (ports []int, err error) {
+	const lowest, end = 16_000, 30_000
+	for range 100 {
+		port := lowest + rand.IntN(end-lowest)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
+			continue
 		}
-		open = append(open, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		defer l.Close() // so that none is found twice
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, fmt.Errorf("find %d free ports from %d to %d: nearly all are in use", n, lowest, end-1)
 }

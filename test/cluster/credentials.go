@@ -10,12 +10,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -118,7 +120,7 @@ func (c *Cluster) writeKubeconfig(file, user string, groups ...string) error {
 		return fmt.Errorf("issue a certificate for user %s: %w", user, err)
 	}
 	encode := base64.StdEncoding.EncodeToString
-	return os.WriteFile(file, fmt.Appendf(nil, `apiVersion: v1
+	return replace(file, fmt.Appendf(nil, `apiVersion: v1
 kind: Config
 clusters:
 - name: teamtask
@@ -130,7 +132,20 @@ contexts:
 - name: teamtask
   context: {cluster: teamtask, user: %[3]q}
 current-context: teamtask
-`, c.URL, encode(c.authority.pem), user, encode(certificate), encode(key)), 0o600)
+`, c.URL, encode(c.authority.pem), user, encode(certificate), encode(key)))
+}
+
+// replace writes a file at once: another test may be reading it.
+func replace(file string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+"-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
 }
 
 // httpClient trusts the API server. Nobody is called in vain for long.

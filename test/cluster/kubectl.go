@@ -39,13 +39,33 @@ func (c *Cluster) Define(ctx context.Context, definitions string) error {
 	return c.Established(ctx, definitions)
 }
 
-// Established waits until the resources of CustomResourceDefinitions are served.
+// Established waits until the resources of CustomResourceDefinitions are served, and found by clients that look for them.
 func (c *Cluster) Established(ctx context.Context, definitions string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	for {
-		_, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "--filename", definitions)
+		_, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout="+patience.String(), "--filename", definitions)
+		if err == nil {
+			break
+		}
 		// kubectl gives up on a definition that has no conditions at all yet.
-		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "accessor error") {
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "accessor error") {
 			return err
 		}
 	}
+	names, err := c.Kubectl(ctx, "get", "--output=name", "--filename", definitions)
+	if err != nil {
+		return err
+	}
+	for name := range strings.FieldsSeq(names) {
+		_, resource, _ := strings.Cut(name, "/")
+		for { // what the API server serves is listed a moment later
+			if _, err := c.Kubectl(ctx, "get", "--all-namespaces", resource); err == nil {
+				break
+			} else if ctx.Err() != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

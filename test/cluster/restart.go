@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"syscall"
 )
@@ -9,6 +10,9 @@ import (
 // Restart ends one of the control plane's programs as a crash does, starts it anew, and waits until the API server is ready.
 func (c *Cluster) Restart(ctx context.Context, program string) error {
 	i := slices.IndexFunc(c.processes, func(p *process) bool { return p.name == program })
+	if i < 0 {
+		return fmt.Errorf("restart %s: it is none of the control plane's programs", program)
+	}
 	old := c.processes[i]
 	old.cmd.Process.Kill()
 	<-old.done

@@ -20,7 +20,7 @@ func TestDelete(t *testing.T) {
 	s.apply(hasty(f))
 	f.let(5)
 	s.eventually("three pods work", func() error { return f.atWork(3, 5) })
-	s.kubectl("delete", "worklist", "fifty", "--timeout=60s")
+	s.kubectl("delete", "worklist", "fifty", "--timeout="+patience.String())
 	s.eventually("nothing is left", func() error {
 		left := strings.Fields(s.kubectl("get", owned, "--output=name"))
 		if len(left) != 1 || left[0] != "serviceaccount/default" {
@@ -33,5 +33,5 @@ func TestDelete(t *testing.T) {
 	s.apply(hasty(f))
 	f.let(5)
 	s.eventually("three pods work on a new one of that name", func() error { return f.atWork(3, 5) })
-	s.kubectl("delete", "namespace", s.ns, "--timeout=120s")
+	s.kubectl("delete", "namespace", s.ns, "--timeout="+patience.String())
 }

@@ -82,6 +82,10 @@ func (f *foreman) letAll() { close(f.lets) }
 func (f *foreman) inHand() map[string][]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.hands()
+}
+
+func (f *foreman) hands() map[string][]int {
 	hands := map[string][]int{}
 	for item, worker := range f.working {
 		hands[worker] = append(hands[worker], item)
@@ -91,9 +95,9 @@ func (f *foreman) inHand() map[string][]int {
 
 // atWork is an error until so many workers have items in hand, and so many items are done.
 func (f *foreman) atWork(workers, done int) error {
-	hands := f.inHand()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	hands := f.hands()
 	if len(hands) < workers || len(f.ended) < done {
 		return fmt.Errorf("%d items are done, and these are in hand: %v", len(f.ended), hands)
 	}

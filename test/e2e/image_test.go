@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +44,22 @@ spec:
 				t.Errorf("there are %d primes below a million, says the log, and not 78498", n)
 			}
 		})
+	}
+}
+
+// What images/build.sh builds has the names that the chart, config/ and the examples go by.
+func TestImageNames(t *testing.T) {
+	t.Parallel()
+	build := exec.CommandContext(t.Context(), root("images/build.sh"))
+	build.Env = append(os.Environ(), "PODMAN=echo", "PREFIX=registry.example.com/", "VERSION=")
+	out, err := build.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range []string{"teamtask:" + version, "teamtask-controller:" + version, "primes:1"} {
+		if !strings.Contains(string(out), " --tag registry.example.com/"+image+" ") {
+			t.Errorf("no image %s is built:\n%s", image, out)
+		}
 	}
 }
 

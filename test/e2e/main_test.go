@@ -35,8 +35,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	flag.Set("test.parallel", "8") // they wait most of the time
+	flag.Parse()
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -130,6 +130,10 @@ func build(ctx context.Context, dir string) error {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(programs, "ca-certificates.crt"), certificates, 0o644); err != nil {
+		return err
+	}
+	tmp := filepath.Join(programs, "root", "tmp")
+	if err := errors.Join(os.MkdirAll(tmp, 0o755), os.Chmod(tmp, 0o777|os.ModeSticky)); err != nil {
 		return err
 	}
 	out, err := exec.CommandContext(ctx, root("hack/helm.sh")).Output()

@@ -22,7 +22,8 @@ func TestPods(t *testing.T) {
 	s.looksAsPromised()
 	s.nobodyTurnsInAnothers()
 
-	killed, deleted := s.pods("fifty")[0], s.pods("fifty")[1]
+	pods := s.pods("fifty")
+	killed, deleted := pods[0], pods[1]
 	s.must(kill(&killed, "teamtask"))
 	s.kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "--timeout="+patience.String(), "pod/"+killed.Name)
 	s.kubectl("delete", "pod", deleted.Name, "--force", "--grace-period=0")

@@ -24,22 +24,14 @@ func TestRelease(t *testing.T) {
 	if left := s.kubectl("get", "deployments,validatingadmissionpolicies", "--namespace", system, "--output=name"); strings.Contains(left, "teamtask") {
 		t.Errorf("what belonged to the release is left:\n%s", left)
 	}
-	f.let(5) // what the pods have in hand is turned in, as nobody needs to be asked for that
+	f.let(5) // they can turn nothing in while there are no roles, and have patience for a minute
 	s.eventually("the pods go on with what they have", func() error { return f.atWork(0, 8) })
 
-	s.eventually("config/ is applied", func() error { // the namespace is known a moment later than it is there
-		_, err := running.Kubectl(t.Context(), "apply", "--server-side", "--kustomize", root("config"))
-		return err
-	})
-	s.kubectl("rollout", "status", "deployment/teamtask-controller", "--namespace", system, "--timeout="+patience.String())
+	s.applyConfig()
 	f.let(10)
 	s.eventually("work goes on", func() error { return f.atWork(3, 20) })
 
-	for _, part := range []string{"admission", "rbac", "flow"} {
-		s.kubectl("delete", "--kustomize", root("config/"+part), "--namespace", system)
-	}
-	s.kubectl("delete", "--filename", root("config/manager/manager.yaml"), "--namespace", system)
-	s.must(install(t.Context(), version))
+	s.must(install(t.Context(), version, "--take-ownership"))
 	f.let(10)
 	s.eventually("work goes on", func() error { return f.atWork(3, 30) })
 	f.letAll()
@@ -47,4 +39,14 @@ func TestRelease(t *testing.T) {
 	if err := f.check(50, 0); err != nil {
 		t.Error(err)
 	}
+}
+
+// applyConfig installs what is in config/, and waits until its pods are ready.
+func (s *site) applyConfig() {
+	s.t.Helper()
+	s.eventually("config/ is applied", func() error { // the namespace is known a moment later than it is there
+		_, err := running.Kubectl(s.t.Context(), "apply", "--server-side", "--kustomize", root("config"))
+		return err
+	})
+	s.kubectl("rollout", "status", "deployment/teamtask-controller", "--namespace", system, "--timeout="+patience.String())
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Who cannot reach the API server, or should not, works through the List server: with a token of the cluster, and the rights that
@@ -22,10 +23,12 @@ func TestServer(t *testing.T) {
 		spec: {items: {range: {start: 1, end: 1000000}}, block: {size: 100000}}}`)
 	url := s.forward("service/teamtask-server") + "/namespaces/" + s.ns
 	work := func(token string) (stdout, stderr string, err error) {
-		cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "teamtask"), "work", "--server", url, "--token", token, "-j2", "primes",
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, filepath.Join(programs, "teamtask"), "work", "--server", url, "--token", token, "-j2", "primes",
 			"--", filepath.Join(programs, "primes"), "{start}", "{end}")
 		var out, errs bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &errs
+		cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errs, time.Second
 		err = cmd.Run()
 		return out.String(), errs.String(), err
 	}

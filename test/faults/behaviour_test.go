@@ -76,21 +76,26 @@ func TestSilentWorkerLosesItsBlock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.manage(nil)
-	s.create("list", v1alpha1.WorklistSpec{Size: 8, Block: v1alpha1.BlockPolicy{Size: 4, Timeout: seconds(3)}})
+	const timeout = 10 * time.Second // a worker that renews its lease may be held up for a while, too
+	s.create("list", v1alpha1.WorklistSpec{Size: 8, Block: v1alpha1.BlockPolicy{Size: 4, Timeout: &metav1.Duration{Duration: timeout}}})
 	alive := s.take("list", "alive")
 	silent := s.take("list", "silent")
+	begun := time.Now()
 	silent.renew(t.Context(), 1)
-	begun, lost := time.Now(), make(chan struct{})
-	go func() {
-		defer close(lost)
-		s.until("the silent worker's Block is gone", func() bool { return s.ended[silent.uid] })
-	}()
-	for over := false; !over; over = pause(lost, 200*time.Millisecond) {
+	lost := func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		return s.await(ctx, func() bool { return s.ended[silent.uid] }) == nil
+	}
+	for !lost() {
 		if v := alive.renew(t.Context(), 0); v != accepted {
 			t.Fatalf("a worker that renews its lease loses it: %s", v)
 		}
+		if time.Since(begun) > patience {
+			t.Fatalf("a silent worker keeps its Block\n%s", s.describe())
+		}
 	}
-	if took := time.Since(begun); took < 3*time.Second {
+	if took := time.Since(begun); took < timeout {
 		t.Errorf("a worker was silent for %s, and has lost its Block", took)
 	}
 	again := s.take("list", "again")
@@ -113,12 +118,14 @@ func TestPoisonEndsUpAlone(t *testing.T) {
 	s.create("list", v1alpha1.WorklistSpec{Size: 16, Block: v1alpha1.BlockPolicy{Size: 16, MaxAttempts: 2}})
 	w := s.worker("list", "w")
 	w.refill = true
-	w.work(t.Context(), func(x *hand) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	w.work(ctx, func(x *hand) {
 		if x.r.Contains(worklist.Range{Start: 5, End: 6}) {
-			x.finish(t.Context(), v1alpha1.BlockDone, nil, v1alpha1.FailedItems{Range: v1alpha1.RangeOf(x.r), Reason: "exit status 1"})
+			x.finish(ctx, v1alpha1.BlockDone, nil, v1alpha1.FailedItems{Range: v1alpha1.RangeOf(x.r), Reason: "exit status 1"})
 			return
 		}
-		x.finish(t.Context(), v1alpha1.BlockDone, nil)
+		x.finish(ctx, v1alpha1.BlockDone, nil)
 	})
 	end := s.complete("list", 1)
 	if f := end.Status.FailedRanges; len(f) != 1 || f[0].Range != (v1alpha1.Range{Index: 5, Size: 1}) || f[0].Reason != "exit status 1" {
@@ -145,6 +152,7 @@ func TestFailureRests(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.phase(next.name, "Resting")
+	s.until("what failed is to be done again", func() bool { return len(s.lists["list"].Status.RetryRanges) > 0 })
 	again := s.status("list").RetryRanges
 	if len(again) != 1 || again[0].Range != (v1alpha1.Range{Index: 2, Size: 1}) || again[0].Attempts != 1 || again[0].Until == nil {
 		t.Fatalf("to be done again is %+v", again)
@@ -219,8 +227,10 @@ func TestEndKeepsWhatWasTurnedIn(t *testing.T) {
 			all[2].done()
 			busy.open()
 			end := s.over("list", c.phase)
+			s.gone(all[3])
+			s.until("no Block is left", func() bool { return len(s.blocks) == 0 }) // and so all is known that was turned in
 			rec := end.Status.Record()
-			for r := range s.acknowledged(wl.UID).All() {
+			for _, r := range s.acknowledged(wl.UID) {
 				if !rec.Done.Covers(r) {
 					t.Errorf("%v was turned in before the end, and done are %v", r, end.Status.DoneRanges)
 				}
@@ -228,8 +238,6 @@ func TestEndKeepsWhatWasTurnedIn(t *testing.T) {
 			if rec.Done.Covers(all[3].r) {
 				t.Errorf("%v, which was out, is taken for done", all[3].r)
 			}
-			s.gone(all[3])
-			s.until("no Block is left", func() bool { return len(s.blocks) == 0 })
 		})
 	}
 }
@@ -342,6 +350,7 @@ func TestItemsPerSecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.phase(waits.name, "RateLimit")
+	s.until("the list knows that they were", func() bool { return s.lists["list"].Status.Next == 1000 })
 	next := s.status("list").NextBlockTime
 	// A second's worth is there in the beginning.
 	if next == nil || next.Before(&metav1.MicroTime{Time: from.Add(998 * time.Second)}) || next.After(given.Add(1001*time.Second)) {

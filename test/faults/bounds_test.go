@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,7 +43,9 @@ func TestFewBlocks(t *testing.T) {
 				})
 			}
 			asking.Wait()
-			s.until("as many Blocks are left as may be", func() bool { return len(s.blocks) <= 10 })
+			s.until("all fifty have asked, and as many Blocks are left as may be", func() bool {
+				return len(s.ended)+len(s.blocks) == 50 && len(s.blocks) <= 10
+			})
 		})
 	}
 }
@@ -65,7 +68,7 @@ func (s *site) saidOf(list, reason string) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	for !s.events(ctx, list)[reason] {
-		if ctx.Err() != nil {
+		if pause(ctx.Done(), 100*time.Millisecond) {
 			s.t.Fatalf("no event %s of %s: %v", reason, list, s.events(s.t.Context(), list))
 		}
 	}

@@ -31,7 +31,7 @@ func TestDeletion(t *testing.T) {
 			s := newSite(t)
 			s.manage(nil)
 			s.outAndWaiting("list")
-			out, err := running.Kubectl(t.Context(), append([]string{"delete", "--wait", "--timeout=90s"}, c.args(s.ns)...)...)
+			out, err := running.Kubectl(t.Context(), append([]string{"delete", "--wait", "--timeout=" + patience.String()}, c.args(s.ns)...)...)
 			if err != nil {
 				t.Fatalf("%v: %s\n%s", err, out, s.describe())
 			}
@@ -88,7 +88,7 @@ func TestMadeAnew(t *testing.T) {
 	first.stop()
 	x.done()
 	z.done()
-	if out, err := running.Kubectl(t.Context(), "delete", "worklist", "list", "--namespace", s.ns, "--cascade=orphan", "--timeout=60s"); err != nil {
+	if out, err := running.Kubectl(t.Context(), "delete", "worklist", "list", "--namespace", s.ns, "--cascade=orphan", "--timeout="+patience.String()); err != nil {
 		t.Fatal(err, out)
 	}
 	again := s.create("list", spec)

@@ -27,8 +27,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	flag.Set("test.parallel", "8") // they wait more than they compute
+	flag.Parse()
 	ctrl.SetLogger(logr.Discard()) // every fault is an error to somebody
 	os.Exit(cluster.Share(m, func(ctx context.Context, c *cluster.Cluster) (func() error, error) {
 		running = c

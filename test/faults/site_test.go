@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a test waits for what has to happen: seconds on a quiet machine, far more on a busy one.
-const patience = 2 * time.Minute
+const patience = 4 * time.Minute
 
 // site is a namespace of a test's own, and what is seen of it.
 type site struct {
@@ -138,11 +138,11 @@ func (s *site) complete(name string, failed int64) *v1alpha1.Worklist {
 	if rec.Failed.Sum() != failed || rec.Done.Sum()+failed != st.Size {
 		s.t.Errorf("%d done and %d failed of %d, not %d failed", rec.Done.Sum(), rec.Failed.Sum(), st.Size, failed)
 	}
-	for r := range s.acknowledged(wl.UID).All() {
+	s.until("no Block is left", func() bool { return len(s.blocks) == 0 }) // and so all is known that was turned in
+	for _, r := range s.acknowledged(wl.UID) {
 		if !rec.Done.Covers(r) {
 			s.t.Errorf("a worker was told that %v is done, and it is not in %v", r, st.DoneRanges)
 		}
 	}
-	s.until("no Block is left", func() bool { return len(s.blocks) == 0 })
 	return wl
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -63,6 +64,7 @@ func (w *watcher) follow(ctx context.Context, c client.WithWatch, ns string, lis
 	for ctx.Err() == nil {
 		events, err := c.Watch(ctx, list, client.InNamespace(ns), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
 		if err != nil {
+			pause(ctx.Done(), 100*time.Millisecond)
 			continue
 		}
 		for e := range events.ResultChan() {
@@ -200,7 +202,7 @@ func (w *watcher) ledgerOf(list types.UID) *ledger {
 }
 
 func rangeOf(b *v1alpha1.Block) worklist.Range {
-	return v1alpha1.Range{Index: *b.Status.Index, Size: *b.Status.Size}.Core()
+	return b.Status.Range().Core()
 }
 
 // doneOf are the items that a Block whose turn is over was turned in with.
@@ -218,11 +220,11 @@ func doneOf(b *v1alpha1.Block) []worklist.Range {
 	return done.Ranges(0)
 }
 
-// acknowledged is what workers turned in of a list as done.
-func (w *watcher) acknowledged(list types.UID) *worklist.Set {
+// acknowledged is what workers have turned in of a list as done so far.
+func (w *watcher) acknowledged(list types.UID) []worklist.Range {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return &w.ledgerOf(list).acked
+	return w.ledgerOf(list).acked.Ranges(0)
 }
 
 // await waits until what is seen is as wanted; that is asked under the lock.

@@ -61,8 +61,10 @@ func (w *worker) ask(ctx context.Context) (*hand, error) {
 	return h, nil
 }
 
-// next waits for the Block's next range. Without one the Block is gone, or the list over.
+// next waits for the Block's next range. Without one the Block is gone, or the list over, or there was nothing for too long.
 func (h *hand) next(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	got := false
 	err := h.s.await(ctx, func() bool {
 		b, wl := h.s.blocks[h.name], h.s.lists[h.list]

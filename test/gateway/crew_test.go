@@ -59,6 +59,21 @@ func (c *crew) work(ctx context.Context, at *client.Client, name string) {
 	}
 }
 
+// hold takes a block, and leaves it at that.
+func (c *crew) hold(at *client.Client) {
+	c.Helper()
+	resp, err := at.Exchange(c.Context(), c.list, &v1alpha1.ExchangeRequest{ClaimRequest: v1alpha1.ClaimRequest{
+		Worker: "idler", Blocks: 1, Request: rand.Text(), Wait: &metav1.Duration{Duration: patience}}})
+	if err != nil || len(resp.Leases) == 0 {
+		c.Fatalf("no block is to be had: %+v, %v", resp, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, x := range resp.Leases {
+		c.unsure.Put(rangeOf(x), struct{}{})
+	}
+}
+
 func rangeOf(x v1alpha1.Lease) worklist.Range {
 	return v1alpha1.Range{Index: x.Index, Size: x.Size}.Core()
 }
@@ -136,15 +151,20 @@ func (c *crew) audit(wl *v1alpha1.Worklist) {
 	c.Logf("%d items were acknowledged; %d blocks were out again, %d calls had no answer", c.acked.Sum(), c.again, c.unhandled)
 }
 
-// run has so many workers work, each at the next of the gateways, until the list is over.
-func (c *crew) run(ctx context.Context, workers int, at ...*client.Client) {
-	c.Helper()
+// start has so many workers work, each at the next of the gateways, until the list is over. It returns a function that waits for
+// that.
+func (c *crew) start(workers int, at ...*client.Client) (wait func()) {
+	ctx, cancel := context.WithTimeout(c.Context(), patience)
 	var all sync.WaitGroup
 	for i := range workers {
 		all.Go(func() { c.work(ctx, at[i%len(at)], fmt.Sprintf("worker-%d", i)) })
 	}
-	all.Wait()
-	if ctx.Err() != nil && c.Context().Err() != nil {
-		c.Fatal("the list does not get done")
+	return func() {
+		c.Helper()
+		defer cancel()
+		all.Wait()
+		if ctx.Err() != nil {
+			c.Errorf("the list does not get done in %s", patience)
+		}
 	}
 }

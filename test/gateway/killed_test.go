@@ -3,15 +3,15 @@ package gateway_test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"teamtask.dev/client"
+	"teamtask.dev/test/cluster"
 )
 
 // process is `teamtask serve --kubernetes`.
@@ -25,10 +25,9 @@ type process struct {
 // freeAddress is one that nobody listens at just now.
 func (s *site) freeAddress() string {
 	s.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := cluster.FreePorts(1)
 	s.must(err)
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", ports[0])
 }
 
 // serve starts one at an address, and waits until it is ready.
@@ -77,18 +76,16 @@ func TestKilled(t *testing.T) {
 	c := client.New("http://"+address, s.account("worker", "work"))
 	defer c.Close()
 	crew := &crew{T: t, list: "primes", batch: 4}
-	var all sync.WaitGroup
-	for i := range 32 {
-		all.Go(func() { crew.work(t.Context(), c, fmt.Sprintf("worker-%d", i)) })
-	}
+	crew.hold(c) // so that something is in hand when it is killed, however fast the others are
+	wait := crew.start(32, c)
 	s.until("much is done", func() bool { return crew.known().Sum() > 2_000_000 })
 	first.kill()
 	s.serve(address)
-	all.Wait()
+	wait()
 	s.until("the list is over", func() bool { return s.list("primes").Status.Phase().Over() })
 	crew.audit(s.list("primes"))
 	if crew.again == 0 {
-		t.Error("nothing went out again: the gateway was not killed in the midst of it")
+		t.Error("nothing went out again")
 	}
 }
 
@@ -101,22 +98,21 @@ func TestStopped(t *testing.T) {
 	c := client.New("http://"+address, s.account("worker", "work"))
 	defer c.Close()
 	crew := &crew{T: t, list: "primes", batch: 4}
-	var all sync.WaitGroup
-	for i := range 32 {
-		all.Go(func() { crew.work(t.Context(), c, fmt.Sprintf("worker-%d", i)) })
-	}
+	wait := crew.start(32, c)
 	s.until("much is done", func() bool { return crew.known().Sum() > 2_000_000 })
 	s.must(first.cmd.Process.Signal(syscall.SIGTERM))
+	late := time.AfterFunc(patience, func() { first.cmd.Process.Kill() })
 	if err := first.cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
+	late.Stop()
 	for _, b := range s.blocks() {
 		if b.Status.Held() {
 			t.Errorf("Block %s is still held", b.Name)
 		}
 	}
 	s.serve(address)
-	all.Wait()
+	wait()
 	s.until("the list is over", func() bool { return s.list("primes").Status.Phase().Over() })
 	crew.audit(s.list("primes"))
 }

@@ -71,7 +71,7 @@ func TestWholeList(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 64 {
 		all.Go(func() {
-			err := d.client(token).Work(t.Context(), "primes", func(_ context.Context, b *client.Block) error {
+			err := d.client(token).Work(s.patiently(), "primes", func(_ context.Context, b *client.Block) error {
 				times[b.Index/1000].Add(1)
 				return nil
 			}, client.WorkOptions{Worker: fmt.Sprintf("worker-%d", i), Parallel: 8, Log: slog.New(slog.NewTextHandler(s.Output(), nil))})
@@ -110,7 +110,7 @@ func TestTwoGateways(t *testing.T) {
 	s.create("primes", 5_000_000, nil)
 	token := s.account("worker", "work")
 	crew := &crew{T: t, list: "primes", batch: 4}
-	crew.run(t.Context(), 32, a.client(token), b.client(token))
+	crew.start(32, a.client(token), b.client(token))()
 	s.until("the list is over", func() bool { return s.list("primes").Status.Phase().Over() })
 	crew.audit(s.list("primes"))
 	for _, d := range []*door{a, b} {
@@ -142,13 +142,17 @@ func TestSuspendResumeCancel(t *testing.T) {
 	begun := make(chan struct{}, 100)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- c.Work(t.Context(), "primes", func(ctx context.Context, b *client.Block) error {
+		ended <- c.Work(s.patiently(), "primes", func(ctx context.Context, b *client.Block) error {
 			begun <- struct{}{}
 			<-ctx.Done()
 			return ctx.Err()
 		}, client.WorkOptions{Worker: "x", Parallel: 2, ReportEvery: time.Second})
 	}()
-	<-begun
+	select {
+	case <-begun:
+	case err := <-ended:
+		t.Fatalf("a worker ends before it has begun: %v", err)
+	}
 	s.patch("primes", `{"cancelled":true}`)
 	if err := <-ended; err != nil {
 		t.Errorf("a worker of a cancelled list: %v", err)
@@ -168,7 +172,7 @@ func TestReopened(t *testing.T) {
 	work := func() (items int64) {
 		t.Helper()
 		var mu sync.Mutex
-		s.must(c.Work(t.Context(), "primes", func(_ context.Context, b *client.Block) error {
+		s.must(c.Work(s.patiently(), "primes", func(_ context.Context, b *client.Block) error {
 			mu.Lock()
 			defer mu.Unlock()
 			items += b.Size
@@ -239,7 +243,7 @@ func TestMadeAnew(t *testing.T) {
 	remove()
 	s.create("primes", 2000, nil)
 	s.until("the new one is done", func() bool {
-		err := c.Work(t.Context(), "primes", func(context.Context, *client.Block) error { return nil }, client.WorkOptions{Worker: "x"})
+		err := c.Work(s.patiently(), "primes", func(context.Context, *client.Block) error { return nil }, client.WorkOptions{Worker: "x"})
 		return err == nil && s.list("primes").Status.Phase() == v1alpha1.PhaseComplete
 	})
 	if st := s.list("primes").Status; st.Done != 2000 {
@@ -254,11 +258,11 @@ func TestEvents(t *testing.T) {
 	s.create("primes", 3000, nil)
 	c := d.client(s.account("worker", "work, get"))
 	phases, last := map[v1alpha1.Phase]bool{}, v1alpha1.WorklistStatus{}
-	for st, err := range c.Watch(t.Context(), "primes") {
+	for st, err := range c.Watch(s.patiently(), "primes") {
 		s.must(err)
 		if len(phases) == 0 || st.Phase() == v1alpha1.PhaseActive && !phases[v1alpha1.PhaseActive] {
 			if st.Phase() == v1alpha1.PhaseActive {
-				go c.Work(t.Context(), "primes", func(context.Context, *client.Block) error { return nil }, client.WorkOptions{Worker: "w"})
+				go c.Work(s.patiently(), "primes", func(context.Context, *client.Block) error { return nil }, client.WorkOptions{Worker: "w"})
 			}
 		}
 		phases[st.Phase()], last = true, st

@@ -71,7 +71,7 @@ func install(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"apply", "--server-side", "--filename", config + "crd", "--filename", config + "rbac/worker.yaml", "--filename", config + "rbac/server.yaml"},
 		{"apply", "--kustomize", config + "admission"},
-		{"create", "clusterrolebinding", "gateway-works", "--clusterrole", "teamtask-worker", "--user", gatewayUser},
+		{"create", "clusterrolebinding", "gateway-works", "--clusterrole", "teamtask-server-works", "--user", gatewayUser},
 		{"create", "clusterrolebinding", "gateway-reviews", "--clusterrole", "teamtask-server", "--user", gatewayUser},
 	} {
 		if _, err := running.Kubectl(ctx, args...); err != nil {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -61,13 +60,10 @@ func TestAPIServerAway(t *testing.T) {
 	token := s.account("worker", "work, get")
 	c := d.client(token)
 	crew := &crew{T: t, list: "primes", batch: 4}
-	var all sync.WaitGroup
-	for i := range 32 {
-		all.Go(func() { crew.work(t.Context(), c, fmt.Sprintf("worker-%d", i)) })
-	}
+	wait := crew.start(32, c)
 	s.until("much is done", func() bool { return crew.known().Sum() > 2_000_000 })
 	s.down(5 * time.Second)
-	all.Wait()
+	wait()
 	s.until("the list is over", func() bool { return s.list("primes").Status.Phase().Over() })
 	crew.audit(s.list("primes"))
 	if st := s.list("primes").Status; st.Phase() != v1alpha1.PhaseComplete {

@@ -25,10 +25,20 @@ import (
 	"teamtask.dev/kube"
 )
 
+// patience is how long a test waits for what has to happen: seconds on a quiet machine, far more on a busy one.
+const patience = 4 * time.Minute
+
 // site is a namespace of a test.
 type site struct {
 	*testing.T
 	namespace string
+}
+
+// patiently is a context for a call that takes as long as a list does.
+func (s *site) patiently() context.Context {
+	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	s.Cleanup(cancel)
+	return ctx
 }
 
 // unfit is what a namespace is not called.
@@ -52,7 +62,7 @@ func (s *site) must(err error) {
 // until waits for something to be so.
 func (s *site) until(what string, is func() bool) {
 	s.Helper()
-	late := time.After(3 * time.Minute)
+	late := time.After(patience)
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
 	for !is() {

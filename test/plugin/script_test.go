@@ -18,6 +18,9 @@ import (
 
 const definitions = "../../config/crd"
 
+// patience is how long a script waits for what has to happen: seconds on a quiet machine, far more on a busy one.
+const patience = 4 * time.Minute
+
 // The stories in testdata/script are told with the real kubectl, which finds the plugin on the PATH. Each has a namespace of its
 // own, named after it, which is that of its kubeconfig.
 func TestScripts(t *testing.T) {
@@ -30,7 +33,8 @@ func TestScripts(t *testing.T) {
 
 func scripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", dir),
+		Dir:      filepath.Join("testdata", dir),
+		Deadline: time.Now().Add(3 * patience), // of all of them: a command that never ends is ended, and says what it waited for
 		Setup: func(e *testscript.Env) error {
 			name, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"), ".")
 			if _, err := running.Kubectl(t.Context(), "create", "namespace", name); err != nil {
@@ -93,7 +97,7 @@ func controllers(ts *testscript.TestScript, _ bool, _ []string) {
 func eventually(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	late := time.After(time.Minute)
+	late := time.After(patience)
 	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()
 	for {

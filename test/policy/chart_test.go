@@ -11,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,7 +21,7 @@ import (
 // values are what people set; each is rendered, checked by Helm and by the API server.
 var values = map[string][]string{
 	"default":  nil,
-	"one":      {"--set", "controller.replicas=1"},
+	"one":      {"--set", "controller.replicas=1", "--set", "server.enabled=true", "--set", "server.replicas=1"},
 	"server":   {"--set", "server.enabled=true", "--set", "server.tls.secretName=certificate", "--set", "server.extraArgs={-v}"},
 	"confined": {"--set", "watchNamespaces={kube-public,default}", "--set", "server.enabled=true"},
 	"second": {"--set", "watchNamespaces={default}", "--set", "crds.install=false", "--set", "admission.install=false",
@@ -164,12 +165,47 @@ func TestTwoReleases(t *testing.T) {
 }
 
 func TestOneReplicaCanBeEvicted(t *testing.T) {
-	const budget = "PodDisruptionBudget.policy teamtask-controller in teamtask-system"
-	if _, ok := byID(chart(t))[budget]; !ok {
-		t.Error("two replicas have no budget")
+	for _, component := range []string{"controller", "server"} {
+		budget := "PodDisruptionBudget.policy teamtask-" + component + " in teamtask-system"
+		if _, ok := byID(chart(t, values["server"]...))[budget]; !ok {
+			t.Errorf("%s: two replicas have no budget", component)
+		}
+		if _, ok := byID(chart(t, values["one"]...))[budget]; ok {
+			t.Errorf("%s: one replica has a budget: its node could not be drained", component)
+		}
 	}
-	if _, ok := byID(chart(t, values["one"]...))[budget]; ok {
-		t.Error("one replica has a budget: its node could not be drained")
+}
+
+// The List server may do for its callers what it needs for that, and reads nothing of namespaces but lists and Blocks: wherever it
+// serves lists it has these rights in all of a namespace.
+func TestServerReadsNothingElse(t *testing.T) {
+	for name, flags := range map[string][]string{"server": values["server"], "confined": values["confined"]} {
+		objects := byID(chart(t, flags...))
+		bound := 0
+		for id, o := range objects {
+			if !strings.HasSuffix(o.GetKind(), "RoleBinding") {
+				continue
+			}
+			b := convert[rbacv1.RoleBinding](t, o)
+			if b.Subjects[0].Name != "teamtask-server" {
+				continue
+			}
+			bound++
+			role := objects["ClusterRole.rbac.authorization.k8s.io "+b.RoleRef.Name]
+			if role == nil {
+				t.Fatalf("%s: %s binds %s, which the chart lacks", name, id, b.RoleRef.Name)
+			}
+			for _, r := range convert[rbacv1.ClusterRole](t, role).Rules {
+				for _, group := range r.APIGroups {
+					if group != "teamtask.dev" && !slices.Equal(r.Verbs, []string{"create"}) {
+						t.Errorf("%s: %s lets it %v %s of %q", name, id, r.Verbs, r.Resources, group)
+					}
+				}
+			}
+		}
+		if bound < 2 {
+			t.Errorf("%s: it is bound to %d roles", name, bound)
+		}
 	}
 }
 
@@ -232,4 +268,33 @@ func convert[T any](t *testing.T, o *unstructured.Unstructured) *T {
 		t.Fatal(err)
 	}
 	return result
+}
+
+// A namespace may have a name that YAML takes for something else.
+func TestNamesAreStrings(t *testing.T) {
+	for _, name := range []string{"1234", "0x10", "1e3", "on", "null"} {
+		objects := chart(t, "--namespace", name, "--set-json", `watchNamespaces=["`+name+`"]`, "--set", "server.enabled=true", "--set-string", "server.tls.secretName="+name,
+			"--set-string", "controller.priorityClassName="+name, "--set-string", "server.priorityClassName="+name)
+		for _, o := range objects {
+			if o.GetKind() == "CustomResourceDefinition" {
+				continue
+			}
+			if ns, found, err := unstructured.NestedString(o.Object, "metadata", "namespace"); err != nil || found && ns != name {
+				t.Errorf("%s: %s: namespace %q, %v", name, id(o), ns, err)
+			}
+			switch o.GetKind() {
+			case "Deployment":
+				d := convert[appsv1.Deployment](t, o).Spec.Template.Spec
+				if d.PriorityClassName != name || len(d.Volumes) > 0 && d.Volumes[0].Secret.SecretName != name {
+					t.Errorf("%s: %s: %q, %+v", name, id(o), d.PriorityClassName, d.Volumes)
+				}
+			case "RoleBinding", "ClusterRoleBinding":
+				if ns := convert[rbacv1.RoleBinding](t, o).Subjects[0].Namespace; ns != name {
+					t.Errorf("%s: %s: a subject in %q", name, id(o), ns)
+				}
+			case "FlowSchema":
+				convert[flowcontrolv1.FlowSchema](t, o)
+			}
+		}
+	}
 }

@@ -64,7 +64,7 @@ func TestControllerDoesItsPart(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		b.Status.Done, b.Status.DoneRanges = *b.Status.Size, []api.Range{{Index: *b.Status.Index, Size: *b.Status.Size}}
+		b.Status.Done, b.Status.DoneRanges = *b.Status.Size, []api.Range{b.Status.Range()}
 		b.Status.SetPhase(api.BlockDone, "", metav1.Now())
 		if _, err := ann.writeStatus(t.Context(), b); err != nil {
 			t.Fatal(err)

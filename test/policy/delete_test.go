@@ -11,8 +11,6 @@ import (
 	api "teamtask.dev/api/v1alpha1"
 )
 
-var errNotYet = errors.New("it has not come to pass yet")
-
 // withoutFinalizers is the strict patch by which the controller lets a Block go: it fails if the finalizer is not there.
 const withoutFinalizers = `[{"op": "test", "path": "/metadata/finalizers/0", "value": "` + api.BlockFinalizer + `"}, {"op": "remove", "path": "/metadata/finalizers/0"}]`
 

@@ -6,48 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-const helmVersion = "v4.3.1"
-
 // helm runs Helm, which is installed into the user's cache directory the first time, and returns what it prints.
 func helm(ctx context.Context, args ...string) (string, error) {
-	program, err := installHelm(ctx)
+	program, err := exec.CommandContext(ctx, root("hack", "helm.sh")).Output()
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("hack/helm.sh: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, strings.TrimSpace(string(program)), args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("helm %s: %w: %s%s", strings.Join(args, " "), err, &out, &errs)
 	}
 	return out.String(), nil
-}
-
-func installHelm(ctx context.Context) (program string, err error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "teamtask", "helm-"+helmVersion)
-	program = filepath.Join(dir, "helm")
-	if _, err := os.Stat(program); err == nil {
-		return program, nil
-	}
-	install := exec.CommandContext(ctx, "go", "install", "helm.sh/helm/v4/cmd/helm@"+helmVersion)
-	install.Env = append(os.Environ(), "GOBIN="+dir, "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := install.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("install helm: %w: %s", err, out)
-	}
-	return program, nil
 }
 
 // render is what the chart describes with these values, in the order in which Helm applies it.

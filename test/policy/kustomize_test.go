@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -50,6 +53,50 @@ func TestChartAndKustomizeAgree(t *testing.T) {
 		if _, ok := chart[name]; !ok {
 			t.Errorf("only config/ has %s", name)
 		}
+	}
+}
+
+// An overlay says where all images are, that of worker pods among them, which is in no container: each is what it says, also in an
+// overlay of an overlay.
+func TestOverlayReplacesImages(t *testing.T) {
+	dir := t.TempDir()
+	overlay := func(name, of, more string) string {
+		t.Helper()
+		to := filepath.Join(dir, name)
+		if err := os.Mkdir(to, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		base, err := filepath.Rel(to, of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, "kustomization.yaml"), []byte("resources: ["+base+"]\n"+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return to
+	}
+	config, err := filepath.Abs(root("config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := overlay("inner", config, "images:\n- {name: teamtask.dev/teamtask, newName: registry.example.com/a/teamtask, newTag: \"7\"}\n")
+	outer := overlay("outer", inner, "images:\n- {name: teamtask.dev/teamtask-controller, newName: registry.example.com/a/controller}\n")
+	out, err := running.Kubectl(t.Context(), "kustomize", outer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := parse(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := convert[appsv1.Deployment](t, byID(objects)["Deployment.apps teamtask-controller in teamtask-system"])
+	c := d.Spec.Template.Spec.Containers[0]
+	if name, _, _ := strings.Cut(c.Image, ":"); name != "registry.example.com/a/controller" {
+		t.Errorf("the controller's image is %s", c.Image)
+	}
+	i := slices.IndexFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == "TEAMTASK_WORKER_IMAGE" })
+	if i < 0 || c.Env[i].Value != "registry.example.com/a/teamtask:7" {
+		t.Errorf("the environment is %v", c.Env)
 	}
 }
 

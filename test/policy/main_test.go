@@ -35,9 +35,9 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// noteInputs looks at all that kubectl and Helm read, so that `go test` knows a result of before it was changed for an old one.
+// noteInputs looks at all that other programs read, so that `go test` knows a result of before it was changed for an old one.
 func noteInputs() error {
-	for _, dir := range []string{root("config"), root("charts")} {
+	for _, dir := range []string{root("config"), root("charts"), root("hack")} {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)
@@ -90,9 +90,15 @@ func policiesHold(ctx context.Context) error {
 	return nil
 }
 
-// eventually tries again until it succeeds, for a minute.
+// patience is how long tests wait for what has to happen. Kubernetes' controllers of garbage and quotas learn of new kinds every
+// half minute.
+const patience = 4 * time.Minute
+
+var errNotYet = errors.New("it has not come to pass yet")
+
+// eventually tries again until it succeeds.
 func eventually(ctx context.Context, try func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
@@ -103,7 +109,7 @@ func eventually(ctx context.Context, try func() error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("still, after a minute: %w", err)
+			return fmt.Errorf("still, after %s: %w", patience, err)
 		case <-again.C:
 		}
 	}

@@ -42,9 +42,13 @@ func TestLife(t *testing.T) {
 		{[]string{"get", "secrets"}, "no"},
 	} {
 		args := append([]string{"auth", "can-i", "--namespace", s.ns, "--as", "system:serviceaccount:" + s.ns + ":primes-workers"}, c.what...)
-		if out, _ := running.Kubectl(t.Context(), args...); strings.TrimSpace(out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:]) != c.may {
-			t.Errorf("may they %s? %s", c.what, out)
-		}
+		s.eventually("the API server knows what they may", func() error { // it hears of bindings a moment later
+			out, _ := running.Kubectl(t.Context(), args...)
+			if strings.TrimSpace(out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:]) != c.may {
+				return fmt.Errorf("may they %s? %s", c.what, out)
+			}
+			return nil
+		})
 	}
 
 	t.Log("They are scaled as those of a Deployment, and the Job stays the same.")
@@ -97,9 +101,12 @@ func TestLife(t *testing.T) {
 		}
 	}
 	s.eventuallyPods("primes", 0, "Finished")
-	if jobs := s.jobs(); len(jobs) != 1 || jobs[0].UID != job.UID || jobs[0].Status.Succeeded != 2 {
-		t.Errorf("the Job: %v", jobs)
-	}
+	s.eventually("the Job has counted them", func() error { // those that have ended it counts with a write of its own
+		if jobs := s.jobs(); len(jobs) != 1 || jobs[0].UID != job.UID || jobs[0].Status.Succeeded != 2 {
+			return fmt.Errorf("%v", jobs)
+		}
+		return nil
+	})
 	if pods := s.pods(); len(pods) != 3 {
 		t.Errorf("%d pods are left", len(pods))
 	}
@@ -235,7 +242,8 @@ func TestAnotherTemplate(t *testing.T) {
 	})
 }
 
-// A Block whose pod is gone is taken back at once, and counts as an attempt; those of others stay.
+// A Block whose pod is gone is taken back at once; those of others stay. That of a pod that ended by itself counts as an attempt,
+// that of one that was deleted does not.
 func TestLostPod(t *testing.T) {
 	s := newSite(t)
 	s.runController()
@@ -243,7 +251,7 @@ func TestLostPod(t *testing.T) {
 	s.eventuallyPods("primes", 3, "Running")
 	pods := s.pods()
 	blocks := map[string]*v1alpha1.Block{}
-	for i, worker := range []string{pods[0].Name, pods[1].Name, "somebody-elses"} {
+	for i, worker := range []string{pods[0].Name, pods[1].Name, pods[2].Name, "somebody-elses"} {
 		b := &v1alpha1.Block{}
 		b.Namespace, b.Name = s.ns, fmt.Sprintf("primes-%d", i)
 		b.Spec = v1alpha1.BlockSpec{Worklist: "primes", Worker: worker}
@@ -253,18 +261,21 @@ func TestLostPod(t *testing.T) {
 		s.must(s.client.Status().Update(t.Context(), b))
 		blocks[worker] = b
 	}
-	s.stand("primes", v1alpha1.PhaseActive, 3)
+	s.stand("primes", v1alpha1.PhaseActive, 4)
 	s.must(s.client.Delete(t.Context(), &pods[0], client.GracePeriodSeconds(0)))
-	s.eventually("its Block is taken back", func() error {
-		s.must(s.kubelet())
-		b := blocks[pods[0].Name]
-		s.must(s.client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
-		if b.Status.Finished() != v1alpha1.BlockExpired || !strings.Contains(b.Status.Reason(), pods[0].Name) {
-			return fmt.Errorf("it is %s: %s", b.Status.Phase(), b.Status.Reason())
-		}
-		return nil
-	})
-	for _, worker := range []string{pods[1].Name, "somebody-elses"} {
+	s.end(pods[1], corev1.PodFailed)
+	for i, want := range []v1alpha1.BlockPhase{v1alpha1.BlockReleased, v1alpha1.BlockExpired} {
+		s.eventually("its Block is taken back", func() error {
+			s.must(s.kubelet())
+			b := blocks[pods[i].Name]
+			s.must(s.client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+			if b.Status.Finished() != want || !strings.Contains(b.Status.Reason(), pods[i].Name) {
+				return fmt.Errorf("it is %s: %s", b.Status.Phase(), b.Status.Reason())
+			}
+			return nil
+		})
+	}
+	for _, worker := range []string{pods[2].Name, "somebody-elses"} {
 		b := blocks[worker]
 		s.must(s.client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
 		if !b.Status.Held() {

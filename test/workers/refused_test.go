@@ -59,9 +59,9 @@ func TestRefused(t *testing.T) {
 	}
 
 	t.Log("An invalid pod.")
-	named("invalid", func(l *v1alpha1.Worklist) { l.Spec.Workers.Template.Spec.RestartPolicy = corev1.RestartPolicyAlways })
-	told("invalid", "Refused", "make Job", "restartPolicy", `"OnFailure", "Never"`)
-	s.change("invalid", func(spec *v1alpha1.WorklistSpec) { spec.Workers.Template.Spec.RestartPolicy = "" })
+	named("invalid", func(l *v1alpha1.Worklist) { l.Spec.Workers.Template.Spec.DNSPolicy = "Nowhere" })
+	told("invalid", "Refused", "make Job", "dnsPolicy", `"Nowhere"`, `"ClusterFirst"`)
+	s.change("invalid", func(spec *v1alpha1.WorklistSpec) { spec.Workers.Template.Spec.DNSPolicy = "" })
 	taken("invalid")
 
 	t.Log("An account that is somebody else's.")

@@ -33,7 +33,7 @@ import (
 const controller = "workers-controller"
 
 // patience is how long a test waits for what has to happen: seconds on a quiet machine, far more on a busy one.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // site is a namespace of a test's own, in which pods run as soon as they are there.
 type site struct {

@@ -27,7 +27,7 @@ func downCommand(of withHome) *cobra.Command {
 				if err := process.Signal(syscall.SIGTERM); err != nil {
 					return fmt.Errorf("end the cluster: %w", err)
 				}
-				ctx, cancel := context.WithTimeout(command.Context(), time.Minute)
+				ctx, cancel := context.WithTimeout(command.Context(), 5*time.Minute)
 				defer cancel()
 				if err := h.waitEnd(ctx); err != nil {
 					return err

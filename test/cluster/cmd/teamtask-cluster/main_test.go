@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"teamtask.dev/test/cluster"
 )
@@ -75,6 +76,9 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(processes(t, h)) < 5 {
+		t.Fatalf("these processes run: %q", processes(t, h))
+	}
 	process, err := h.process()
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +99,29 @@ func TestKilled(t *testing.T) {
 			t.Errorf("its bridge with %v is still there", a)
 		}
 	}
-	if conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "https://")); err == nil {
-		conn.Close()
-		t.Error("its API server still answers")
+	late := time.After(3 * time.Minute)
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for len(processes(t, h)) > 0 {
+		select {
+		case <-late:
+			t.Fatalf("its processes still run: %q", processes(t, h))
+		case <-look.C: // the kernel takes its time to end them
+		}
 	}
+}
+
+// processes are the command lines of those that run on this machine and have to do with a cluster.
+func processes(t *testing.T, h home) (lines []string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if line, err := os.ReadFile(file); err == nil && strings.Contains(string(line), string(h)) { // else it has ended meanwhile
+			lines = append(lines, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return lines
 }

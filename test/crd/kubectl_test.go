@@ -1,4 +1,4 @@
-package kube
+package crd
 
 import (
 	"encoding/json"
@@ -15,17 +15,17 @@ import (
 // word finds the words of a command line; some are in single quotes.
 var word = regexp.MustCompile(`'([^']*)'|[^ ']+`)
 
-// age finds what changes from one run to the next, how old an object is; end finds spaces at the ends of lines.
+// age finds what changes from one run to the next, how old an object is, and how wide the column is for that; end finds spaces
+// at the ends of lines.
 var (
-	age = regexp.MustCompile(`(?m) (?:[0-9]s ?|[0-9]{2}s)( |$)`)
+	age = regexp.MustCompile(`(?m) (?:AGE|(?:[0-9]+[smh]){1,2})(?: +|$)`)
 	end = regexp.MustCompile(`(?m) +$`)
 )
 
 // What people do with kubectl, and what they see: testdata/kubectl.txt is a session.
 func TestKubectl(t *testing.T) {
 	const file = "testdata/kubectl.txt"
-	c := controlPlane(t)
-	if _, err := c.Kubectl(t.Context(), "create", "namespace", "session"); err != nil {
+	if _, err := running.Kubectl(t.Context(), "create", "namespace", "session"); err != nil {
 		t.Fatal(err)
 	}
 	old, err := os.ReadFile(file)
@@ -49,7 +49,7 @@ func TestKubectl(t *testing.T) {
 			}
 			args = append(args, m[0])
 		}
-		out, err := c.Kubectl(t.Context(), append([]string{"--namespace=session"}, args...)...)
+		out, err := running.Kubectl(t.Context(), append([]string{"--namespace=session"}, args...)...)
 		if err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
@@ -58,7 +58,7 @@ func TestKubectl(t *testing.T) {
 				t.Errorf("%s: %q is wider than a terminal of 80 columns", line, row)
 			}
 		}
-		out = end.ReplaceAllString(age.ReplaceAllString(strings.TrimRight(out, "\n"), " AGE$1"), "")
+		out = end.ReplaceAllString(age.ReplaceAllString(strings.TrimRight(out, "\n"), " AGE   "), "")
 		fmt.Fprintf(&session, "%s\n%s\n", line, out)
 	}
 	compare(t, file, session.String())
@@ -81,7 +81,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: only %d fields", plural, explained)
 		}
 	}
-	out, err := controlPlane(t).Kubectl(t.Context(), "explain", "worklist.spec.block")
+	out, err := running.Kubectl(t.Context(), "explain", "worklist.spec.block")
 	if err != nil || !strings.Contains(out, "timeout is how long a worker may hold a block without renewing its lease.") {
 		t.Errorf("%s, %v", out, err)
 	}
@@ -89,8 +89,7 @@ func TestExplain(t *testing.T) {
 
 // A status as large as they get is taken.
 func TestLargeStatus(t *testing.T) {
-	c := controlPlane(t)
-	if err := c.Apply(t.Context(), manifest(v1alpha1.WorklistKind, "large", "{size: 9007199254740991}")); err != nil {
+	if err := running.Apply(t.Context(), manifest(v1alpha1.WorklistKind, "large", "{size: 9007199254740991}")); err != nil {
 		t.Fatal(err)
 	}
 	status := v1alpha1.WorklistStatus{Size: items.MaxLen, Next: items.MaxLen}
@@ -110,7 +109,7 @@ func TestLargeStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Kubectl(t.Context(), "patch", "worklist", "large", "--subresource=status", "--type=merge", "--patch-file="+write(t, string(raw))); err != nil {
+	if _, err := running.Kubectl(t.Context(), "patch", "worklist", "large", "--subresource=status", "--type=merge", "--patch-file="+write(t, string(raw))); err != nil {
 		t.Fatalf("%d bytes: %.1000v", len(raw), err)
 	}
 }

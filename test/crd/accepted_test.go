@@ -1,4 +1,4 @@
-package kube
+package crd
 
 import (
 	"encoding/json"
@@ -118,7 +118,6 @@ func TestAcceptedIsRead(t *testing.T) {
 
 // The same of fields whose form is up to a rule.
 func TestAcceptedByRuleIsRead(t *testing.T) {
-	c := controlPlane(t)
 	var manifests strings.Builder
 	var tried []field
 	values := map[string]any{}
@@ -165,7 +164,7 @@ func TestAcceptedByRuleIsRead(t *testing.T) {
 		}
 	}
 	// An error is what is asked for: most are refused.
-	out, _ := c.Kubectl(t.Context(), "create", "--dry-run=server", "--output=name", "-f", write(t, manifests.String()))
+	out, _ := running.Kubectl(t.Context(), "create", "--dry-run=server", "--output=name", "-f", write(t, manifests.String()))
 	taken := 0
 	for line := range strings.Lines(out) {
 		name, ok := strings.CutPrefix(strings.TrimSpace(line), "worklist.teamtask.dev/")

@@ -1,4 +1,4 @@
-package kube
+package crd
 
 import (
 	"strings"
@@ -10,7 +10,6 @@ import (
 // Good manifests are taken by Kubernetes and by teamtask alike. testdata/good.txt has them, and each spec with the defaults
 // that Kubernetes fills in.
 func TestGoodManifests(t *testing.T) {
-	c := controlPlane(t)
 	answerAll(t, "testdata/good.txt", func(line, name string) string {
 		b := parse(line)
 		if b.kind == v1alpha1.WorklistKind && b.next == "" {
@@ -18,11 +17,11 @@ func TestGoodManifests(t *testing.T) {
 				t.Errorf("%s: %v", line, err)
 			}
 		}
-		b.apply(t, c, name)
-		if err := c.Apply(t.Context(), manifest(b.kind, name, b.spec)); err != nil {
+		b.apply(t, name)
+		if err := running.Apply(t.Context(), manifest(b.kind, name, b.spec)); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
-		out, err := c.Kubectl(t.Context(), "get", strings.ToLower(b.kind), name, "--output=jsonpath={.spec}")
+		out, err := running.Kubectl(t.Context(), "get", strings.ToLower(b.kind), name, "--output=jsonpath={.spec}")
 		if err != nil {
 			t.Errorf("%s: %v", line, err)
 		}

@@ -1,4 +1,4 @@
-package kube
+package crd
 
 import (
 	"errors"
@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"teamtask.dev/api/v1alpha1"
-	"teamtask.dev/test/cluster"
 )
 
 // applied is a manifest that is applied, perhaps as a change of another.
@@ -28,15 +27,15 @@ func parse(line string) applied {
 }
 
 // apply applies what is there before the manifest.
-func (a *applied) apply(t *testing.T, c *cluster.Cluster, name string) {
+func (a *applied) apply(t *testing.T, name string) {
 	if a.next == "" {
 		return
 	}
-	if err := c.Apply(t.Context(), manifest(a.kind, name, a.spec)); err != nil {
+	if err := running.Apply(t.Context(), manifest(a.kind, name, a.spec)); err != nil {
 		t.Errorf("%s: %v", a.line, err)
 	}
 	if a.started {
-		if _, err := c.Kubectl(t.Context(), "patch", "worklist", name, "--subresource=status", "--type=merge", "--patch", `{"status":{"next":5}}`); err != nil {
+		if _, err := running.Kubectl(t.Context(), "patch", "worklist", name, "--subresource=status", "--type=merge", "--patch", `{"status":{"next":5}}`); err != nil {
 			t.Errorf("%s: %v", a.line, err)
 		}
 	}
@@ -46,17 +45,16 @@ func (a *applied) apply(t *testing.T, c *cluster.Cluster, name string) {
 // Bad manifests are refused as they are applied, by Kubernetes and by teamtask, each saying which field it is and what to
 // do about it. testdata/bad.txt has the manifests and all of what is said: where one of the two takes it, that is said as well.
 func TestBadManifests(t *testing.T) {
-	c := controlPlane(t)
 	answerAll(t, "testdata/bad.txt", func(line, name string) string {
-		return refusal(t, c, parse(line), name)
+		return refusal(t, parse(line), name)
 	})
 }
 
 // refusal is what is said to a case.
-func refusal(t *testing.T, c *cluster.Cluster, b applied, name string) string {
-	b.apply(t, c, name)
+func refusal(t *testing.T, b applied, name string) string {
+	b.apply(t, name)
 	file := write(t, manifest(b.kind, name, b.spec))
-	out, err := c.Kubectl(t.Context(), "apply", "--filename", file)
+	out, err := running.Kubectl(t.Context(), "apply", "--filename", file)
 	if err == nil {
 		out = "taken"
 	}
