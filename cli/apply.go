@@ -124,6 +124,9 @@ func decodeManifest(doc []byte, wl *v1alpha1.Worklist) error {
 	if err != nil {
 		return err
 	}
+	if err := v1alpha1.CheckQuantities(raw, wl); err != nil {
+		return err
+	}
 	problems, err := kjson.UnmarshalStrict(raw, wl)
 	if err != nil {
 		return v1alpha1.WrongValue(raw, wl, err)

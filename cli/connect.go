@@ -46,15 +46,34 @@ func (g *global) connect() (*client.Client, error) {
 	if _, err := serverURL("--server", server); err != nil {
 		return nil, err
 	}
-	token := firstOf(g.token, os.Getenv("TEAMTASK_TOKEN"))
-	if token == "" {
-		if token, err = written(tokenFile(defaultDataDir())); err != nil {
+	c := client.New(server, "")
+	c.Token, c.TokenFile = g.credential()
+	if c.Token == "" && c.TokenFile == "" {
+		if c.Token, err = written(tokenFile(defaultDataDir())); err != nil {
 			return nil, err
 		}
 	}
-	c := client.New(server, token)
+	if _, err := c.Bearer(); err != nil {
+		return nil, fmt.Errorf("--token-file: %w", err)
+	}
 	c.Patience = 3 * time.Second // somebody waits
 	return c, nil
+}
+
+// credential is the token that calls are to bring, or the file that it is in.
+func (g *global) credential() (token, file string) {
+	return credential(g.token, g.tokenFile, "TEAMTASK_TOKEN")
+}
+
+// credential is a token or the file that it is in, by flags or else by environment variables.
+func credential(token, file, variable string) (string, string) {
+	if token == "" && file == "" {
+		token = os.Getenv(variable)
+	}
+	if token == "" && file == "" {
+		file = os.Getenv(variable + "_FILE")
+	}
+	return token, file
 }
 
 // serverURL reads the URL of a server that a flag names.

@@ -85,9 +85,9 @@ func getWorklists(ctx context.Context, c *client.Client, cmd *cobra.Command, nam
 		fmt.Fprintln(cmd.ErrOrStderr(), "There are no worklists.")
 		return nil
 	}
-	header := []string{"NAME", "PHASE", "DONE", "SIZE", "FAILED", "BLOCKS", "WORKERS", "RATE", "AGE"}
+	header := []string{"NAME", "STATUS", "PROGRESS", "SIZE", "FAILED", "BLOCKS", "WORKERS", "RATE", "AGE"}
 	if output == "wide" {
-		header = append(header, "SOURCE", "OWNER", "EPOCH", "REASON")
+		header = append(header, "SOURCE", "OWNER", "EPOCH", "MESSAGE")
 	}
 	t := newTable(w, header...)
 	for _, wl := range lists {
@@ -140,7 +140,7 @@ func getBlocks(ctx context.Context, c *client.Client, cmd *cobra.Command, names 
 	}
 	header := []string{"NAME", "READY", "STATUS", "RESTARTS", "INDEX", "SIZE"}
 	if output == "wide" {
-		header = append(header, "WORKER", "DONE", "DEADLINE", "REASON")
+		header = append(header, "WORKER", "DONE", "DEADLINE", "MESSAGE")
 	}
 	t := newTable(w, header...)
 	for _, b := range blocks {

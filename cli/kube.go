@@ -48,7 +48,7 @@ func (k *kubeFlags) register(cmd *cobra.Command) {
 func (k *kubeFlags) check(cmd *cobra.Command) error {
 	with, others := "without", []string{"namespace", "kubeconfig", "context"}
 	if k.on {
-		with, others = "with", []string{"server", "token", "all"}
+		with, others = "with", []string{"server", "token", "token-file", "all"}
 	}
 	for _, name := range others {
 		if cmd.Flags().Changed(name) {
@@ -65,6 +65,8 @@ const (
 	// kubeFarewell is how long a worker that ends takes at most, twice, to give back what it has: a pod is given 30 s, unless it
 	// says otherwise. kubeHurry is how long after a second Ctrl-C.
 	kubeFarewell, kubeHurry = 10 * time.Second, time.Second
+	// kubeSettles is how long it may take until what a worker gave back is counted.
+	kubeSettles = 2 * time.Second
 )
 
 // farewell is a context in which to give back what is held, before or after ctx has ended.
@@ -106,7 +108,7 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 	if w.jobs <= 0 {
 		w.jobs = runtime.NumCPU()
 	}
-	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr(), os.Interrupt, syscall.SIGTERM)
+	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr(), cmd.Context().Done(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -121,27 +123,53 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
-	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
-		return exit(130)
-	}
-	if err != nil {
-		return err
-	}
-	var wl v1alpha1.Worklist
-	if err := c.Get(last, types.NamespacedName{Namespace: namespace, Name: name}, &wl); err != nil {
-		return fmt.Errorf("look how worklist %s stands: %w", name, err)
-	}
-	if err := summarizeWork(cmd.ErrOrStderr(), &wl, done); err != nil {
-		return err
-	}
+	var drained bool
 	select {
 	case <-drain:
-		if !wl.Status.Phase().Over() {
-			return exit(143) // a Job replaces a pod that was told to go, unless it says that all is done
-		}
+		drained = true
 	default:
 	}
-	return nil
+	switch {
+	case ctx.Err() != nil:
+		return exit(130)
+	case err != nil && !(drained && errors.Is(err, context.Canceled)): // it may be told to end before it has begun
+		return err
+	}
+	wl, err := standing(last, c, namespace, name, w.name, drained)
+	switch {
+	case err == nil:
+		err = summarizeWork(cmd.ErrOrStderr(), wl, done)
+	case drained: // the list may have been deleted
+		_, err = fmt.Fprintln(cmd.ErrOrStderr(), workerDid(done))
+	}
+	if err == nil && drained && !wl.Status.Phase().Over() {
+		err = exit(143) // a Job replaces a pod that was told to go, unless it says that all is done
+	}
+	return err
+}
+
+// standing is a list as it stands in the end. What a worker gave back while the list goes on is counted a moment later, and its
+// Blocks are gone then: that is waited for, but not for long.
+func standing(ctx context.Context, c ctrl.Client, namespace, name, worker string, drained bool) (*v1alpha1.Worklist, error) {
+	soon, cancel := context.WithTimeout(ctx, kubeSettles)
+	defer cancel()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for drained {
+		var blocks v1alpha1.BlockList
+		err := c.List(soon, &blocks, ctrl.InNamespace(namespace), ctrl.MatchingFields{"spec.worklist": name, "spec.worker": worker})
+		if drained = err == nil && len(blocks.Items) > 0; drained {
+			select {
+			case <-look.C:
+			case <-soon.Done():
+			}
+		}
+	}
+	wl := &v1alpha1.Worklist{}
+	if err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, wl); err != nil {
+		return wl, fmt.Errorf("look how worklist %s stands: %w", name, err)
+	}
+	return wl, nil
 }
 
 // share runs a tier on an upstream, and a worker on the tier, until the list is over, or drained. It tells how many items the
@@ -150,6 +178,7 @@ func (w *workFlags) share(ctx context.Context, drain <-chan struct{}, up *kube.U
 	name string, command []string, template *worker.Template, log *slog.Logger) (int64, error) {
 	begin, cancel := until(ctx, drain)
 	defer cancel()
+	defer context.AfterFunc(begin, up.Leave)()
 	wl, err := up.Get(begin, name)
 	if err != nil {
 		return 0, err
@@ -172,6 +201,7 @@ func (w *workFlags) share(ctx context.Context, drain <-chan struct{}, up *kube.U
 		return 0, err
 	}
 	defer func() {
+		up.Leave()
 		last, cancel := farewell(ctx)
 		defer cancel()
 		if err := tier.Close(last); err != nil {
@@ -211,9 +241,12 @@ func kubeSource(ctx context.Context, c ctrl.Reader, namespace string, wl *v1alph
 		return nil, nil
 	}
 	files := lineFiles{}
-	source, err := wl.Spec.Items.Build(kube.OpenLines(ctx, c, namespace, func(l items.LinesSpec) (*items.Lines, error) { return files.open(ctx, l) }))
+	source, fingerprint, err := wl.Spec.Source(kube.OpenLines(ctx, c, namespace, func(l items.LinesSpec) (*items.Lines, error) { return files.open(ctx, l) }))
 	if err != nil {
 		return nil, fmt.Errorf("worklist %s: %w", wl.Name, err)
+	}
+	if f := wl.Status.Fingerprint; f != "" && f != fingerprint {
+		return nil, fmt.Errorf("worklist %s: the items are not what they were when it was begun: put them back as they were, or make a new list", wl.Name)
 	}
 	if source.Len() != wl.Spec.Size {
 		return nil, fmt.Errorf("worklist %s: there are %d items now, and %d when the list was made: put them back as they were, or make a new list", wl.Name, source.Len(), wl.Spec.Size)
@@ -240,6 +273,8 @@ func kubeWorkerName() string {
 // summarizeWork says how a list stands, and what this worker did.
 func summarizeWork(out io.Writer, wl *v1alpha1.Worklist, did int64) error {
 	s := &wl.Status
-	_, err := fmt.Fprintf(out, "%s: %s, %s done, %s failed; this worker did %s\n", wl.Name, s.Phase(), text.Count(s.Done), text.Count(s.Failed), text.Number(did, "item", "items"))
+	_, err := fmt.Fprintf(out, "%s: %s, %s done, %s failed; %s\n", wl.Name, s.Phase(), text.Count(s.Done), text.Count(s.Failed), workerDid(did))
 	return err
 }
+
+func workerDid(items int64) string { return "this worker did " + text.Number(items, "item", "items") }

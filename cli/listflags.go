@@ -70,7 +70,11 @@ func (l *listFlags) manifest(name string) (*v1alpha1.Worklist, error) {
 	}
 	s.Results.Keep = v1alpha1.KeepResults(l.keep)
 	if l.keepOutput != "" {
-		q, err := resource.ParseQuantity(l.keepOutput)
+		var q resource.Quantity
+		err := v1alpha1.CheckQuantity(l.keepOutput)
+		if err == nil {
+			q, err = resource.ParseQuantity(l.keepOutput)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--keep-output %q: must be a quantity such as 4Ki", l.keepOutput)
 		}

@@ -89,6 +89,8 @@ On several machines:
 	f := root.PersistentFlags()
 	f.StringVarP(&g.server, "server", "s", "", "URL of the List server (default $TEAMTASK_SERVER, or the server on this machine)")
 	f.StringVar(&g.token, "token", "", "the server's token (default $TEAMTASK_TOKEN, or that of the server on this machine)")
+	f.StringVar(&g.tokenFile, "token-file", "", "file with the token, read for each call: that of a pod's service account changes (default $TEAMTASK_TOKEN_FILE)")
+	root.MarkFlagsMutuallyExclusive("token", "token-file")
 	f.StringVar(&g.logFormat, "log-format", "text", "text or json")
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "log more")
 
@@ -114,9 +116,10 @@ On several machines:
 
 // global is what the flags of every command say.
 type global struct {
-	server, token string
-	logFormat     string
-	verbose       bool
+	server           string
+	token, tokenFile string
+	logFormat        string
+	verbose          bool
 }
 
 // log is the log on standard error: warnings and errors for commands that people run, everything for servers.

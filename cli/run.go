@@ -158,7 +158,7 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	served := make(chan error, 1)
 	go func() { served <- serveHTTP(serving, srv, listener, slog.New(slog.DiscardHandler)) }()
 	c := client.New(urlOf(listener.Addr(), false), srv.Token())
-	work, drain, stop := drainOnSignal(cmd.ErrOrStderr(), syscall.SIGTERM) // Ctrl-C cuts off, as with GNU parallel
+	work, drain, stop := drainOnSignal(cmd.ErrOrStderr(), nil, syscall.SIGTERM) // Ctrl-C cuts off, as with GNU parallel
 	defer stop()
 	if err = ctx.Err(); err == nil { // no signal before
 		err = o.finish(work, drain, cmd, c, wl, template, source, log)

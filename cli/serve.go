@@ -19,6 +19,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/client"
 	"teamtask.dev/server"
 	"teamtask.dev/store"
 )
@@ -89,13 +90,27 @@ knows, or an OpenID provider, and may do what their own rights allow.`,
 	return cmd
 }
 
-// checkFlags refuses flags without those they need.
+// needs are flags and those that they need. Without these they would be passed over, and who sets them believes that they hold.
+var needs = [][2]string{
+	{"upstream", "upstream-list"}, {"upstream-list", "upstream"}, {"upstream-token", "upstream"}, {"upstream-token-file", "upstream"},
+	{"tls-cert", "tls-key"}, {"tls-key", "tls-cert"}, {"etcd-cert", "etcd-key"}, {"etcd-key", "etcd-cert"},
+	{"namespace", "kubernetes"}, {"kubeconfig", "kubernetes"}, {"context", "kubernetes"},
+	{"oidc-issuer-url", "kubernetes"}, {"oidc-issuer-url", "oidc-client-id"}, {"oidc-client-id", "oidc-issuer-url"}, {"oidc-ca-file", "oidc-issuer-url"},
+	{"oidc-username-claim", "oidc-issuer-url"}, {"oidc-username-prefix", "oidc-issuer-url"}, {"oidc-groups-claim", "oidc-issuer-url"},
+	{"oidc-groups-prefix", "oidc-issuer-url"},
+}
+
+// checkFlags refuses flags without those they need, or with one that leaves them without a meaning.
 func checkFlags(cmd *cobra.Command, _ []string) error {
-	for _, pair := range [][2]string{{"upstream", "upstream-list"}, {"tls-cert", "tls-key"}, {"etcd-cert", "etcd-key"}, {"oidc-issuer-url", "oidc-client-id"}} {
-		for i, name := range pair {
-			if other := pair[1-i]; cmd.Flags().Changed(name) && !cmd.Flags().Changed(other) {
-				return fmt.Errorf("--%s needs --%s", name, other)
-			}
+	f := cmd.Flags()
+	for _, pair := range needs {
+		if f.Changed(pair[0]) && !f.Changed(pair[1]) {
+			return fmt.Errorf("--%s needs --%s", pair[0], pair[1])
+		}
+	}
+	for _, name := range []string{"token", "token-file"} {
+		if f.Changed("kubernetes") && f.Changed(name) {
+			return fmt.Errorf("--%s has no meaning with --kubernetes: callers show tokens of their own", name)
 		}
 	}
 	return nil
@@ -112,11 +127,11 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 	}
 	defer listener.Close()
 	if o.certificate != "" {
-		pair, err := tls.LoadX509KeyPair(o.certificate, o.key)
+		pair, err := openKeyPair(o.certificate, o.key, log)
 		if err != nil {
 			return fmt.Errorf("--tls-cert, --tls-key: %w", err)
 		}
-		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}})
+		listener = tls.NewListener(listener, &tls.Config{GetCertificate: pair.get, NextProtos: []string{"h2", "http/1.1"}})
 	}
 	if o.url == "" {
 		o.url = urlOf(listener.Addr(), o.certificate != "")
@@ -137,7 +152,13 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 		return err
 	}
 	defer st.Close()
-	srv, err := server.New(ctx, server.Options{Store: st, Log: log, Token: firstOf(g.token, os.Getenv("TEAMTASK_TOKEN"))})
+	var own client.Client
+	own.Token, own.TokenFile = g.credential()
+	token, err := own.Bearer()
+	if err != nil {
+		return fmt.Errorf("--token-file: %w", err)
+	}
+	srv, err := server.New(ctx, server.Options{Store: st, Log: log, Token: token})
 	if err != nil {
 		return err
 	}
@@ -182,9 +203,17 @@ type service interface {
 	Close(context.Context) error
 }
 
+// What a client may take of a server before anybody knows who it is. Answers have no bound: claims wait, and events go on.
+const (
+	longestRead = time.Minute     // for a call to come in
+	longestIdle = 2 * time.Minute // between calls: Go's clients give a connection up after 90 s
+	mostHeader  = 128 << 10       // bytes: a token with the groups of its user in it has some thousands
+)
+
 // serveHTTP answers on the listener until ctx ends, then closes the server in order.
 func serveHTTP(ctx context.Context, srv service, listener net.Listener, log *slog.Logger) error {
-	web := &http.Server{Handler: srv.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	web := &http.Server{Handler: srv.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: longestRead, IdleTimeout: longestIdle,
+		MaxHeaderBytes: mostHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	var err error

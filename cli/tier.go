@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,7 +21,8 @@ const tierPatience = time.Minute
 
 // upstreamOptions say of which list at which server this one is a tier.
 type upstreamOptions struct {
-	url, list, token string
+	url, list        string
+	token, tokenFile string
 }
 
 func (u *upstreamOptions) addTo(cmd *cobra.Command) {
@@ -30,6 +30,8 @@ func (u *upstreamOptions) addTo(cmd *cobra.Command) {
 	f.StringVar(&u.url, "upstream", "", "be a tier of the List server at this URL: claim large blocks there, share them out in small ones")
 	f.StringVar(&u.list, "upstream-list", "", "the worklist to share out")
 	f.StringVar(&u.token, "upstream-token", "", "the upstream's token (default $TEAMTASK_UPSTREAM_TOKEN)")
+	f.StringVar(&u.tokenFile, "upstream-token-file", "", "file with the upstream's token, read for each call (default $TEAMTASK_UPSTREAM_TOKEN_FILE)")
+	cmd.MarkFlagsMutuallyExclusive("upstream-token", "upstream-token-file")
 	for _, other := range []string{"etcd-endpoints", "takeover-after", "no-sync", "url"} {
 		cmd.MarkFlagsMutuallyExclusive("upstream", other)
 	}
@@ -46,7 +48,14 @@ func serveTier(cmd *cobra.Command, g *global, o *serveOptions, listener net.List
 	if err != nil {
 		return err
 	}
-	token := firstOf(o.upstream.token, os.Getenv("TEAMTASK_UPSTREAM_TOKEN"))
+	c := client.New(at.String(), "")
+	defer c.Close()
+	c.Token, c.TokenFile = credential(o.upstream.token, o.upstream.tokenFile, "TEAMTASK_UPSTREAM_TOKEN")
+	c.Patience = tierPatience
+	token, err := c.Bearer()
+	if err != nil {
+		return fmt.Errorf("--upstream-token-file: %w", err)
+	}
 	if token == "" {
 		return errors.New("--upstream-token: is missing; give it, or set TEAMTASK_UPSTREAM_TOKEN: it is in the file `token` in the upstream's data directory")
 	}
@@ -61,11 +70,8 @@ func serveTier(cmd *cobra.Command, g *global, o *serveOptions, listener net.List
 	if own == token {
 		own = ""
 	}
-	c := client.New(at.String(), token)
-	defer c.Close()
-	c.Patience = tierPatience
 	tier, err := server.NewTier(cmd.Context(), server.TierOptions{Upstream: c, List: o.upstream.list, Name: "tier-" + client.WorkerName(),
-		Token: own, Log: log, URL: at, UpstreamToken: token})
+		Token: own, Log: log, URL: at, UpstreamToken: c.Bearer})
 	if err != nil {
 		return fmt.Errorf("--upstream %s: %w", strings.TrimSuffix(at.String(), "/"), err)
 	}

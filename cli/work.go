@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"teamtask.dev/api/v1alpha1"
-	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 	"teamtask.dev/items"
 	"teamtask.dev/worker"
@@ -122,7 +121,7 @@ func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *co
 	if err != nil {
 		return err
 	}
-	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr(), os.Interrupt, syscall.SIGTERM)
+	ctx, drain, stop := drainOnSignal(cmd.ErrOrStderr(), cmd.Context().Done(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	name, command := "", args
 	if !w.all {
@@ -154,7 +153,6 @@ func (w *workFlags) work(_ context.Context, g *global, c *client.Client, cmd *co
 
 // summarize says how the list stands, or with "" only what this worker did.
 func (rs *runners) summarize(ctx context.Context, name string) error {
-	did := "this worker did " + text.Number(rs.done.Load(), "item", "items")
 	if name != "" {
 		wl, err := rs.client.Get(ctx, name)
 		if err != nil {
@@ -162,7 +160,7 @@ func (rs *runners) summarize(ctx context.Context, name string) error {
 		}
 		return summarizeWork(rs.cmd.ErrOrStderr(), wl, rs.done.Load())
 	}
-	_, err := fmt.Fprintln(rs.cmd.ErrOrStderr(), did)
+	_, err := fmt.Fprintln(rs.cmd.ErrOrStderr(), workerDid(rs.done.Load()))
 	return err
 }
 

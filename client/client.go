@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,10 @@ import (
 type Client struct {
 	URL   string // of the server, such as http://localhost:7070
 	Token string
-	HTTP  *http.Client // does the calls; without a time limit, since claims wait
+	// TokenFile has the token, if it is not "". It is read for each call: the file of a pod's service account is written anew every
+	// hour, long before the token that it had expires.
+	TokenFile string
+	HTTP      *http.Client // does the calls; without a time limit, since claims wait
 
 	// Patience is how long a call is repeated while the server cannot be reached. Default 10s; below 0: not at all.
 	Patience time.Duration
@@ -34,6 +38,22 @@ func New(url, token string) *Client {
 
 // Close closes idle connections.
 func (c *Client) Close() { c.HTTP.CloseIdleConnections() }
+
+// Bearer is the token that calls bring now; "": none.
+func (c *Client) Bearer() (string, error) {
+	if c.TokenFile == "" {
+		return c.Token, nil
+	}
+	text, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" {
+		return "", fmt.Errorf("read the token: %s is empty", c.TokenFile)
+	}
+	return token, nil
+}
 
 // Problem is an error the server answered with: problem details (RFC 9457).
 type Problem struct {
@@ -142,8 +162,12 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, con
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", contentType)
 	}
-	if c.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.Token)
+	token, err := c.Bearer()
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := c.HTTP.Do(req)
 	if err != nil {

@@ -8,8 +8,9 @@
 //
 // Who calls is authenticated by the API server (a TokenReview of the bearer token), or as an OpenID user. What they may do is
 // decided by the API server too, by their own rights (a SubjectAccessReview): `get` on a Worklist to look at it, `work` on it to
-// be given blocks. What the gateway itself may do is nobody's leave for anything. Answers are remembered for ten seconds; a no
-// that follows a yes is 503 for half a minute, so that workers outlive an API server that has just started, and then 401 or 403.
+// be given blocks. What the gateway itself may do is nobody's leave for anything. A yes is remembered for ten seconds, a no for
+// two; a no that follows a yes is 503 for half a minute, so that workers outlive an API server that has just started, and then 401 or
+// 403.
 //
 // The lists of the gateway's namespace are at /v1/worklists as with any List server, those of another one at
 // /namespaces/NAMESPACE/v1/worklists: give workers https://gateway/namespaces/NAMESPACE as their server. Lists are looked at as

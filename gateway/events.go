@@ -47,7 +47,12 @@ func (g *Gateway) events(w http.ResponseWriter, r *http.Request, list types.Name
 		if err := send(w, "status", &wl.Status); err != nil || wl.Status.Phase().Over() {
 			return io.EOF
 		}
-		return rest(ctx, eventPause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(eventPause):
+			return nil
+		}
 	}
 	for err == nil {
 		if err = g.follow(ctx, wl, tell); err == nil {
@@ -87,7 +92,7 @@ func (g *Gateway) follow(ctx context.Context, wl *v1alpha1.Worklist, tell func(*
 			for more := true; more; { // of several changes the last is told
 				switch {
 				case !ok || e.Type == watch.Error:
-					return rest(ctx, eventPause)
+					return nil
 				case e.Type == watch.Deleted:
 					return missing(list)
 				case e.Type == watch.Added, e.Type == watch.Modified:
@@ -109,19 +114,10 @@ func send(w http.ResponseWriter, event string, v any) error {
 	if err != nil {
 		return err
 	}
+	c := http.NewResponseController(w)
+	c.SetWriteDeadline(time.Now().Add(slowest))
 	if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, data); err != nil {
 		return err
 	}
-	return http.NewResponseController(w).Flush()
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return c.Flush()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -100,7 +101,11 @@ func (g *Gateway) explanation(w http.ResponseWriter, r *http.Request, list types
 	write(w, &v1alpha1.Explanation{Phase: wl.Status.Phase(), Sentences: []string{wl.Status.Reason()}})
 }
 
+// slowest is how long a client may take to read what it asked for, or an event: with lists it may be megabytes.
+const slowest = time.Minute
+
 func write(w http.ResponseWriter, v any) {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slowest))
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(v)
 }

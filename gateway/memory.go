@@ -8,9 +8,12 @@ import (
 )
 
 const (
-	// remembered is how long an answer of the API server is gone by: a token that was revoked, or a right that was taken, is
-	// good for that long still.
+	// remembered is how long a yes of the API server is gone by: a token that was revoked, or a right that was taken, is good for
+	// that long still.
 	remembered = 10 * time.Second
+	// refused is how long a no is: for that long still a right that was given does not count. Whoever asks again and again does not
+	// cost the API server more than a question in that time.
+	refused = 2 * time.Second
 	// doubted is how long after a yes a no is not held to be final: an API server that has just started does not know all
 	// accounts and roles yet. Nobody is let in for that, but a worker is told to ask again, and not to end.
 	doubted = 30 * time.Second
@@ -121,15 +124,15 @@ func (m *memory[K, V]) ask(ctx context.Context, key K, a *answer[V], ask func(co
 	if a.err != nil {
 		return
 	}
-	a.until = begun.Add(remembered)
-	if !bound.IsZero() && bound.Before(a.until) {
-		a.until = bound
-	}
 	var no V
 	if a.value != no {
-		a.yes = begun
+		a.yes, a.until = begun, begun.Add(remembered)
+		if !bound.IsZero() && bound.Before(a.until) {
+			a.until = bound
+		}
 		return
 	}
+	a.until = begun.Add(refused)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.answers) > mostRefused && time.Since(a.yes) > doubted {

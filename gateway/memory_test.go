@@ -64,6 +64,21 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+// A no is not gone by for as long as a yes: who was refused, and is then given the right, comes in soon.
+func TestMemoryForgetsRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := newMemory[string, bool](), &says{}
+		get(t, m, "a", s, false, nil)
+		time.Sleep(refused - 1)
+		get(t, m, "a", s, false, nil)
+		s.times(t, 1)
+		s.value = true
+		time.Sleep(time.Nanosecond)
+		get(t, m, "a", s, true, nil)
+		s.times(t, 2)
+	})
+}
+
 // What is known to end sooner is not gone by for longer: a token that expires.
 func TestMemoryBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

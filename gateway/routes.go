@@ -87,6 +87,7 @@ func (g *Gateway) guard(x route) http.HandlerFunc {
 			fail(w, err)
 			return
 		}
+		defer http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may bring other calls
 		x.answer(w, r, list)
 		log.Debug("a call is answered", "took", time.Since(begun))
 	}
@@ -101,6 +102,9 @@ func (g *Gateway) permit(r *http.Request, verb string, list types.NamespacedName
 	if who == nil {
 		return "", problem(http.StatusUnauthorized, "the call needs a token that the cluster knows, as header `Authorization: Bearer TOKEN`: "+
 			"`kubectl create token SERVICE-ACCOUNT` makes one, and a pod has one")
+	}
+	if len(list.Name) > validation.DNS1123SubdomainMaxLength || len(list.Namespace) > validation.DNS1123LabelMaxLength {
+		return who.name, problem(http.StatusNotFound, "there is no worklist, or no namespace, whose name is as long as that") // and nothing to remember
 	}
 	allowed, err := g.may.may(r.Context(), who, verb, list)
 	if errors.Is(err, errDoubt) {

@@ -180,8 +180,10 @@ func (g *Gateway) room(ctx context.Context) error {
 		if tokens >= 1 {
 			return nil
 		}
-		if err := rest(ctx, time.Duration((1-tokens)/writesPerSecond*float64(time.Second))); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration((1 - tokens) / writesPerSecond * float64(time.Second))):
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -107,13 +108,34 @@ func (a *access) with(f func(ctx context.Context, s *session, cmd *cobra.Command
 }
 
 // worklist reads a list.
-func (s *session) worklist(ctx context.Context, name string) (*v1alpha1.Worklist, error) {
+func (s *session) worklist(ctx context.Context, argument string) (*v1alpha1.Worklist, error) {
 	var wl v1alpha1.Worklist
+	name, err := listName(argument)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name}, &wl); err != nil {
 		return nil, s.readable("get", name, err)
 	}
 	wl.APIVersion, wl.Kind = v1alpha1.APIVersion, v1alpha1.WorklistKind
 	return &wl, nil
+}
+
+// listName is the name of the list that an argument means: kubectl, and this program, print it with its kind before it.
+func listName(argument string) (string, error) {
+	kind, name, both := strings.Cut(argument, "/")
+	if !both {
+		kind, name = "worklist", argument
+	}
+	switch strings.ToLower(strings.TrimSuffix(kind, "."+v1alpha1.Group)) {
+	case "worklist", "worklists", "wl":
+	default:
+		return "", fmt.Errorf("%q: is no worklist; give the name of one", argument)
+	}
+	if name == "" || strings.Contains(name, "/") {
+		return "", fmt.Errorf("%q: is no name of a worklist", argument)
+	}
+	return name, nil
 }
 
 // blocks reads all Blocks of a list.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
@@ -86,7 +87,9 @@ func (x selection) read(ctx context.Context, s *session, names []string) (lists 
 			errs = append(errs, err)
 			continue
 		}
-		lists = append(lists, *wl)
+		if !slices.ContainsFunc(lists, func(other v1alpha1.Worklist) bool { return other.Name == wl.Name }) {
+			lists = append(lists, *wl)
+		}
 	}
 	if len(names) > 0 {
 		return lists, errs

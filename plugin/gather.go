@@ -27,12 +27,12 @@ import (
 const most = client.Limit(500)
 
 // gather reads what an explanation is made from. Only the list itself must be readable.
-func (s *session) gather(ctx context.Context, name string) (*explain.Facts, error) {
-	wl, err := s.worklist(ctx, name)
+func (s *session) gather(ctx context.Context, argument string) (*explain.Facts, error) {
+	wl, err := s.worklist(ctx, argument)
 	if err != nil {
 		return nil, err
 	}
-	f := &explain.Facts{List: wl}
+	name, f := wl.Name, &explain.Facts{List: wl}
 	selector, err := labels.Parse(workers.Selector(name))
 	if err != nil {
 		return nil, err

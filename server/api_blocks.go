@@ -212,6 +212,9 @@ func checkExchange(req *v1alpha1.ExchangeRequest) error {
 
 // decodeStrict reads one JSON value and refuses unknown fields and anything behind it.
 func decodeStrict(b []byte, v any) error {
+	if err := v1alpha1.CheckQuantities(b, v); err != nil {
+		return err
+	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

@@ -248,7 +248,7 @@ func coreReport(r *v1alpha1.Report) worklist.Report {
 		out.Done = append(out.Done, d.Core())
 	}
 	for _, f := range r.Failed {
-		out.Failed = append(out.Failed, worklist.FailedRange{Range: f.Range.Core(), Reason: f.Reason, Final: f.Final})
+		out.Failed = append(out.Failed, worklist.FailedRange{Range: f.Range.Core(), Reason: f.Reason, Final: f.Final, Attempts: int(f.Attempts)})
 	}
 	for _, f := range r.Found {
 		out.Found = append(out.Found, worklist.Found{Index: f.Index, Value: f.Value, Worker: f.Worker})

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/version"
 )
 
@@ -44,9 +45,21 @@ func newAPI(mux *http.ServeMux, title string) huma.API {
 	config.CreateHooks = nil // no $schema links in every answer
 	config.SchemasPath = ""
 	config.DocsPath = "" // its page loads a script from elsewhere
+	config.Formats = map[string]huma.Format{"application/json": bounded, "json": bounded}
 	config.AllowAdditionalPropertiesByDefault = false
 	config.RejectUnknownQueryParameters = true
 	return humago.New(mux, config)
+}
+
+// bounded is JSON that can be read within a time that its length bounds.
+var bounded = huma.Format{
+	Marshal: huma.DefaultJSONFormat.Marshal,
+	Unmarshal: func(b []byte, v any) error {
+		if err := v1alpha1.CheckQuantities(b, v); err != nil {
+			return err
+		}
+		return huma.DefaultJSONFormat.Unmarshal(b, v)
+	},
 }
 
 // authenticate asks for the token on everything that tells or changes something of a list.

@@ -103,12 +103,14 @@ type (
 type (
 	failedItemsDoc struct {
 		v1alpha1.Range
-		Reason string `json:"reason,omitempty" maxLength:"1024" doc:"Why, in a few words."`
-		Final  bool   `json:"final,omitempty" doc:"Give up at once: the worker has retried, or knows that it is hopeless."`
+		Reason   string `json:"reason,omitempty" maxLength:"1024" doc:"Why, in a few words."`
+		Final    bool   `json:"final,omitempty" doc:"Give up at once: the worker has retried, or knows that it is hopeless."`
+		Attempts int32  `json:"attempts,omitempty" minimum:"0" maximum:"1000000" doc:"How often the worker has tried it, if more than once."`
 	}
 	failedRangeDoc struct {
 		v1alpha1.Range
 		Attempts int32  `json:"attempts"`
+		Forgiven int32  `json:"forgiven,omitempty" doc:"How often it was out beside that."`
 		Reason   string `json:"reason,omitempty"`
 	}
 	retryRangeDoc struct {

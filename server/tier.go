@@ -36,7 +36,7 @@ type TierOptions struct {
 
 	// URL of the upstream, with UpstreamToken, to pass on calls that only read.
 	URL           *url.URL
-	UpstreamToken string
+	UpstreamToken func() (string, error)
 }
 
 // Tier is a secondary List server: it claims large blocks of one list at its upstream and shares them out in small ones.
@@ -237,7 +237,12 @@ func (t *Tier) passOn() http.Handler {
 			writeProblem(w, http.StatusNotFound, "this is a tier that shares out the list "+t.o.List+" only; ask its upstream")
 			return
 		}
-		passOn(w, r, t.o.URL, "Authorization", "Bearer "+t.o.UpstreamToken, "the upstream does not answer")
+		token, err := t.o.UpstreamToken()
+		if err != nil {
+			writeProblem(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		passOn(w, r, t.o.URL, "Authorization", "Bearer "+token, "the upstream does not answer")
 	})
 }
 

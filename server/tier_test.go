@@ -34,7 +34,7 @@ func startTier(t *testing.T, upstream *client.Client, list, name string) *tier {
 		t.Fatal(err)
 	}
 	up := client.New(upstream.URL, upstream.Token)
-	x, err := server.NewTier(t.Context(), server.TierOptions{Upstream: up, List: list, Name: name, URL: at, UpstreamToken: upstream.Token,
+	x, err := server.NewTier(t.Context(), server.TierOptions{Upstream: up, List: list, Name: name, URL: at, UpstreamToken: upstream.Bearer,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)

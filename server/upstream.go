@@ -200,7 +200,7 @@ func (u *upstream) report(g *grant, part worklist.Range, c *commit, rows []row) 
 	for r, f := range c.delta.Failed.Within(part) {
 		for r := range u.heldBy(g, r) {
 			// This tier has tried as often as the list wants.
-			t.Failed = append(t.Failed, v1alpha1.FailedItems{Range: v1alpha1.RangeOf(r), Reason: f.Reason, Final: true})
+			t.Failed = append(t.Failed, v1alpha1.FailedItems{Range: v1alpha1.RangeOf(r), Reason: f.Reason, Final: true, Attempts: int32(f.Attempts)})
 			t.weight += 100 + 6*len(f.Reason)
 		}
 	}

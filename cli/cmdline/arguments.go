@@ -40,12 +40,12 @@ func UnknownCommand(cmd *cobra.Command, word string) error {
 	return fmt.Errorf("unknown command %q; did you mean %s?", above+word, strings.Join(like, " or "))
 }
 
-// Arguments is how many a command takes, at least and at most. The first of them is named in the command's usage.
+// Arguments is how many a command takes, at least and at most. Those that it cannot do without are named first in its usage.
 func Arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			what := strings.Fields(cmd.Use)[1]
+			what := strings.Fields(cmd.Use)[1+len(args)]
 			return fmt.Errorf("%s is missing; usage: %s", strings.TrimSuffix(what, "..."), cmd.UseLine())
 		case len(args) > most:
 			return fmt.Errorf("%q is one argument too many; usage: %s", args[most], cmd.UseLine())

@@ -13,10 +13,13 @@ const (
 	oldWarning   = 10 * time.Minute
 )
 
-// recent are the warnings of the last minutes, the latest first.
+// harmless are the reasons of warnings that come with every pod of a node that is set up in a certain way. They keep none from working.
+var harmless = []string{"MissingClusterDNS", "DNSConfigForming"}
+
+// recent are the warnings of the last minutes that may matter, the latest first.
 func (e *explanation) recent() (out []corev1.Event) {
 	for _, w := range e.Warnings {
-		if e.Now.Sub(when(&w)) < oldWarning {
+		if e.Now.Sub(when(&w)) < oldWarning && !slices.Contains(harmless, w.Reason) {
 			out = append(out, w)
 		}
 	}

@@ -194,7 +194,7 @@ func TestSentences(t *testing.T) {
 			for i := range int64(700) {
 				f.List.Status.DoneRanges = append(f.List.Status.DoneRanges, v1alpha1.Range{Index: 2*i + 1, Size: 1})
 			}
-		}), []string{"Nothing that was never out goes out: what is done, failed or to be done again is scattered over as many ranges as the status holds; " +
+		}), []string{"Nothing that was never out goes out: what is done, failed or to be done again takes, with what is out, as many ranges as the status holds; " +
 			"it goes on when ranges have merged, or failed items were tried again.",
 			"700 items were given up, the first after 3 attempts: exit 1. `kubectl teamtask retry primes` has them tried again."}},
 
@@ -263,6 +263,9 @@ func TestSentences(t *testing.T) {
 		{"has warnings", facts(phase(v1alpha1.PhaseComplete, "all items are done"), warning("Block", "a", "Expired", "worker w was not heard of for 1m0s", time.Minute),
 			warning("Block", "b", "Expired", "long ago", time.Hour)),
 			[]string{"The list is over (Complete): all items are done.", "60s ago, Block a, Expired: worker w was not heard of for 1m0s."}},
+		{"runs on nodes of which there are warnings with every pod", facts(phase(v1alpha1.PhaseComplete, "all items are done"),
+			warning("Pod", "p-0", "MissingClusterDNS", `pod: "p-0". kubelet does not have ClusterDNS IP configured`, time.Minute)),
+			[]string{"The list is over (Complete): all items are done."}},
 		{"could not be looked at closely", facts(phase(v1alpha1.PhaseComplete, "all items are done"), func(f *explain.Facts) { f.Unread = []string{"pods (forbidden)"} }),
 			[]string{"The list is over (Complete): all items are done.", "Not looked at: pods (forbidden)."}},
 	} {
