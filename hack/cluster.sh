@@ -18,6 +18,7 @@ images=$bin/images
 mkdir -p "$images"
 CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X teamtask.dev/version.stamped=$version" -o "$images/" ./cmd/teamtask ./cmd/teamtask-controller ./examples/primes
 cp /etc/ssl/certs/ca-certificates.crt "$images/"
+mkdir -p "$images/root/tmp" && chmod 1777 "$images/root/tmp"
 helm=$(hack/helm.sh)
 
 step "starting the cluster"
@@ -25,7 +26,8 @@ step "starting the cluster"
 KUBECONFIG=$("$bin/teamtask-cluster" kubeconfig)
 export KUBECONFIG
 # Beside the plugin, so that one directory on the PATH will do.
-ln -sf "${XDG_CACHE_HOME:-$HOME/.cache}/teamtask/kubernetes-$(go -C test/cluster/tools list -m -f '{{.Version}}' k8s.io/kubernetes)/kubectl" "$bin/"
+ln -sf "${XDG_CACHE_HOME:-$HOME/.cache}/teamtask/kubernetes-$(go -C test/cluster/tools list -m -f '{{.Version}}' k8s.io/kubernetes)/kubectl" "$helm" "$bin/"
+cp --remove-destination "$images/teamtask" cmd/kubectl-teamtask/kubectl_complete-teamtask "$bin/"
 
 step "loading the images"
 for image in "teamtask:$version" "teamtask-controller:$version" primes:1; do
@@ -45,6 +47,7 @@ cat <<END
     export KUBECONFIG=$KUBECONFIG PATH=$bin:\$PATH
     kubectl get worklists,blocks
     kubectl teamtask --help
+    teamtask-cluster build NAME CONTEXT    # an image of your own, for the node
     make demo-kube       # counts the primes below a billion with three pods, and kills one
     make cluster-down    # ends it, and removes all of it
 END

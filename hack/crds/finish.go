@@ -9,7 +9,7 @@ type schema = apiextensions.JSONSchemaProps
 // finish puts right what controller-gen cannot know.
 //
 // A controller reads all objects at once, as Go types: one object that the API server has taken and Go cannot read would
-// stop it for everybody. So the schema must let nothing through that Go does not read (see test/kube's TestAcceptedIsRead).
+// stop it for everybody. So the schema must let nothing through that Go does not read (see test/crd's TestAcceptedIsRead).
 //
 // The descriptions of a pod's fields are left out: they are ten times as long as all others together, more than
 // `kubectl apply` can take, and `kubectl explain pod.spec` has them.

@@ -45,6 +45,31 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* A node that is lost takes one replica of a component at most, where there are other nodes. Call with a component. */}}
+{{- define "teamtask.spread" -}}
+- maxSkew: 1
+  topologyKey: kubernetes.io/hostname
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- include "teamtask.selector" . | nindent 6 }}
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+
+{{/* Of a component's replicas one is evicted at a time. For those that have several: the only one could not be evicted at all. */}}
+{{- define "teamtask.disruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: teamtask-{{ .component }}
+  namespace: {{ .root.Release.Namespace | quote }}
+  labels: {{- include "teamtask.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels: {{- include "teamtask.selector" . | nindent 6 }}
+{{- end }}
+
 {{/* Our programs call the API server, and look its name up. Where it is differs by cluster, so only the ports are named. */}}
 {{- define "teamtask.egress" -}}
 - ports:
