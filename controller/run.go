@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -8,16 +9,20 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/controller/blocks"
@@ -47,6 +52,9 @@ const (
 	qps, burst = 400, 800
 	// decisionTimeout bounds one decision with its writes: after that it is made anew.
 	decisionTimeout = time.Minute
+	// firstRetry and lastRetry are how long a decision rests that has failed once, and again and again: an API server that was away
+	// for an hour is not waited for any longer than one that was away for a minute.
+	firstRetry, lastRetry = 5 * time.Millisecond, 30 * time.Second
 	// relist is how often everything is looked at although nothing was seen to happen.
 	relist = 10 * time.Minute
 )
@@ -57,23 +65,25 @@ func Run(ctx context.Context, kube *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	each := controller.Options{MaxConcurrentReconciles: max(1, o.Concurrency), ReconciliationTimeout: decisionTimeout,
-		// First come, first served: with priorities a list that was there when the controller began, and so comes after
-		// whatever happens, is not looked at while others keep it busy.
-		UsePriorityQueue: new(false)}
-	if o.Concurrency == 0 {
-		each.MaxConcurrentReconciles = 4
+	each := func() controller.Options {
+		return controller.Options{MaxConcurrentReconciles: cmp.Or(max(0, o.Concurrency), 4), ReconciliationTimeout: decisionTimeout, RateLimiter: retries(),
+			// First come, first served: with priorities a list that was there when the controller began, and so comes after
+			// whatever happens, is not looked at while others keep it busy.
+			UsePriorityQueue: new(false)}
 	}
-	lists := &worklists.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("teamtask-worklists"), MostInAll: o.MostBlocks}
-	if err := lists.SetupWithManager(mgr, each); err != nil {
+	seen := make(chan event.TypedGenericEvent[types.NamespacedName])
+	lists := &worklists.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("teamtask-worklists"), MostInAll: o.MostBlocks,
+		Lists: seen}
+	if err := lists.SetupWithManager(mgr, each()); err != nil {
 		return fmt.Errorf("set up the controller of worklists: %w", err)
 	}
-	taken := &blocks.Reconciler{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("teamtask-blocks")}
-	if err := taken.SetupWithManager(mgr, each); err != nil {
+	taken := &blocks.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespaces: o.Watch, Events: mgr.GetEventRecorder("teamtask-blocks"),
+		Lists: seen}
+	if err := taken.SetupWithManager(mgr, each()); err != nil {
 		return fmt.Errorf("set up the controller of blocks: %w", err)
 	}
 	pods := &workers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder("teamtask-workers"), Image: o.WorkerImage}
-	if err := pods.SetupWithManager(mgr, each); err != nil {
+	if err := pods.SetupWithManager(mgr, each()); err != nil {
 		return fmt.Errorf("set up the controller of workers: %w", err)
 	}
 	shown := census{mgr.GetCache()}
@@ -81,6 +91,11 @@ func Run(ctx context.Context, kube *rest.Config, o Options) error {
 		defer metrics.Registry.Unregister(shown)
 	}
 	return mgr.Start(ctx)
+}
+
+// retries has what fails rest longer each time. It belongs to one controller.
+func retries() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 }
 
 func newManager(kube *rest.Config, o Options) (ctrl.Manager, error) {

@@ -165,27 +165,21 @@ func (u *Upstream) ask(ctx context.Context, wl *v1alpha1.Worklist, bulk int64) e
 	}
 	create := operation{"create", "blocks"}
 	err := u.call(ctx, create, func(ctx context.Context) error { return u.o.Client.Create(ctx, b) })
-	if apierrors.IsAlreadyExists(err) { // by an earlier try
+	tried := apierrors.IsAlreadyExists(err)
+	if tried {
 		err = u.call(ctx, operation{"get", "blocks"}, func(ctx context.Context) error {
 			return u.o.Client.Get(ctx, types.NamespacedName{Namespace: u.o.Namespace, Name: name}, b)
 		})
 	}
-	if overQuota(err) {
-		u.o.Log.Debug("the namespace's quota is used up", "error", err)
+	if overQuota(err) || tried && apierrors.IsNotFound(err) {
+		u.o.Log.Debug("the namespace's quota is used up, or the Block was turned away", "error", err)
 		u.update(func() { u.asking = ""; u.turnedAway() })
 		return nil
 	}
 	if err != nil {
 		return explain(create, u.o.Namespace, u.o.List, err)
 	}
-	u.update(func() {
-		u.asking = ""
-		u.held[b.UID] = &holding{name: name, seen: b, given: time.Now()}
-	})
-	u.begin.Do(func() {
-		u.loops.Go(u.keepAlive)
-		u.loops.Go(func() { u.watchBlocks(b.Spec.Worker) })
-	})
+	u.hold(b)
 	return nil
 }
 

@@ -200,7 +200,11 @@ func (u *Upstream) flush(ctx context.Context, v *visit) (lost string, err error)
 	for b := u.seen(v.token.uid); ; {
 		if b == nil {
 			if b, err = u.fresh(ctx, v.token.block, v.token.uid); err != nil {
-				if err := u.again(ctx, &rest, operation{"get", "blocks"}, v.token.block, err); err != nil {
+				get := operation{"get", "blocks"}
+				if lost := u.leave(get, v.token.block, err); lost != "" {
+					return lost, nil
+				}
+				if err := u.again(ctx, &rest, get, v.token.block, err); err != nil {
 					return "", err
 				}
 				continue
@@ -237,6 +241,9 @@ func (u *Upstream) flush(ctx context.Context, v *visit) (lost string, err error)
 			u.o.Log.Warn("a Block is lost", "error", refusal)
 		case apierrors.IsConflict(err), apierrors.IsNotFound(err) && !uninstalled(err):
 		default:
+			if lost := u.leave(op, v.token.block, err); lost != "" {
+				return lost, nil
+			}
 			unsure = unsure || !apierrors.IsTooManyRequests(err)
 			if err := u.again(ctx, &rest, op, v.token.block, err); err != nil {
 				return "", err

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ type holding struct {
 
 	given time.Time // when its present turn was first seen
 	turn  *turn     // that the tier has, or had last; nil: none yet
+
+	unwatch context.CancelFunc
 }
 
 // pending tells whether the Block has no range, but may be given one.
@@ -79,6 +82,26 @@ func (u *Upstream) update(change func()) {
 	u.changed = make(chan struct{})
 }
 
+// hold takes in a Block that was created, and follows it until it is dropped.
+func (u *Upstream) hold(b *v1alpha1.Block) {
+	ctx, unwatch := context.WithCancel(u.ctx)
+	u.update(func() {
+		u.asking = ""
+		u.held[b.UID] = &holding{name: b.Name, seen: b, given: time.Now(), unwatch: unwatch}
+		if u.ctx.Err() != nil { // nothing begins any more
+			return
+		}
+		u.begin.Do(func() { u.loops.Go(u.keepAlive) })
+		u.loops.Go(func() { u.watch(ctx, b) })
+	})
+}
+
+// drop forgets a Block, under the upstream's lock.
+func (u *Upstream) drop(uid types.UID) {
+	u.held[uid].unwatch()
+	delete(u.held, uid)
+}
+
 // saw takes in a version of a Block, if it is one of ours and not known to be old.
 func (u *Upstream) saw(b *v1alpha1.Block) {
 	u.update(func() {
@@ -103,7 +126,7 @@ func (u *Upstream) gone(uid types.UID) {
 		if h == nil {
 			return
 		}
-		delete(u.held, uid)
+		u.drop(uid)
 		u.read = time.Time{}
 		if h.seen.Status.Turn == 0 && h.seen.DeletionTimestamp == nil {
 			u.turnedAway()

@@ -45,6 +45,9 @@ func (u *Upstream) keep(ctx context.Context, uid types.UID, h holding) error {
 	switch {
 	case h.ready() && time.Since(h.given) > u.lease():
 		return u.giveUp(ctx, uid, h)
+	case h.coming() && !h.pending(): // it is turned in, and should have gone on by now
+		_, err := u.fresh(ctx, h.name, uid)
+		return err
 	case !h.ready() && !h.pending():
 		return nil
 	}
@@ -78,7 +81,7 @@ func (u *Upstream) giveUp(ctx context.Context, uid types.UID, h holding) error {
 	op, rest := operation{"delete", "blocks"}, backoff()
 	for {
 		err := u.call(ctx, op, func(ctx context.Context) error { return u.o.Client.Delete(ctx, h.seen, ctrl.Preconditions{UID: &uid}) })
-		if ctrl.IgnoreNotFound(err) == nil {
+		if ctrl.IgnoreNotFound(err) == nil || u.leave(op, h.name, err) != "" {
 			return nil
 		}
 		if err := u.again(ctx, &rest, op, h.name, err); err != nil {

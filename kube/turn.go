@@ -19,6 +19,8 @@ const (
 	mostFailed = 1024
 	mostFound  = 100
 	longReason = 256 // bytes
+
+	longElapsed = 100 * 365 * 24 * time.Hour
 )
 
 // turn is a range that a Block was given, in the tier's hands, and what the tier says of it: the part of the Block's status that
@@ -41,8 +43,9 @@ type turn struct {
 }
 
 type failure struct {
-	reason string
-	final  bool
+	reason   string
+	final    bool
+	attempts int32
 }
 
 // left tells how many items are neither done nor failed.
@@ -72,7 +75,7 @@ func (t *turn) report(r *v1alpha1.Report) v1alpha1.Receipt {
 	for _, f := range r.Failed {
 		for _, part := range t.open(f.Range) {
 			if fits = fits && t.failed.Len() < mostFailed; fits {
-				t.failed.Put(part, failure{short(f.Reason), f.Final})
+				t.failed.Put(part, failure{short(f.Reason), f.Final, f.Attempts})
 				news = true
 			}
 		}
@@ -80,7 +83,7 @@ func (t *turn) report(r *v1alpha1.Report) v1alpha1.Receipt {
 	if items > 0 {
 		t.find(r.Found)
 	}
-	t.elapsed += time.Duration(r.ElapsedSeconds * float64(time.Second))
+	t.elapsed = min(t.elapsed+time.Duration(min(r.ElapsedSeconds, longElapsed.Seconds())*float64(time.Second)), longElapsed)
 	switch {
 	case t.left() == 0:
 		t.end = v1alpha1.BlockDone
@@ -173,7 +176,7 @@ func (t *turn) write(s *v1alpha1.BlockStatus, worker string, now time.Time) {
 		s.DoneRanges = append(s.DoneRanges, v1alpha1.RangeOf(r))
 	}
 	for r, f := range t.failed.All() {
-		s.FailedRanges = append(s.FailedRanges, v1alpha1.FailedItems{Range: v1alpha1.RangeOf(r), Reason: f.reason, Final: f.final})
+		s.FailedRanges = append(s.FailedRanges, v1alpha1.FailedItems{Range: v1alpha1.RangeOf(r), Reason: f.reason, Final: f.final, Attempts: f.attempts})
 	}
 	for _, f := range t.found {
 		if f.Worker == worker { // the Block says it

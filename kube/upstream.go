@@ -52,7 +52,7 @@ type Upstream struct {
 	ctx   context.Context // ends with the upstream
 	stop  context.CancelFunc
 	loops sync.WaitGroup
-	begin sync.Once // of the loops
+	begin sync.Once // of the loop that keeps alive
 
 	mu      sync.Mutex
 	held    map[types.UID]*holding
@@ -64,6 +64,7 @@ type Upstream struct {
 	refused int                // Blocks in a row that were turned away
 	granted map[operation]bool // what has worked before
 	denied  map[operation]time.Time
+	leaving bool // see Leave
 }
 
 const (
@@ -144,7 +145,9 @@ func (u *Upstream) know(wl *v1alpha1.Worklist, at time.Time) error {
 	switch {
 	case u.list == nil || u.list.UID == wl.UID:
 	case !u.o.Bound:
-		clear(u.held)
+		for uid := range u.held {
+			u.drop(uid)
+		}
 	default:
 		return &client.Problem{Status: http.StatusNotFound, Title: "Not Found",
 			Detail: fmt.Sprintf("worklist %s in the namespace %s was deleted and made anew; start its workers anew, too", wl.Name, wl.Namespace)}
@@ -210,16 +213,37 @@ func (u *Upstream) note(op operation, err error) {
 	}
 }
 
+// Leave says that what is held is about to be given back. From now on a right that is missing is not waited for, and what cannot be
+// written without it is left as it is: most likely the list was deleted, with the account that worked on it, and its Blocks go as well.
+func (u *Upstream) Leave() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.leaving = true
+}
+
+// leave tells why a Block is left as it is, where a call about it is not to be repeated because the worker is about to end; "": it
+// is to be repeated.
+func (u *Upstream) leave(op operation, name string, err error) (lost string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.leaving || !op.hopeless(err) {
+		return ""
+	}
+	u.o.Log.Debug("a Block is left as it is", "call", op, "block", name, "error", err)
+	return explain(op, u.o.Namespace, name, err).Error()
+}
+
 // Close gives back what is held, deletes what was asked for, and ends. What is left when ctx ends is taken back by the
 // controller when its lease has run out.
 func (u *Upstream) Close(ctx context.Context) error {
+	u.Leave()
 	var errs []error
 	for uid, h := range u.all() {
 		if err := u.giveUp(ctx, uid, h); err != nil {
 			errs = append(errs, fmt.Errorf("give back Block %s: %w", h.name, err))
 		}
 	}
-	u.stop()
+	u.update(u.stop) // no loop begins after that
 	u.loops.Wait()
 	return errors.Join(errs...)
 }

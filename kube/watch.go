@@ -2,11 +2,12 @@ package kube
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
@@ -15,41 +16,50 @@ import (
 	"teamtask.dev/api/v1alpha1"
 )
 
-// watchBlocks follows the Blocks of this worker, until the upstream ends. Its name is that of a Block that was created: the cluster's admission may have
-// set another than was asked for.
-func (u *Upstream) watchBlocks(worker string) {
-	fields := ctrl.MatchingFields{"spec.worklist": u.o.List, "spec.worker": worker}
+// watching is how long a watch of a Block lasts, up to twice as long: one that has silently stopped working is not trusted for ever.
+const watching = 5 * time.Minute
+
+// watch follows a Block of ours, from the version that is known on, until ctx ends. It does so by the Block's name, although there
+// may be several: whatever other fields a watch selects by, the API server takes every change of any Block in the namespace to it,
+// and has who makes a change pay for all those watches, so that a thousand workers would bring each other to a stand.
+func (u *Upstream) watch(ctx context.Context, b *v1alpha1.Block) {
 	op := operation{"watch", "blocks"}
-	informer := cache.NewSharedInformer(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			var list v1alpha1.BlockList
-			err := u.o.Client.List(ctx, &list, ctrl.InNamespace(u.o.Namespace), &ctrl.ListOptions{Raw: &o}, fields)
-			return &list, err
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			w, err := u.o.Client.Watch(ctx, &v1alpha1.BlockList{}, ctrl.InNamespace(u.o.Namespace), &ctrl.ListOptions{Raw: &o}, fields)
-			u.note(op, err)
-			return w, err
-		},
-	}, &v1alpha1.Block{}, 0)
-	informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
+	name := ctrl.MatchingFields{"metadata.name": b.Name}
+	for b != nil {
+		until := int64((watching + rand.N(watching)).Seconds())
+		from := metav1.ListOptions{ResourceVersion: b.ResourceVersion, TimeoutSeconds: &until}
+		w, err := u.o.Client.Watch(ctx, &v1alpha1.BlockList{}, ctrl.InNamespace(u.o.Namespace), &ctrl.ListOptions{Raw: &from}, name)
 		u.note(op, err)
-		u.o.Log.Debug("the watch of the Blocks broke off; it is begun anew", "error", err)
-	})
-	informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { u.saw(o.(*v1alpha1.Block)) },
-		UpdateFunc: func(_, o any) { u.saw(o.(*v1alpha1.Block)) },
-		DeleteFunc: func(o any) {
-			if last, ok := o.(cache.DeletedFinalStateUnknown); ok {
-				o = last.Obj
-			}
-			if b, ok := o.(*v1alpha1.Block); ok {
-				u.saw(b)
-				u.gone(b.UID)
-			}
-		},
-	})
-	informer.RunWithContext(u.ctx)
+		if err == nil {
+			err = u.follow(w)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		u.o.Log.Debug("the watch of a Block broke off; it is begun anew", "block", b.Name, "error", err)
+		if pause(ctx, wait.Jitter(time.Second, 1)) != nil {
+			return
+		}
+		if now, err := u.fresh(ctx, b.Name, b.UID); err == nil {
+			b = now
+		}
+	}
+}
+
+// follow takes in what a watch sees, until it breaks off.
+func (u *Upstream) follow(w watch.Interface) error {
+	defer w.Stop()
+	for e := range w.ResultChan() {
+		b, ok := e.Object.(*v1alpha1.Block)
+		if !ok {
+			return apierrors.FromObject(e.Object)
+		}
+		u.saw(b)
+		if e.Type == watch.Deleted {
+			u.gone(b.UID)
+		}
+	}
+	return nil
 }
 
 // await waits until the list is as wanted. It is watched meanwhile, from that version on.
@@ -93,12 +103,10 @@ func (u *Upstream) forgetList() {
 }
 
 func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-t.C:
+	case <-time.After(d):
 		return nil
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -170,8 +171,11 @@ func TestWorkPipe(t *testing.T) {
 func TestWorkFailure(t *testing.T) {
 	t.Parallel()
 	s := tell(t, list("{size: 20, block: {size: 10, maxAttempts: 2, backoff: {initial: 10ms}}}"))
-	s.run("list", "-j1", "--", "sh", "-c", "! seq {start} {end} | grep -qx 13")
+	s.run("list", "-j1", "--", "sh", "-c", "if seq {start} {end} | grep -qx 13; then echo {start} >>tried; exit 1; fi")
 	st := s.status()
+	if n := len(s.lines("tried")); len(st.FailedRanges) == 1 && int(st.FailedRanges[0].Attempts) != n {
+		t.Errorf("it was tried %d times: %+v", n, st.FailedRanges)
+	}
 	if st.Done != 19 || st.Failed != 1 || len(st.FailedRanges) != 1 || st.FailedRanges[0].Index != 13 || st.FailedRanges[0].Reason != "exit status 1" {
 		t.Errorf("%+v", st)
 	}
@@ -186,6 +190,9 @@ func TestWorkFind(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// lastLine says how the list stands in the end, and what the worker did.
+var lastLine = regexp.MustCompile(`(?m)^list: Active, (\d+) done, 0 failed; this worker did (\d+) items$`)
 
 // A worker that is told to end finishes its command and gives the rest back, at once for others to take.
 func TestWorkDrain(t *testing.T) {
@@ -208,11 +215,46 @@ func TestWorkDrain(t *testing.T) {
 	if first.Wait(); first.ProcessState.ExitCode() != 143 { // not 0: the list is not over, and a Job is to replace the pod
 		t.Fatalf("%v: %v", first.ProcessState, first.Stderr)
 	}
+	said := fmt.Sprint(first.Stderr)
+	if m := lastLine.FindStringSubmatch(said); m == nil || m[1] != m[2] || strings.Contains(said, "once more") { // there is no terminal
+		t.Errorf("it says %s", said)
+	}
 	s.run("list", "-j1", "--", "sh", "-c", "echo {} >>done")
 	if got := s.lines("done"); !slices.Equal(got, numbers(100)) {
 		t.Errorf("%d items: %v", len(got), got)
 	}
 	s.none()
+}
+
+// A worker that is told to end before it has begun does not begin: in a pod nothing else would end it but the end of its grace
+// period. It is held where it reads its kubeconfig.
+func TestWorkDrainedBefore(t *testing.T) {
+	t.Parallel()
+	s := tell(t, list("{size: 10}"))
+	config, err := os.ReadFile(workers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(s.file("config"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := s.work("list", "--kubeconfig", s.file("config"), "--", "sh", "-c", "echo {} >>done")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(s.file("config"), os.O_WRONLY, 0) // waits until it is read
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	pipe.Write(config)
+	pipe.Close()
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != 143 {
+		t.Errorf("%v: %v", cmd.ProcessState, cmd.Stderr)
+	}
+	if st := s.status(); st.Done > 0 || st.Next > 0 {
+		t.Errorf("it has begun: %+v", st)
+	}
 }
 
 // Errors say what to do.

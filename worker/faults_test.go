@@ -45,6 +45,19 @@ func write(t testing.TB, name, text string, mode os.FileMode) string {
 	return name
 }
 
+// Where the outputs of commands cannot be kept, as in an image that has nothing but the program, that is said before there is any
+// item that it could be held against, and what to do about it.
+func TestNoRoomForOutput(t *testing.T) {
+	r := runnerOf(t, []string{"a"}, "true")
+	if err := r.Check(); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
+	if err := r.Check(); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "set TMPDIR") {
+		t.Errorf("%v", err)
+	}
+}
+
 // An item that makes no command fails alone, with the exit code that a shell would have.
 func TestItemThatCannotBeRun(t *testing.T) {
 	dir := t.TempDir()

@@ -39,7 +39,7 @@ func (o *output) make() (lent *os.File, err error) {
 		err = errors.Join(err, os.Remove(o.file.Name()))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make a file for the command's output: %w", err)
+		return nil, fmt.Errorf("make a file for the command's output: %w; set TMPDIR to a directory that can be written to, or in a pod mount an emptyDir volume at /tmp", err)
 	}
 	return lent, nil
 }

@@ -44,8 +44,15 @@ const (
 	maxFoundBytes = 4096
 )
 
-// Check tells whether the command can be found.
+// Check tells whether the command can be found, and its outputs be kept.
 func (r *Runner) Check() error {
+	var out output
+	f, err := out.lend()
+	if err != nil {
+		return err
+	}
+	f.Close()
+	out.close()
 	name, ok := r.Template.program()
 	if !ok {
 		return nil // it depends on the item

@@ -33,6 +33,7 @@ type Lease struct {
 	Attempt  int
 	Deadline time.Time
 	Worker   string
+	Bulk     bool // a tier's
 }
 
 // Token is the lease in the form that is signed and carried by the worker.
@@ -41,7 +42,7 @@ func (g Lease) Token() Token {
 }
 
 func (l *Ledger) public(x *lease) Lease {
-	return Lease{ID: x.id, Epoch: l.rec.Epoch, Range: x.r, Attempt: x.attempt, Deadline: x.deadline, Worker: x.worker.name}
+	return Lease{ID: x.id, Epoch: l.rec.Epoch, Range: x.r, Attempt: x.attempt, Deadline: x.deadline, Worker: x.worker.name, Bulk: x.bulk}
 }
 
 // grant puts a block into a worker's hand. Its range must have left its place before.

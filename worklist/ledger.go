@@ -177,7 +177,8 @@ func (l *Ledger) Retry(now time.Time) int64 {
 	forgiven := l.rec.Failed
 	l.rec.Failed = Map[Failure]{}
 	for r, f := range forgiven.All() {
-		try := Try{Attempts: f.Attempts, Forgiven: f.Attempts, Reason: f.Reason}
+		before := f.Attempts + f.Forgiven
+		try := Try{Attempts: before, Forgiven: before, Reason: f.Reason}
 		l.rec.Retry.Put(r, try)
 		l.news.Failed.Delete(r)
 		l.news.Retry.Put(r, try)
@@ -206,19 +207,19 @@ func (l *Ledger) markDone(now time.Time, r Range) {
 }
 
 // markFailed takes in that a range failed or expired, one attempt more. It rests and goes out again, in halves once it
-// has had its attempts, until a single item is given up on.
-func (l *Ledger) markFailed(now time.Time, r Range, attempt int, reason string, h holder, final bool) {
+// has had its attempts, until a single item is given up on. f says why; its range is another.
+func (l *Ledger) markFailed(now time.Time, r Range, attempt int, f FailedRange, h holder) {
 	before := l.tryAt(r.Start)
 	spent := attempt-before.Forgiven >= l.policy.MaxAttempts
-	if spent && r.Size() == 1 || final {
+	if spent && r.Size() == 1 || f.Final {
 		l.rec.Retry.Delete(r)
 		l.news.Retry.Delete(r)
-		f := Failure{attempt, reason}
-		l.rec.Failed.Put(r, f)
-		l.news.Failed.Put(r, f)
+		end := Failure{Attempts: attempt - before.Forgiven - 1 + max(1, f.Attempts), Forgiven: before.Forgiven, Reason: f.Reason}
+		l.rec.Failed.Put(r, end)
+		l.news.Failed.Put(r, end)
 		return
 	}
-	try := Try{Attempts: attempt, Forgiven: before.Forgiven, Size: before.Size, Reason: reason}
+	try := Try{Attempts: attempt, Forgiven: before.Forgiven, Size: before.Size, Reason: f.Reason}
 	if spent {
 		try.Size = (r.Size() + 1) / 2
 	}

@@ -255,12 +255,12 @@ func drawReport(t *rapid.T, block Range) (rep Report) {
 		rep.Done = []Range{{start, rapid.Int64Range(start+1, block.End).Draw(t, "end")}}
 	case 2: // an item fails
 		i := rapid.Int64Range(block.Start, block.End-1).Draw(t, "item")
-		rep.Failed = []FailedRange{{Range{i, i + 1}, "exit status 1", rapid.Bool().Draw(t, "final")}}
+		rep.Failed = []FailedRange{{Range{i, i + 1}, "exit status 1", rapid.Bool().Draw(t, "final"), rapid.IntRange(0, 3).Draw(t, "attempts")}}
 		if i > block.Start {
 			rep.Done = []Range{{block.Start, i}}
 		}
 	case 3: // all fails
-		rep.Failed = []FailedRange{{block, "signal: killed", false}}
+		rep.Failed = []FailedRange{{block, "signal: killed", false, 0}}
 	case 4:
 		rep.Release = true
 	}

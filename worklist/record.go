@@ -31,9 +31,11 @@ type Try struct {
 	Reason   string // of the last failure
 }
 
-// Failure is what is remembered of a range given up on.
+// Failure is what is remembered of a range given up on. It was out as often as Attempts and Forgiven say together, or less often:
+// whoever had it may have tried several times.
 type Failure struct {
-	Attempts int
+	Attempts int // how often it was tried, since the owner last had it tried again
+	Forgiven int // how often it was out beside that
 	Reason   string
 }
 
@@ -150,6 +152,7 @@ type tryJSON struct {
 
 type failJSON struct {
 	Attempts int    `json:"attempts"`
+	Forgiven int    `json:"forgiven,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 	Ranges   string `json:"ranges"`
 }
@@ -213,7 +216,7 @@ func (d *Delta) unmarshal(b []byte, size *int64) error {
 		}
 	}
 	for _, f := range j.Failed {
-		if err := putAll(&d.Failed, f.Ranges, Failure{f.Attempts, f.Reason}); err != nil {
+		if err := putAll(&d.Failed, f.Ranges, Failure{f.Attempts, f.Forgiven, f.Reason}); err != nil {
 			return fmt.Errorf("failed: %w", err)
 		}
 	}
@@ -244,7 +247,7 @@ func formatTries(m *Map[Try]) (out []tryJSON) {
 
 func formatFailures(m *Map[Failure]) (out []failJSON) {
 	for v, ranges := range byValue(m) {
-		out = append(out, failJSON{v.Attempts, v.Reason, ranges})
+		out = append(out, failJSON{v.Attempts, v.Forgiven, v.Reason, ranges})
 	}
 	return out
 }

@@ -22,6 +22,8 @@ type FailedRange struct {
 	Range  Range
 	Reason string
 	Final  bool // give up at once
+
+	Attempts int // of who reports: how often it was tried under this lease; 0: once
 }
 
 // Verdict is what became of a report or a renewal.
@@ -136,7 +138,7 @@ func (l *Ledger) reportHeld(now time.Time, x *lease, rep Report) (rc Receipt) {
 	}
 	for _, f := range rep.Failed {
 		for _, part := range overlap(x.left, f.Range) {
-			l.markFailed(now, part, x.attempt, f.Reason, nobody, f.Final)
+			l.markFailed(now, part, x.attempt, f, nobody)
 			rc.Failed = append(rc.Failed, part)
 		}
 		x.settle(f.Range)
@@ -205,7 +207,7 @@ func (l *Ledger) reportLate(now time.Time, t Token, rep Report) (rc Receipt) {
 			for _, part := range parts {
 				l.withdraw(part)
 				own.Delete(part)
-				l.markFailed(now, part, t.Attempt, f.Reason, nobody, f.Final)
+				l.markFailed(now, part, t.Attempt, f, nobody)
 				rc.Failed = append(rc.Failed, part)
 			}
 		}

@@ -2,6 +2,7 @@ package worklist
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 )
 
@@ -62,20 +63,20 @@ func (l *Ledger) resume(now time.Time, x Lease) {
 	for part := range l.ready.Within(x.Range) {
 		left = append(left, l.latest(part, x.Attempt)...)
 	}
-	twin := l.twinOf(x)
-	if twin != nil {
-		left = append(left, twin.left...)
-	}
-	if len(left) == 0 {
-		return
-	}
 	for _, part := range left {
 		l.ready.Delete(part)
+	}
+	var twin *lease
+	if len(left) == 0 {
+		if twin = l.twinOf(x); twin == nil {
+			return
+		}
+		left = slices.Clone(twin.left)
 	}
 	held := l.grant(now, l.worker(x.Worker, now), x.Range, left, x.Attempt)
 	delete(l.leases, held.id)
 	l.expiry.remove(held)
-	held.id, held.deadline = x.ID, now.Add(never)
+	held.id, held.deadline, held.bulk = x.ID, now.Add(never), x.Bulk
 	l.leases[held.id] = held
 	l.expiry.insert(held)
 	l.lastID = max(l.lastID, x.ID)
@@ -84,13 +85,14 @@ func (l *Ledger) resume(now time.Time, x Lease) {
 	}
 }
 
-// twinOf is the lease that a second one on the same block belongs to, where stragglers are done twice; nil: there is none.
+// twinOf is the lease that a second one on the same items belongs to, where stragglers are done twice; nil: there is none. Either
+// may have been given more, of which some was done since.
 func (l *Ledger) twinOf(x Lease) *lease {
 	if !l.policy.RedoStragglers {
 		return nil
 	}
 	for _, y := range l.holders(x.Range) {
-		if y.r == x.Range && y.attempt == x.Attempt && y.twin == nil {
+		if y.attempt == x.Attempt && y.twin == nil && x.Range.Contains(Range{y.left[0].Start, y.left[len(y.left)-1].End}) {
 			return y
 		}
 	}

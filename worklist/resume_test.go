@@ -158,6 +158,31 @@ func TestResumeTwins(t *testing.T) {
 	}
 }
 
+// Of a straggler's block part was done by another, who gave back the rest. A third one gets that, and both hold it, whichever is
+// resumed first.
+func TestResumeTwinsOfPart(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	p := Policy{Blocks: BlockPolicy{Size: 10}, RedoStragglers: true}
+	rec := Record{Size: 10, Next: 10}
+	rec.Done.Put(Range{0, 4}, struct{}{})
+	first := Lease{ID: 1, Range: Range{0, 10}, Attempt: 1, Worker: "a"}
+	l := Resume(rec, p, now, Memory{Leases: []Lease{first}})
+	third := l.Claim(now, Claim{Worker: "c"}).Leases[0]
+	third.ID = 2
+	if third.Range != (Range{4, 10}) {
+		t.Fatalf("%v goes out once more, and [0,4) is done", third.Range)
+	}
+	for _, leases := range [][]Lease{{first, third}, {third, first}} {
+		l := Resume(rec, p, now, Memory{Leases: leases})
+		if !l.Holds(1) || !l.Holds(2) {
+			t.Errorf("%v: not both hold the block", leases)
+		}
+		if s := l.Status(now); s.Leased != 6 || s.Waiting != 0 {
+			t.Errorf("%v: %d items are leased and %d wait", leases, s.Leased, s.Waiting)
+		}
+	}
+}
+
 // What the rate allows next is remembered from one ledger to the next.
 func TestResumeRate(t *testing.T) {
 	now := time.Unix(1e9, 0)

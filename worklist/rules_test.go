@@ -57,7 +57,7 @@ func (s *story) done(tok Token) { s.Helper(); s.report(tok, Report{}, Accepted) 
 
 func (s *story) fail(tok Token) {
 	s.Helper()
-	s.report(tok, Report{Failed: []FailedRange{{tok.Range, "exit status 1", false}}}, Accepted)
+	s.report(tok, Report{Failed: []FailedRange{{tok.Range, "exit status 1", false, 0}}}, Accepted)
 }
 
 func (s *story) pass(d time.Duration) { s.now = s.now.Add(d); s.Tick(s.now) }
@@ -215,10 +215,54 @@ func TestAPoisonItemEndsAlone(t *testing.T) {
 func TestANamedFailureStandsAloneAtOnce(t *testing.T) {
 	s := tell(t, 10, Policy{Blocks: BlockPolicy{Size: 10}, MaxAttempts: 2})
 	a := s.take("a", 0, 10)
-	s.report(a, Report{Done: []Range{{0, 4}, {5, 10}}, Failed: []FailedRange{{Range{4, 5}, "bad", false}}}, Accepted)
+	s.report(a, Report{Done: []Range{{0, 4}, {5, 10}}, Failed: []FailedRange{{Range{4, 5}, "bad", false, 0}}}, Accepted)
 	s.pass(time.Second)
 	s.fail(s.take("a", 4, 5))
 	s.ended(Complete, "9 done, 1 failed")
+}
+
+// What people read of a failure is how often the item was tried, and not how often it was out.
+func TestAttemptsOfAFailure(t *testing.T) {
+	s := tell(t, 1, Policy{Blocks: BlockPolicy{Size: 1}, MaxAttempts: 3})
+	said := func(want int) {
+		t.Helper()
+		if f, _ := s.Record().Failed.Get(0); f.Attempts != want {
+			t.Errorf("%+v, want %d attempts", f, want)
+		}
+	}
+	last := 0
+	out := func() Token {
+		t.Helper()
+		s.pass(time.Minute)
+		tok := s.take("a", 0, 1)
+		if tok.Attempt <= last {
+			t.Errorf("attempt %d comes after %d", tok.Attempt, last) // an old lease could be taken for it
+		}
+		last = tok.Attempt
+		return tok
+	}
+
+	t.Log("It was given back twice, which is none.")
+	for range 2 {
+		s.report(out(), Report{Release: true}, Accepted)
+	}
+	for range 3 {
+		s.fail(out())
+	}
+	said(3)
+
+	t.Log("A tier has tried it three times.")
+	final := Report{Failed: []FailedRange{{Range{0, 1}, "exit status 1", true, 3}}}
+	s.Retry(s.now)
+	s.report(out(), final, Accepted)
+	said(3)
+
+	t.Log("One was lost before, with its lease.")
+	s.Retry(s.now)
+	out()
+	s.pass(time.Minute)
+	s.report(out(), final, Accepted)
+	said(4)
 }
 
 func TestRetryReopensTheList(t *testing.T) {

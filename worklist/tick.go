@@ -70,9 +70,9 @@ func (l *Ledger) expire(now time.Time, x *lease) (failed []Range) {
 	if !alone {
 		return nil // the other holder carries on
 	}
-	reason := fmt.Sprintf("lease of worker %s ran out", x.worker.name)
+	f := FailedRange{Reason: fmt.Sprintf("lease of worker %s ran out", x.worker.name)}
 	for _, r := range left {
-		l.markFailed(now, r, x.attempt, reason, holder(x.id), false)
+		l.markFailed(now, r, x.attempt, f, holder(x.id))
 	}
 	return left
 }

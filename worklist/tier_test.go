@@ -58,7 +58,7 @@ func (e *tree) commit(t *rapid.T, x *tier) {
 			rep.Done = append(rep.Done, r)
 		}
 		for r, f := range d.Failed.Within(tok.Range) {
-			rep.Failed = append(rep.Failed, FailedRange{r, f.Reason, true})
+			rep.Failed = append(rep.Failed, FailedRange{r, f.Reason, true, f.Attempts})
 		}
 		if len(rep.Done)+len(rep.Failed) == 0 {
 			continue

@@ -109,7 +109,7 @@ const (
 // BlockPhase is where a block stands: the reason of its condition Ready.
 type BlockPhase string
 
-// The phases of a block.
+// The phases of a block. One that waits for a range on Kubernetes is Pending at first, and then has a [NoneReason] for its phase.
 const (
 	BlockPending BlockPhase = "Pending" // it has not been given any items yet
 	BlockWorking BlockPhase = "Working" // a worker holds its lease
@@ -121,6 +121,9 @@ const (
 	BlockReleased BlockPhase = "Released" // given back: what is not done goes out again, nobody's fault
 	BlockExpired  BlockPhase = "Expired"  // its lease has run out: what is not done goes out again
 )
+
+// Over tells whether the block's turn is over.
+func (p BlockPhase) Over() bool { return p == BlockDone || p == BlockReleased || p == BlockExpired }
 
 // BlockStatus is where a block stands.
 //
@@ -227,6 +230,20 @@ type FailedItems struct {
 	//
 	// +optional
 	Final bool `json:"final,omitempty" doc:"Give up at once: the worker has retried, or knows that it is hopeless."`
+	// attempts is how often the worker has tried it, if more than once.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	Attempts int32 `json:"attempts,omitempty" minimum:"0" maximum:"1000000" doc:"How often the worker has tried it, if more than once."`
+}
+
+// Range is what the Block was given; of size 0 while it is Pending.
+func (s *BlockStatus) Range() Range {
+	if s.Index == nil || s.Size == nil {
+		return Range{}
+	}
+	return Range{Index: *s.Index, Size: *s.Size}
 }
 
 // Attempt is 1 the first time the range is out.
@@ -259,9 +276,9 @@ func (s *BlockStatus) Finished() BlockPhase {
 // Held tells whether the worker has a range in hand.
 func (s *BlockStatus) Held() bool { return s.Index != nil && s.Size != nil && s.Finished() == "" }
 
-// SetPhase says where the block stands: with one of the last three phases its turn is over.
+// SetPhase says where the block stands, and that its turn is over, if it is.
 func (s *BlockStatus) SetPhase(p BlockPhase, reason string, at metav1.Time) {
-	ready, finished := metav1.ConditionFalse, p == BlockDone || p == BlockReleased || p == BlockExpired
+	ready := metav1.ConditionFalse
 	s.Ready = "0/1"
 	if p == BlockWorking {
 		ready, s.Ready = metav1.ConditionTrue, "1/1"
@@ -271,7 +288,7 @@ func (s *BlockStatus) SetPhase(p BlockPhase, reason string, at metav1.Time) {
 		c.LastTransitionTime = old.LastTransitionTime
 	}
 	s.Conditions = []metav1.Condition{c}
-	if finished {
+	if p.Over() {
 		s.Conditions = append(s.Conditions, metav1.Condition{Type: ConditionFinished, Status: metav1.ConditionTrue, Reason: string(p), Message: reason, LastTransitionTime: at})
 	}
 }

@@ -95,6 +95,8 @@ func wanted(t reflect.Type) string {
 		return "a duration such as 60s"
 	case reflect.TypeFor[resource.Quantity]():
 		return "a quantity such as 64Ki"
+	case reflect.TypeFor[shortQuantity]():
+		return shortQuantityForm
 	case reflect.TypeFor[intstr.IntOrString]():
 		return `a count (10) or a share of the items ("5%")`
 	case reflect.TypeFor[metav1.Time]():

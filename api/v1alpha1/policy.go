@@ -1,17 +1,13 @@
 package v1alpha1
 
 import (
-	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"teamtask.dev/items"
 	"teamtask.dev/worklist"
 )
 
@@ -52,42 +48,9 @@ func toleranceOf(v *intstr.IntOrString) (t worklist.Tolerance) {
 	return t
 }
 
-func rateOf(q *resource.Quantity) float64 {
-	if q == nil {
-		return 0
-	}
-	return q.AsApproximateFloat64()
-}
-
-// Rate is a number of items per second as a quantity, with four significant digits or more.
-func Rate(perSecond float64) *resource.Quantity {
-	if perSecond <= 0 {
-		return nil
-	}
-	switch {
-	case perSecond < 1:
-		return resource.NewScaledQuantity(int64(math.Ceil(perSecond*1e9)), resource.Nano)
-	case perSecond > 10_000:
-		return resource.NewQuantity(int64(min(perSecond, items.MaxLen)), resource.DecimalSI)
-	}
-	return resource.NewMilliQuantity(int64(perSecond*1000), resource.DecimalSI)
-}
-
 func duration(d *metav1.Duration) time.Duration {
 	if d == nil {
 		return 0
 	}
 	return d.Duration
-}
-
-// Rate is ItemsPerSecond as a number.
-func (s *WorklistStatus) Rate() float64 { return rateOf(s.ItemsPerSecond) }
-
-// Progress is a share in percent, for people: 100% is said only of the whole.
-func Progress(part, whole int64) string {
-	p := 100 * float64(part) / float64(max(1, whole))
-	if part < whole && p > 99.9 {
-		p = 99.9
-	}
-	return fmt.Sprintf("%.3g%%", p)
 }

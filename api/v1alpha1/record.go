@@ -18,7 +18,7 @@ func (s *WorklistStatus) Record() worklist.Record {
 		rec.Retry.Put(r.Core(), worklist.Try{Attempts: int(r.Attempts), Forgiven: int(r.Forgiven), Size: r.Limit, Reason: r.Reason})
 	}
 	for _, r := range s.FailedRanges {
-		rec.Failed.Put(r.Core(), worklist.Failure{Attempts: int(r.Attempts), Reason: r.Reason})
+		rec.Failed.Put(r.Core(), worklist.Failure{Attempts: int(r.Attempts), Forgiven: int(r.Forgiven), Reason: r.Reason})
 	}
 	for _, f := range s.Found {
 		rec.Found = append(rec.Found, worklist.Found{Index: f.Index, Value: f.Value, Worker: f.Worker})
@@ -84,7 +84,7 @@ func FailedRanges(m *worklist.Map[worklist.Failure], limit int) (out []FailedRan
 		if limit > 0 && len(out) == limit {
 			break
 		}
-		out = append(out, FailedRange{Range: RangeOf(r), Attempts: int32(f.Attempts), Reason: f.Reason})
+		out = append(out, FailedRange{Range: RangeOf(r), Attempts: int32(f.Attempts), Forgiven: int32(f.Forgiven), Reason: f.Reason})
 	}
 	return out
 }

@@ -5,7 +5,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -29,6 +31,7 @@ func invalid(field, format string, args ...any) error {
 const (
 	maxOutput    = 64 << 10
 	minRowsLimit = 64 << 10
+	minTimeout   = 100 * time.Millisecond // a worker renews its leases every third of it; on Kubernetes, where that is a write each, it is 1s
 )
 
 // nameRule is that of Kubernetes' names (a DNS subdomain, RFC 1123).
@@ -100,6 +103,9 @@ func (s *WorklistSpec) validate() error {
 			return invalid(f.field, "is %s; must be above 0", f.value.Duration)
 		}
 	}
+	if t := s.Block.Timeout; t != nil && t.Duration < minTimeout {
+		return invalid("spec.block.timeout", "is %s; must be at least %s", t.Duration, minTimeout)
+	}
 	if s.Block.Size > 0 && (s.Block.Target != nil || s.Block.MinSize > 0 || s.Block.MaxSize > 0) {
 		return invalid("spec.block.size", "fixes the size; leave it out to aim at a duration within minSize and maxSize")
 	}
@@ -158,6 +164,9 @@ func (w *WorkersSpec) validate() error {
 	}
 	if c := w.Template.Spec.Containers; len(c) == 0 || len(c[0].Command) == 0 {
 		return invalid("spec.workers.template", "spec.containers[0].command is needed: it is run for each block, with {start} and {end} filled in, and an image's own command is not known")
+	}
+	if p := w.Template.Spec.RestartPolicy; p != "" && p != corev1.RestartPolicyOnFailure && p != corev1.RestartPolicyNever {
+		return invalid("spec.workers.template", "spec.restartPolicy is %s; must be OnFailure, the default, or Never: a worker ends when there is nothing left to do", p)
 	}
 	return nil
 }

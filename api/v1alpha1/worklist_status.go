@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"fmt"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -202,10 +204,13 @@ type WorklistStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
+// reasonNew is that of the condition Complete by the schema's default, until a controller has looked at the list.
+const reasonNew = "New"
+
 // Phase is where the list stands; "" if nobody has looked at it yet.
 func (s *WorklistStatus) Phase() Phase {
 	c := meta.FindStatusCondition(s.Conditions, ConditionComplete)
-	if c == nil || c.Reason == "New" {
+	if c == nil || c.Reason == reasonNew {
 		return ""
 	}
 	return Phase(c.Reason)
@@ -243,6 +248,15 @@ func (s *WorklistStatus) SetPhase(p Phase, reason string, at metav1.Time) {
 	}
 }
 
+// Progress is a share in percent, for people: 100% is said only of the whole.
+func Progress(part, whole int64) string {
+	p := 100 * float64(part) / float64(max(1, whole))
+	if part < whole && p > 99.9 {
+		p = 99.9
+	}
+	return fmt.Sprintf("%.3g%%", p)
+}
+
 // Range is the indexes from Index on, Size of them.
 //
 // +kubebuilder:object:generate=true
@@ -268,10 +282,15 @@ type Range struct {
 type FailedRange struct {
 	Range `json:",inline"`
 
-	// attempts is how often it was tried.
+	// attempts is how often it was tried, since it was last asked for again.
 	//
 	// +required
 	Attempts int32 `json:"attempts"`
+
+	// forgiven is how often it was out beside that.
+	//
+	// +optional
+	Forgiven int32 `json:"forgiven,omitempty" doc:"How often it was out beside that."`
 
 	// reason is why it failed last.
 	//

@@ -28,9 +28,9 @@ const (
 // +kubebuilder:printcolumn:name="Progress",type=string,JSONPath=`.status.progress`
 // +kubebuilder:printcolumn:name="Size",type=integer,JSONPath=`.status.size`
 // +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failed`
-// +kubebuilder:printcolumn:name="Blocks",type=integer,JSONPath=`.status.blocksOut`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Done",type=integer,JSONPath=`.status.done`,priority=1
+// +kubebuilder:printcolumn:name="Blocks",type=integer,JSONPath=`.status.blocksOut`,priority=1
 // +kubebuilder:printcolumn:name="Workers",type=integer,JSONPath=`.status.workers`,priority=1
 // +kubebuilder:printcolumn:name="Rate",type=string,JSONPath=`.status.itemsPerSecond`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].message`,priority=1
@@ -182,10 +182,15 @@ type WorklistSpec struct {
 	Workers *WorkersSpec `json:"workers,omitempty" doc:"On Kubernetes: pods that work on the list; without it, bring your own."`
 }
 
+// The schema has the template as optional, and a rule says that it is needed: `kubectl scale` of a list without workers gives it some
+// that have none, and is to be told more than that a value is required.
+
 // WorkersSpec describes the pods that work on a list.
 //
 // +kubebuilder:object:generate=true
-// +kubebuilder:validation:XValidation:rule="has(self.template.spec) && size(self.template.spec.containers) > 0 && has(self.template.spec.containers[0].command) && size(self.template.spec.containers[0].command) > 0",message="spec.containers[0].command is needed: it is run for each block, with {start} and {end} filled in, and an image's own command is not known",fieldPath=".template"
+// +kubebuilder:validation:XValidation:rule="has(self.template)",message="is missing, so the list has no pods of its own, and none to scale: give the pod that is to work on it, or scale what works on it now",fieldPath=".template"
+// +kubebuilder:validation:XValidation:rule="!has(self.template) || has(self.template.spec) && size(self.template.spec.containers) > 0 && has(self.template.spec.containers[0].command) && size(self.template.spec.containers[0].command) > 0",message="spec.containers[0].command is needed: it is run for each block, with {start} and {end} filled in, and an image's own command is not known",fieldPath=".template"
+// +kubebuilder:validation:XValidation:rule="!has(self.template) || !has(self.template.spec) || !has(self.template.spec.restartPolicy) || self.template.spec.restartPolicy in ['OnFailure', 'Never']",message="spec.restartPolicy must be OnFailure, the default, or Never: a worker ends when there is nothing left to do",fieldPath=".template"
 type WorkersSpec struct {
 	// parallelism is the number of pods. Default 1.
 	//
@@ -205,7 +210,7 @@ type WorkersSpec struct {
 	// template is the pod. The command of its first container is run for each block; replacement strings such as {start}
 	// and {end} stand for the block's items. Any image will do.
 	//
-	// +required
+	// +optional
 	Template corev1.PodTemplateSpec `json:"template" doc:"The pod; the command of its first container is run for each block."`
 }
 
@@ -243,13 +248,13 @@ type BlockPolicy struct {
 	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxSize int64 `json:"maxSize,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Largest block that is aimed at; default no bound."`
 
-	// timeout is how long a worker may hold a block without renewing its lease. Default 60s.
+	// timeout is how long a worker may hold a block without renewing its lease. Default 60s, at least 1s (on a List server 100ms).
 	//
 	// +optional
 	// +kubebuilder:default="60s"
 	// +kubebuilder:validation:Format=duration
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) > duration('0s')",message="must be a duration above 0, such as 90s or 1h30m"
-	Timeout *metav1.Duration `json:"timeout,omitempty" doc:"How long a worker may hold a block without renewing its lease; default 60s."`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) >= duration('1s')",message="must be a duration of at least 1s, such as 90s or 1h30m"
+	Timeout *metav1.Duration `json:"timeout,omitempty" doc:"How long a worker may hold a block without renewing its lease; default 60s, at least 100ms, on Kubernetes 1s."`
 
 	// maxAttempts is how often a block may fail or expire before it is split in halves, and a single item before it is
 	// given up. Default 3.

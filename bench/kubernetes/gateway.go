@@ -21,11 +21,11 @@ func (b *bench) throughGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := b.start(ctx, "teamtask", "serve", "--kubernetes", "--listen", address)
+	server, err := b.start(ctx, asGateway, "teamtask", "serve", "--kubernetes", "--listen", address)
 	if err != nil {
 		return err
 	}
-	defer gateway.stop()
+	defer server.stop()
 	for _, args := range [][]string{{"create", "serviceaccount", "bench"},
 		{"create", "role", "bench", "--verb=get,work", "--resource=worklists.teamtask.dev"},
 		{"create", "rolebinding", "bench", "--role=bench", "--serviceaccount=" + namespace + ":bench"}} {
@@ -40,24 +40,24 @@ func (b *bench) throughGateway(ctx context.Context) error {
 	c := client.New("http://"+address, strings.TrimSpace(token))
 	defer c.Close()
 	c.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = workers
-	before, err := b.writes(ctx)
+	before, err := b.usage(ctx)
 	if err != nil {
 		return err
 	}
-	cpu := gateway.cpu()
+	cpu := server.cpu()
 	r, err := load.Run(ctx, c, load.Options{List: "through-gateway", Exists: true, Items: items, BlockSize: blockSize, Workers: workers, Batch: 32, Limit: b.limit})
 	if err != nil {
 		return err
 	}
-	after, err := b.writes(ctx)
+	after, err := b.usage(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%d workers, blocks of %d items, through the gateway:\n", workers, blockSize)
 	row("  items", r.ItemsPerSecond, "items/s", ">", 20e6)
-	row("  writes to the API server", (after-before)/r.Seconds, "writes/s", "<", 25)
-	row("  writes for a million items", (after-before)/float64(r.Items)*1e6, "writes", "", 0)
-	row("  gateway, for a million items", (gateway.cpu()-cpu)/float64(r.Items)*1e6, "CPU s", "", 0)
+	row("  writes to the API server", after.since(before).writes/r.Seconds, "writes/s", "<", 25)
+	row("  writes for a million items", after.since(before).writes/float64(r.Items)*1e6, "writes", "", 0)
+	row("  gateway, for a million items", (server.cpu()-cpu)/float64(r.Items)*1e6, "CPU s", "", 0)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 // Command kubernetes measures Worklists on a real Kubernetes API server, which it starts with an etcd on this machine
 // (test/cluster): what a block costs the API server and the controller, and how many items a second go through the gateway. The
-// workers do nothing with their blocks. All of it shares this machine's processors.
+// API server holds everybody to the rules that users have, with its flow control and our policies. The workers do nothing with
+// their blocks. All of it shares this machine's processors.
 package main
 
 import (
@@ -13,14 +14,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
-	"teamtask.dev/kube"
 	"teamtask.dev/test/cluster"
 )
 
@@ -33,7 +33,12 @@ func main() {
 	flag.IntVar(&o.lists, "lists", 50, "worklists that they work on")
 	flag.IntVar(&o.blocks, "blocks", 100, "blocks of each")
 	flag.DurationVar(&o.limit, "limit", 15*time.Second, "how long the gateway is measured")
+	flag.StringVar(&o.only, "only", "", "what to measure alone: refilled, single or gateway")
 	flag.Parse()
+	if !slices.Contains([]string{"", "refilled", "single", "gateway"}, o.only) {
+		fmt.Fprintf(os.Stderr, "bench: --only is %q; must be refilled, single or gateway\n", o.only)
+		os.Exit(2)
+	}
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -44,7 +49,10 @@ type options struct {
 	bin                    string
 	workers, lists, blocks int
 	limit                  time.Duration
+	only                   string
 }
+
+func (o options) measures(what string) bool { return o.only == "" || o.only == what }
 
 func run(ctx context.Context, o options) (err error) {
 	runtime.LockOSThread() // the processes that are started end with this thread
@@ -59,31 +67,31 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
-	if _, err := c.Kubectl(ctx, "apply", "-f", "config/crd"); err != nil {
+	b := &bench{options: o, cluster: c}
+	if err := b.install(ctx); err != nil {
 		return err
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
-	if err != nil {
-		return err
-	}
-	config.QPS = -1 // the API server's own flow control is the bound
-	client, err := kube.NewClient(config)
-	if err != nil {
-		return err
-	}
-	b := &bench{options: o, cluster: c, client: client}
-	for i := range b.lists { // before the controller, which takes its time where the kinds are not there yet
-		if err := b.list(ctx, listName(i), int64(b.blocks)*blockSize, blockSize); err != nil {
-			return err
+	ways := []way{{"refilled", "one Block for all ranges of a worker", 4, b.work}, {"single", "one for each range", 0, b.workSingly}}
+	ways = slices.DeleteFunc(ways, func(w way) bool { return !o.measures(w.name) })
+	for _, w := range ways { // before the controller begins
+		for i := range b.lists {
+			if err := b.list(ctx, w.list(i), int64(b.blocks)*blockSize, blockSize); err != nil {
+				return err
+			}
 		}
 	}
-	controller, err := b.start(ctx, "teamtask-controller", "--log-level=error", "--metrics-bind-address=0", "--health-probe-bind-address=0")
+	controller, err := b.start(ctx, asController, "teamtask-controller", "--log-level=error", "--metrics-bind-address=0", "--health-probe-bind-address=0")
 	if err != nil {
 		return err
 	}
 	defer controller.stop()
-	if err := b.direct(ctx, controller); err != nil {
-		return err
+	for _, w := range ways {
+		if err := b.direct(ctx, controller, w); err != nil {
+			return err
+		}
+	}
+	if !o.measures("gateway") {
+		return nil
 	}
 	return b.throughGateway(ctx)
 }
@@ -91,10 +99,14 @@ func run(ctx context.Context, o options) (err error) {
 // program is a child process.
 type program struct{ cmd *exec.Cmd }
 
-// start starts one of our programs as the cluster's administrator.
-func (b *bench) start(ctx context.Context, name string, args ...string) (*program, error) {
+// start starts one of our programs, which calls the API server as that user.
+func (b *bench) start(ctx context.Context, as user, name string, args ...string) (*program, error) {
+	kubeconfig, err := b.cluster.KubeconfigFor(as.name)
+	if err != nil {
+		return nil, err
+	}
 	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, name), args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+b.cluster.Kubeconfig)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"teamtask.dev/api/v1alpha1"
@@ -20,8 +21,13 @@ const defaultTimeout = time.Minute
 
 // Reconciler takes back Blocks whose workers have been silent for too long, and those that are deleted.
 type Reconciler struct {
-	Client client.Client
-	Events events.EventRecorder
+	Client     client.Client // writes, and reads what may be a little old
+	Live       client.Reader // reads from the API server itself
+	Namespaces []string      // whose Blocks are looked at; none: all
+	Events     events.EventRecorder
+
+	// Lists is told now and then of which lists there are Blocks, whatever the watch has seen of them.
+	Lists chan<- event.TypedGenericEvent[types.NamespacedName]
 
 	sightings sightings
 }
@@ -36,22 +42,32 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		}
 		return reconcile.Result{}, fmt.Errorf("read block %s: %w", req, err)
 	}
+	again, err := r.look(ctx, &b)
+	return reconcile.Result{RequeueAfter: again}, err
+}
+
+// look takes a Block back if there is a reason to. Otherwise it says when there may be one; 0: not unless it changes.
+func (r *Reconciler) look(ctx context.Context, b *v1alpha1.Block) (again time.Duration, err error) {
 	if !b.DeletionTimestamp.IsZero() {
-		return reconcile.Result{}, r.giveBack(ctx, &b)
+		return 0, unlessChanged(r.giveBack(ctx, b))
 	}
-	timeout, err := r.timeout(ctx, &b)
+	timeout, err := r.timeout(ctx, b)
 	if err != nil {
-		return reconcile.Result{}, err
+		return 0, err
 	}
-	silent := time.Since(r.sightings.note(&b, time.Now()))
-	if silent < timeout {
-		return reconcile.Result{RequeueAfter: timeout - silent}, nil
+	if silent := time.Since(r.sightings.note(b, time.Now())); silent < timeout {
+		return timeout - silent, nil
 	}
-	err = r.takeBack(ctx, &b, timeout)
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) { // it was heard of, or somebody else saw to it
-		return reconcile.Result{RequeueAfter: time.Second}, nil
+	return 0, unlessChanged(r.takeBack(ctx, b, timeout))
+}
+
+// unlessChanged leaves out that a Block has changed, or gone: it was heard of, or somebody else saw to it. It is looked at again
+// for that.
+func unlessChanged(err error) error {
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil
 	}
-	return reconcile.Result{}, err
+	return err
 }
 
 // giveBack ends the turn of a Block that is being deleted, so that what is not done goes out again.
@@ -61,7 +77,7 @@ func (r *Reconciler) giveBack(ctx context.Context, b *v1alpha1.Block) error {
 	}
 	b = b.DeepCopy()
 	b.Status.SetPhase(v1alpha1.BlockReleased, "the Block is being deleted", metav1.Now())
-	if err := r.Client.Status().Update(ctx, b); client.IgnoreNotFound(err) != nil {
+	if err := r.Client.Status().Update(ctx, b); err != nil {
 		return fmt.Errorf("give back block %s/%s: %w", b.Namespace, b.Name, err)
 	}
 	return nil

@@ -74,7 +74,7 @@ func (r *Reconciler) look(ctx context.Context, s *Situation) error {
 		return fmt.Errorf("read Jobs: %w", err)
 	}
 	for _, j := range jobs.Items {
-		if !metav1.IsControlledBy(&j, s.List) {
+		if !metav1.IsControlledBy(&j, s.List) || j.Spec.Completions == nil { // somebody else's
 			continue
 		}
 		s.Jobs = append(s.Jobs, j)

@@ -2,7 +2,6 @@ package worklists
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -27,8 +26,8 @@ type Situation struct {
 
 	// WaitingFor says why nothing may be handed out yet: a list that comes first.
 	WaitingFor string
-	// Crowded says that there are as many Blocks in the cluster as may be: those that wait are turned away.
-	Crowded bool
+	// Excess is how many Blocks there are in the cluster beyond what may be: so many that wait are turned away.
+	Excess int
 }
 
 // Plan is what is to be done: first the status, then the rest in any order.
@@ -60,11 +59,13 @@ type Event struct {
 	Warning bool
 	Reason  string
 	Text    string
-	Block   *v1alpha1.Block // nil: the Worklist alone
 }
 
+// blockInvalid is where a Block stands that asks for work of a list that cannot be worked on.
+const blockInvalid = v1alpha1.BlockPhase(v1alpha1.PhaseInvalid)
+
 const (
-	// mostAssignments bounds the ranges that go out with one write of the status. Each takes about 200 bytes in it.
+	// mostAssignments bounds the ranges that go out with one write of the status.
 	mostAssignments = 48
 	// mostOut is how many Blocks are out at a time where the list does not say.
 	mostOut = 500
@@ -91,12 +92,8 @@ func Decide(s Situation) Plan {
 		}
 		return d.Plan
 	}
-	if d.refuse(); d.Problem != "" {
-		d.Status.SetPhase(v1alpha1.PhaseInvalid, d.Problem, metav1.NewTime(s.Now))
-		d.Changed = changed(&s.List.Status, &d.Status)
-		if d.Changed {
-			d.event(true, "Invalid", nil, "%s", d.Problem)
-		}
+	if d.refuse(); d.Problem != "" && d.Status.Next == 0 {
+		d.turnAway()
 		return d.Plan
 	}
 	d.count()
@@ -115,8 +112,8 @@ func Ledger(s Situation) *worklist.Ledger {
 
 func newDecision(s Situation) *decision {
 	s.Blocks = slices.Clone(s.Blocks)
-	slices.SortFunc(s.Blocks, func(a, b v1alpha1.Block) int { // the longest out first: stragglers
-		return cmp.Or(since(&a).Compare(since(&b)), cmp.Compare(a.Name, b.Name))
+	slices.SortFunc(s.Blocks, func(a, b v1alpha1.Block) int {
+		return cmp.Or(cmp.Compare(standing(&a), standing(&b)), since(&a).Compare(since(&b)), cmp.Compare(a.Name, b.Name))
 	})
 	d := &decision{Situation: s, pending: map[types.UID]v1alpha1.Assignment{}}
 	d.Status = *s.List.Status.DeepCopy()
@@ -126,16 +123,25 @@ func newDecision(s Situation) *decision {
 
 // count makes the ledger and merges into it what is finished.
 func (d *decision) count() {
-	d.begin()
+	d.begin(0)
+	if d.stuck() {
+		d.begin(widthsOf(d.Status.Size).piece())
+	}
 	d.merge()
-	if full(d.ledger.Record(), d.ledger.Status(d.Now).Blocks) {
-		d.policy.OnlyAgain = "what is done, failed or to be done again is scattered over as many ranges as the status holds; " +
+	rests, piece := d.rests(), widthsOf(d.Status.Size).piece()
+	left := d.room(d.ledger.Status(d.Now).Blocks - rests)
+	if left <= rests*piece {
+		d.policy.OnlyAgain = "what is done, failed or to be done again takes, with what is out, as many ranges as the status holds; " +
 			"it goes on when ranges have merged, or failed items were tried again"
 	}
+	if rests > 0 && left >= piece {
+		d.again(d.Now) // there is more to merge
+	}
+	d.policy.MaxBlocks += rests // they wait for others
 	d.ledger.SetPolicy(d.Now, d.policy)
 	if n := d.List.Spec.RetryFailed; n > d.Status.RetriedFailed {
 		d.Status.RetriedFailed = n
-		d.event(false, "Retry", nil, "%d items that were given up are tried again", d.ledger.Retry(d.Now))
+		d.event(false, "Retry", "%d items that were given up are tried again", d.ledger.Retry(d.Now))
 	}
 }
 
@@ -148,42 +154,87 @@ func (d *decision) refuse() {
 	if d.Problem == "" {
 		st.Size, st.Fingerprint = d.Size, d.Fingerprint
 	}
+	d.Size = st.Size // what is out was given out by what was known before
 }
 
-// begin makes the ledger.
-func (d *decision) begin() {
+// turnAway sees to the Blocks of a list that cannot be begun: none has anything.
+func (d *decision) turnAway() {
+	before := d.List.Status.Phase()
+	d.Status.SetPhase(v1alpha1.PhaseInvalid, cut(d.Problem, longMessage), metav1.NewTime(d.Now))
+	d.Changed = changed(&d.List.Status, &d.Status)
+	d.note(before)
+	for i := range d.Blocks {
+		switch b := &d.Blocks[i]; {
+		case !b.DeletionTimestamp.IsZero(), !d.ours(b):
+			d.Discard = append(d.Discard, b)
+		case b.Status.Phase() != blockInvalid:
+			d.Tell = append(d.Tell, Notice{b, blockInvalid, d.Problem})
+		}
+	}
+}
+
+// rests is how many Blocks are merged bit by bit, and wait for room.
+func (d *decision) rests() (n int) {
+	for i := range d.Blocks {
+		if d.ledger.Holds(d.restID(i)) {
+			n++
+		}
+	}
+	return n
+}
+
+// room is what is left for more in the status, in bytes, with so many blocks out.
+func (d *decision) room(out int) int {
+	var written v1alpha1.WorklistStatus
+	written.Size = d.Status.Size
+	written.SetRecord(d.ledger.Record(), d.ledger.Memory())
+	return room(&written, out)
+}
+
+// stuck tells whether all that is left waits for room, which nobody is about to make.
+func (d *decision) stuck() bool {
+	now := d.ledger.Status(d.Now)
+	return now.Blocks > 0 && now.Blocks == d.rests() && now.Waiting == 0
+}
+
+// begin makes the ledger. extra is room for merging that the record does not have.
+func (d *decision) begin(extra int) {
 	d.policy = d.List.Policy()
-	d.policy.WaitingFor = d.WaitingFor
+	d.policy.WaitingFor = cmp.Or(d.Problem, d.WaitingFor)
 	var note string
 	d.policy.Blocks, note = polite(d.policy.Blocks, d.Size)
-	if note != "" && d.Status.Next == 0 && d.Status.Phase() == "" {
-		d.event(false, "LargerBlocks", nil, "%s", note)
+	if note != "" && extra == 0 && d.Status.Next == 0 && d.Status.Phase() == "" {
+		d.event(false, "LargerBlocks", "%s", note)
 	}
 	if d.policy.MaxBlocks == 0 {
 		d.policy.MaxBlocks = mostOut
 	}
 	rec := d.Status.Record()
+	assigned := map[types.UID]v1alpha1.Assignment{}
 	for _, a := range d.Status.Assignments {
-		d.pending[a.UID] = a
+		assigned[a.UID] = a
 	}
 	memory := d.Status.Memory()
 	d.parts = make([]worklist.Range, len(d.Blocks))
-	room := mostRecord - weight(&rec)
+	out := 0
+	for i := range d.Blocks {
+		if d.Blocks[i].Status.Held() {
+			out++
+		}
+	}
+	left := extra + max(0, room(&d.Status, out+len(assigned)))
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
 		if !d.ours(b) {
-			delete(d.pending, b.UID)
 			continue
 		}
-		if a, ok := d.pending[b.UID]; ok {
-			if b.Status.Turn < a.Turn && b.DeletionTimestamp.IsZero() {
-				memory.Leases = append(memory.Leases, worklist.Lease{ID: leaseID(i), Range: a.Range.Core(), Attempt: int(a.Attempt), Worker: a.Worker})
-				continue
-			}
-			delete(d.pending, b.UID)
+		if a, ok := assigned[b.UID]; ok && b.Status.Turn < a.Turn && b.DeletionTimestamp.IsZero() {
+			d.pending[b.UID] = a
+			memory.Leases = append(memory.Leases, worklist.Lease{ID: leaseID(i), Range: a.Range.Core(), Attempt: int(a.Attempt), Worker: a.Worker, Bulk: b.Spec.Size > 0})
+			continue
 		}
 		if b.Status.Index != nil && b.Status.Size != nil {
-			x := worklist.Lease{ID: leaseID(i), Range: portion(b, &rec, &room), Attempt: b.Status.Attempt(), Worker: b.Spec.Worker}
+			x := worklist.Lease{ID: leaseID(i), Range: portion(b, &rec, &left), Attempt: b.Status.Attempt(), Worker: b.Spec.Worker, Bulk: b.Spec.Size > 0}
 			d.parts[i] = x.Range
 			memory.Leases = append(memory.Leases, x)
 			if x.Range.End < rangeOf(b).End {
@@ -211,6 +262,19 @@ func (d *decision) ours(b *v1alpha1.Block) bool {
 }
 
 func isWorklist(o metav1.OwnerReference) bool { return o.Kind == v1alpha1.WorklistKind }
+
+// standing orders Blocks, before the time for which they have been out: the longest first, stragglers. Where two do the same items,
+// what one of them has given back is the other's, and a third one's at the next decision. So who has the items in hand comes before
+// who has done them, and that before who has lost them.
+func standing(b *v1alpha1.Block) int {
+	switch b.Status.Finished() {
+	case "":
+		return 0
+	case v1alpha1.BlockDone:
+		return 1
+	}
+	return 2
+}
 
 // since is from when on a Block has stood where it stands.
 func since(b *v1alpha1.Block) time.Time {
@@ -263,24 +327,25 @@ func (d *decision) sort() (waiting []*v1alpha1.Block) {
 
 // assign gives ranges to the Blocks that wait, or tells them why there is none.
 func (d *decision) assign(waiting []*v1alpha1.Block) {
+	waiting = d.thin(waiting)
 	kept := len(d.Blocks) - len(d.Discard) - len(waiting)
+	width := 0
+	for _, a := range d.pending {
+		width += widthOf(a)
+	}
 	for _, b := range waiting {
-		if len(d.pending) >= mostAssignments {
+		if len(d.pending) >= mostAssignments || width > mostAssigned {
 			d.Again = d.Now // there are more: at once
 			return
 		}
 		fresh := b.Status.Turn == 0
-		if d.Crowded && fresh {
-			d.event(true, "ClusterLimit", b, "Block %s was turned away: there are as many Blocks in the cluster as may be", b.Name)
-			d.Discard = append(d.Discard, b)
-			continue
-		}
 		g := d.ledger.Claim(d.Now, worklist.Claim{Worker: b.Spec.Worker, Bulk: b.Spec.Size})
 		if len(g.Leases) > 0 {
 			x := g.Leases[0]
 			a := v1alpha1.Assignment{Range: v1alpha1.RangeOf(x.Range), Block: b.Name, UID: b.UID, Turn: b.Status.Turn + 1,
 				Worker: b.Spec.Worker, Attempt: int32(x.Attempt)}
 			d.pending[b.UID] = a
+			width += widthOf(a)
 			d.Give = append(d.Give, Gift{b, a})
 			kept++
 			continue
@@ -291,10 +356,32 @@ func (d *decision) assign(waiting []*v1alpha1.Block) {
 			continue
 		}
 		kept++
-		if b.Status.Phase() != v1alpha1.BlockPhase(g.None) || b.Status.Finished() != "" {
-			d.Tell = append(d.Tell, Notice{b, v1alpha1.BlockPhase(g.None), g.Message})
+		n := Notice{b, v1alpha1.BlockPhase(g.None), g.Message}
+		if d.Problem != "" {
+			n.Reason, n.Text = blockInvalid, d.Problem
+		}
+		if b.Status.Phase() != n.Reason || b.Status.Finished() != "" {
+			d.Tell = append(d.Tell, n)
 		}
 	}
+}
+
+// thin turns the latest of those that wait away, where there are more Blocks in the cluster than may be.
+func (d *decision) thin(waiting []*v1alpha1.Block) (kept []*v1alpha1.Block) {
+	excess := d.Excess
+	for _, b := range slices.Backward(waiting) {
+		if excess > 0 && b.Status.Turn == 0 {
+			excess--
+			d.Discard = append(d.Discard, b)
+		} else {
+			kept = append(kept, b)
+		}
+	}
+	if n := len(waiting) - len(kept); n > 0 {
+		d.event(true, "ClusterLimit", "of the Blocks that wait %d were turned away: there are %d more in the cluster than may be", n, d.Excess)
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 // conclude writes the decision down in the status.
@@ -308,13 +395,8 @@ func (d *decision) conclude() {
 	}
 	slices.SortFunc(st.Assignments, func(a, b v1alpha1.Assignment) int { return cmp.Compare(a.Index, b.Index) })
 	now := d.ledger.Status(d.Now)
-	var inHand int64 // done, in Blocks that are still out
-	for i := range d.Blocks {
-		if b := &d.Blocks[i]; b.Status.Held() && d.ledger.Holds(leaseID(i)) {
-			inHand += min(b.Status.Done, *b.Status.Size)
-		}
-	}
-	st.Done, st.Failed, st.Leased, st.Waiting = now.Done+inHand, now.Failed, max(0, now.Leased-inHand), now.Waiting
+	inHand := min(d.inHand(), now.Leased)
+	st.Done, st.Failed, st.Leased, st.Waiting = now.Done+inHand, now.Failed, now.Leased-inHand, now.Waiting
 	st.BlocksOut, st.Workers = int64(now.Blocks), int64(now.Workers)
 	st.Progress = v1alpha1.Progress(st.Done+st.Failed, st.Size)
 	if st.StartTime == nil && st.Next > 0 {
@@ -324,7 +406,14 @@ func (d *decision) conclude() {
 	if end := d.ledger.Outcome(); end.Over() {
 		st.CompletionTime = &metav1.Time{Time: end.At}
 	}
-	st.SetPhase(v1alpha1.Phase(now.Phase), now.Reason, metav1.NewTime(d.Now))
+	phase := v1alpha1.Phase(now.Phase)
+	if d.Problem != "" && !phase.Over() {
+		phase, now.Reason = v1alpha1.PhaseInvalid, d.Problem
+	}
+	if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionWorkers); phase == v1alpha1.PhaseActive && now.Blocks == 0 && c != nil && c.Status == metav1.ConditionFalse {
+		now.Reason = c.Message // nobody works, and this is why
+	}
+	st.SetPhase(phase, cut(now.Reason, longMessage), metav1.NewTime(d.Now))
 	fit(st)
 	d.Changed = changed(&d.List.Status, st)
 	d.measure()
@@ -332,13 +421,25 @@ func (d *decision) conclude() {
 	d.again(d.ledger.Wake())
 }
 
+// inHand is how many items are done in Blocks that are still out. Of two Blocks with the same items one counts.
+func (d *decision) inHand() (done int64) {
+	var counted worklist.Set
+	for i := range d.Blocks {
+		b := &d.Blocks[i]
+		if !b.Status.Held() || !d.ledger.Holds(leaseID(i)) {
+			continue
+		}
+		r, before := rangeOf(b), counted.Sum()
+		if counted.Put(r, struct{}{}); counted.Sum() == before+r.Size() {
+			done += min(b.Status.Done, r.Size())
+		}
+	}
+	return done
+}
+
 // again asks to decide again at a time, if that is sooner.
 func (d *decision) again(at time.Time) {
 	if !at.IsZero() && at.Sub(d.Now) < time.Hour && (d.Again.IsZero() || at.Before(d.Again)) {
 		d.Again = at
 	}
-}
-
-func (d *decision) event(warning bool, reason string, b *v1alpha1.Block, format string, args ...any) {
-	d.Events = append(d.Events, Event{warning, reason, fmt.Sprintf(format, args...), b})
 }

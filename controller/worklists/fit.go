@@ -1,37 +1,73 @@
 package worklists
 
 import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
 	"teamtask.dev/api/v1alpha1"
-	"teamtask.dev/worklist"
 )
 
 // A Worklist's status stays below 64 KiB, however badly the sizes of its blocks were chosen. What can be many in it is
-// bounded:
+// bounded, in bytes:
 const (
-	mostRecord  = 36 << 10 // bytes of done, retry and failed ranges: above that nothing fresh goes out, nor is what is scattered merged
-	mostReasons = 4 << 10  // bytes of reasons; those beyond are left out
-	longReason  = 200      // bytes of one
-	mostFound   = 8 << 10  // bytes of found values
+	mostRecord   = 36 << 10 // done, retry and failed ranges: above that nothing fresh goes out, nor is what is scattered merged
+	mostAssigned = 10 << 10 // assignments: above that the next ones go out with the next write
+	mostReasons  = 4 << 10  // reasons; those beyond are left out
+	longReason   = 200      // one of them, before it is written as JSON
+	longMessage  = 1024     // that of the condition
+	mostFound    = 8 << 10  // found values
 )
 
-// What a range takes in the status, in bytes, reasons aside.
-const ofDone, ofRetry, ofFailed = 40, 120, 70
+// widths are what a range takes in the status at most, in bytes, reasons aside: no index is longer than the list's size.
+type widths struct{ done, retry, failed int }
 
-func weight(rec *worklist.Record) int {
-	return ofDone*rec.Done.Len() + ofRetry*rec.Retry.Len() + ofFailed*rec.Failed.Len()
+func widthsOf(size int64) widths {
+	n := len(strconv.FormatInt(size, 10))
+	return widths{done: 19 + 2*n, retry: 115 + 3*n, failed: 70 + 2*n}
 }
 
-// full tells whether a record takes so much that nothing fresh should go out. Each block that is out may become one more range.
-func full(rec *worklist.Record, out int) bool { return weight(rec)+ofDone*out >= mostRecord }
+// piece is what a range takes that is part done, the rest of which is to be done again.
+func (w widths) piece() int { return w.done + w.retry }
+
+// weight is what the record in a status takes.
+func weight(s *v1alpha1.WorklistStatus) int {
+	w := widthsOf(s.Size)
+	return w.done*len(s.DoneRanges) + w.retry*len(s.RetryRanges) + w.failed*len(s.FailedRanges)
+}
+
+// room is what is left for more. Each block that is out may become one more range.
+func room(s *v1alpha1.WorklistStatus, out int) int {
+	return mostRecord - weight(s) - widthsOf(s.Size).done*out
+}
+
+// widthOf is what an assignment takes.
+func widthOf(a v1alpha1.Assignment) int {
+	const numbers = 170 // and the names of the fields
+	return numbers + len(a.UID) + len(a.Block) + encoded(a.Worker)
+}
+
+// encoded is how long a text is in JSON, which has up to six bytes for one.
+func encoded(s string) int {
+	b, _ := json.Marshal(s) // of a string it does not fail
+	return len(b)
+}
+
+// cut shortens a text for people to so many bytes.
+func cut(s string, longest int) string {
+	if len(s) <= longest {
+		return s
+	}
+	const end = "..."
+	return strings.ToValidUTF8(s[:longest-len(end)], "") + end
+}
 
 // fit shortens what is for people only.
 func fit(s *v1alpha1.WorklistStatus) {
 	left := mostReasons
 	reason := func(r *string) {
-		if len(*r) > longReason {
-			*r = (*r)[:longReason] + "..."
-		}
-		if left -= len(*r); left < 0 {
+		*r = cut(*r, longReason)
+		if left -= encoded(*r); left < 0 {
 			*r = ""
 		}
 	}
@@ -43,7 +79,7 @@ func fit(s *v1alpha1.WorklistStatus) {
 	}
 	room := mostFound
 	for i, f := range s.Found {
-		if room -= len(f.Value) + len(f.Worker) + 40; room < 0 {
+		if room -= encoded(f.Value) + encoded(f.Worker) + 40; room < 0 {
 			s.Found, s.Truncated = s.Found[:i], true
 			break
 		}

@@ -2,8 +2,6 @@ package worklists
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,7 +18,7 @@ import (
 // look adds to a situation what the list depends on beside its Blocks.
 func (r *Reconciler) look(ctx context.Context, s *Situation) error {
 	list := s.List
-	if list.Status.Fingerprint != "" && list.Status.ObservedGeneration == list.Generation && list.Status.Phase() != v1alpha1.PhaseInvalid {
+	if list.Status.Next > 0 && list.Status.ObservedGeneration == list.Generation && list.Status.Phase() != v1alpha1.PhaseInvalid {
 		s.Size, s.Fingerprint = list.Status.Size, list.Status.Fingerprint
 	} else if err := r.inspect(ctx, s); err != nil {
 		return err
@@ -45,7 +43,7 @@ func (r *Reconciler) look(ctx context.Context, s *Situation) error {
 		if err := r.Client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 			return fmt.Errorf("count the blocks: %w", err)
 		}
-		s.Crowded = len(all.Items) > r.MostInAll
+		s.Excess = max(0, len(all.Items)-r.MostInAll)
 	}
 	return nil
 }
@@ -54,26 +52,19 @@ func (r *Reconciler) look(ctx context.Context, s *Situation) error {
 func (r *Reconciler) inspect(ctx context.Context, s *Situation) error {
 	list := s.List.DeepCopy()
 	list.APIVersion, list.Kind = v1alpha1.APIVersion, v1alpha1.WorklistKind
-	h := sha256.New()
-	fmt.Fprintln(h, list.Spec.Size)
-	if list.Spec.Items != nil {
-		fmt.Fprintln(h, list.Spec.Items.Fingerprint())
-		var unreadable error
-		source, err := list.Spec.Items.Build(func(spec items.LinesSpec) (*items.Lines, error) {
-			lines, err := r.open(ctx, list.Namespace, spec)
-			if err != nil {
-				var missing *missingError
-				if !errors.As(err, &missing) {
-					unreadable = err
-				}
-				return nil, err
-			}
-			fmt.Fprintln(h, lines.Spec("").SHA256)
-			return lines, nil
-		})
-		if unreadable != nil {
-			return unreadable
+	var unreadable error
+	source, fingerprint, err := list.Spec.Source(func(spec items.LinesSpec) (*items.Lines, error) {
+		lines, err := r.open(ctx, list.Namespace, spec)
+		var missing *missingError
+		if err != nil && !errors.As(err, &missing) {
+			unreadable = err
 		}
+		return lines, err
+	})
+	if unreadable != nil {
+		return unreadable
+	}
+	if list.Spec.Items != nil {
 		if err != nil {
 			s.Problem = "spec." + strings.TrimPrefix(err.Error(), "spec.")
 			return nil
@@ -91,7 +82,7 @@ func (r *Reconciler) inspect(ctx context.Context, s *Situation) error {
 		s.Problem = err.Error()
 		return nil
 	}
-	s.Size, s.Fingerprint = list.Spec.Size, "sha256:"+hex.EncodeToString(h.Sum(nil))
+	s.Size, s.Fingerprint = list.Spec.Size, fingerprint
 	return nil
 }
 

@@ -29,9 +29,19 @@ func (d *decision) measure() {
 	}
 	rate, last := float64(max(0, st.Done-old.Done))/took, old.Rate()
 	if last > 0 {
-		rate = last + (rate-last)*(1-math.Exp(-took/smoothing))
+		rate = onward(last+(rate-last)*(1-math.Exp(-took/smoothing)), last)
 	}
 	st.ItemsPerSecond, st.UpdateTime = v1alpha1.Rate(rate), &at
+}
+
+// onward rounds a rate to what the status holds, away from the last one: to the nearest it would never leave that if decisions are
+// frequent, as each changes it by less than a step.
+func onward(rate, last float64) float64 {
+	step := v1alpha1.RateStep(rate)
+	if rate < last {
+		return math.Floor(rate/step) * step
+	}
+	return math.Ceil(rate/step) * step
 }
 
 // changed tells whether a status says anything new. Assignments that are carried out may stay until it does.

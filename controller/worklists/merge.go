@@ -53,7 +53,7 @@ func (d *decision) mergeDone(i int) {
 		}
 	}
 	if rep.Failed = nil; len(rep.Done) > 0 {
-		d.turnIn(b, token, rep)
+		d.turnIn(token, rep)
 	}
 }
 
@@ -64,24 +64,24 @@ func (d *decision) mergeRest(i int) {
 	}
 	rep := worklist.Report{Failed: d.report(b, token.Range).Failed, Release: ended != v1alpha1.BlockDone && ended != v1alpha1.BlockExpired}
 	if len(rep.Failed) > 0 || rep.Release {
-		d.turnIn(b, token, rep)
+		d.turnIn(token, rep)
 	}
 	if ended == v1alpha1.BlockExpired {
-		d.noteFailures(b, d.ledger.RunOut(d.Now, leaseID(i)))
+		d.noteFailures(d.ledger.RunOut(d.Now, leaseID(i)))
 	}
 }
 
 // turnIn reports to the ledger.
-func (d *decision) turnIn(b *v1alpha1.Block, t worklist.Token, rep worklist.Report) {
-	d.noteFailures(b, d.ledger.Report(d.Now, t, rep).Failed)
+func (d *decision) turnIn(t worklist.Token, rep worklist.Report) {
+	d.noteFailures(d.ledger.Report(d.Now, t, rep).Failed)
 }
 
 // noteFailures says what becomes of ranges that failed.
-func (d *decision) noteFailures(b *v1alpha1.Block, failed []worklist.Range) {
+func (d *decision) noteFailures(failed []worklist.Range) {
 	rec := d.ledger.Record()
 	for _, r := range failed {
 		if f, ok := rec.Failed.Get(r.Start); ok {
-			d.event(true, "GaveUp", b, "%v was given up after %d attempts: %s", r, f.Attempts, f.Reason)
+			d.event(true, "GaveUp", "%v was given up after %s: %s", r, attempts(f.Attempts), f.Reason)
 			continue
 		}
 		try, _ := rec.Retry.Get(r.Start)
@@ -89,8 +89,15 @@ func (d *decision) noteFailures(b *v1alpha1.Block, failed []worklist.Range) {
 		if try.Size > 0 && try.Size < r.Size() {
 			again = fmt.Sprintf("goes out again in blocks of at most %d", try.Size)
 		}
-		d.event(true, "Failed", b, "%v failed at attempt %d and %s: %s", r, try.Attempts, again, try.Reason)
+		d.event(true, "Failed", "%v failed at attempt %d and %s: %s", r, try.Attempts, again, try.Reason)
 	}
+}
+
+func attempts(n int) string {
+	if n == 1 {
+		return "1 attempt"
+	}
+	return fmt.Sprintf("%d attempts", n)
 }
 
 // report is what a Block says of its range. What it says of other items, which the API server does not let through from a
@@ -103,7 +110,7 @@ func (d *decision) report(b *v1alpha1.Block, block worklist.Range) (rep worklist
 	}
 	for _, f := range b.Status.FailedRanges {
 		if x := f.Range.Core().Intersect(block); x.Size() > 0 {
-			rep.Failed = append(rep.Failed, worklist.FailedRange{Range: x, Reason: f.Reason, Final: f.Final})
+			rep.Failed = append(rep.Failed, worklist.FailedRange{Range: x, Reason: f.Reason, Final: f.Final, Attempts: int(f.Attempts)})
 		}
 	}
 	known := d.ledger.Record().Found

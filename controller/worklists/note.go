@@ -1,6 +1,17 @@
 package worklists
 
-import "teamtask.dev/api/v1alpha1"
+import (
+	"fmt"
+
+	"teamtask.dev/api/v1alpha1"
+)
+
+// longNote is what the API server takes as the text of an event, in bytes.
+const longNote = 1024
+
+func (d *decision) event(warning bool, reason, format string, args ...any) {
+	d.Events = append(d.Events, Event{warning, reason, cut(fmt.Sprintf(format, args...), longNote)})
+}
 
 // note says what has become of the list.
 func (d *decision) note(before v1alpha1.Phase) {
@@ -13,19 +24,19 @@ func (d *decision) note(before v1alpha1.Phase) {
 	case v1alpha1.PhaseActive:
 		switch before {
 		case v1alpha1.PhaseSuspended:
-			d.event(false, "Resumed", nil, "blocks are handed out again")
+			d.event(false, "Resumed", "blocks are handed out again")
 		case "", v1alpha1.PhaseWaiting, v1alpha1.PhaseInvalid:
-			d.event(false, "Started", nil, "%d items are handed out", d.Status.Size)
+			d.event(false, "Started", "%d items are handed out", d.Status.Size)
 		default:
-			d.event(false, "Reopened", nil, "the list goes on")
+			d.event(false, "Reopened", "the list goes on")
 		}
 	case v1alpha1.PhaseSuspended:
-		d.event(false, "Suspended", nil, "nothing is handed out; what is out may be finished")
+		d.event(false, "Suspended", "nothing is handed out; what is out may be finished")
 	case v1alpha1.PhaseWaiting:
-		d.event(false, "Waiting", nil, "%s", reason)
+		d.event(false, "Waiting", "%s", reason)
 	case v1alpha1.PhaseComplete:
-		d.event(false, "Completed", nil, "%s", reason)
+		d.event(false, "Completed", "%s", reason)
 	default:
-		d.event(true, string(now), nil, "%s", reason)
+		d.event(true, string(now), "%s", reason)
 	}
 }

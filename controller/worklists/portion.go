@@ -7,34 +7,36 @@ import (
 	"teamtask.dev/worklist"
 )
 
-// portion is what of a Block's range its lease is resumed for: all of it, but where what its worker turned in is scattered over
-// more ranges than the record has room for. Then it is merged from its start on, as far as there is room; the rest is held under
-// a lease of its own, so that the Block stays, until what was merged has been done again where it was not done, and takes less.
+// portion is what of a Block's range its lease is resumed for: all of it, but where what is to be merged of it takes more ranges than
+// the record has room for. Then it is merged from its start on, as far as there is room; the rest is held under a lease of its own,
+// so that the Block stays, until what was merged has been done again where it was not done, and takes less.
 func portion(b *v1alpha1.Block, rec *worklist.Record, room *int) worklist.Range {
-	whole := rangeOf(b)
-	ends := make([]int64, 0, len(b.Status.DoneRanges)+len(b.Status.FailedRanges))
+	whole, end := rangeOf(b), b.Status.Finished()
+	if end == "" || end == v1alpha1.BlockDone && len(b.Status.FailedRanges) == 0 {
+		return whole // it takes one range, which was reckoned with when it went out
+	}
+	ends := make([]int64, 0, len(b.Status.DoneRanges)+len(b.Status.FailedRanges)+1)
 	for _, r := range b.Status.DoneRanges {
 		ends = append(ends, r.Core().End)
 	}
 	for _, f := range b.Status.FailedRanges {
 		ends = append(ends, f.Core().End)
 	}
-	if b.Status.Finished() == "" || len(ends) <= 1 {
-		return whole
-	}
+	ends = append(ends, whole.End)
 	from := settled(rec, whole, b.Status.Attempt())
 	slices.Sort(ends)
-	ends = slices.DeleteFunc(ends, func(end int64) bool { return end <= from })
-	fit := max(0, *room) / (ofDone + ofRetry)
+	ends = slices.DeleteFunc(slices.Compact(ends), func(end int64) bool { return end <= from || end > whole.End })
+	piece := widthsOf(rec.Size).piece()
+	fit := max(0, *room) / piece
 	if len(ends) <= fit {
-		*room -= len(ends) * (ofDone + ofRetry)
+		*room -= len(ends) * piece
 		return worklist.Range{Start: from, End: whole.End}
 	}
 	*room = 0
 	if fit == 0 {
 		return worklist.Range{Start: from, End: from}
 	}
-	return worklist.Range{Start: from, End: min(ends[fit-1], whole.End)}
+	return worklist.Range{Start: from, End: ends[fit-1]}
 }
 
 // settled is up to where the record has decided on that attempt at a range.

@@ -9,9 +9,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"teamtask.dev/api/v1alpha1"
@@ -23,6 +25,9 @@ type Reconciler struct {
 	Live      client.Reader // reads from the API server itself
 	Events    events.EventRecorder
 	MostInAll int // Blocks in the cluster, above which those that wait are turned away; 0: no bound
+
+	// Lists says now and then of which lists there are Blocks: one that is over, or is not there, is not looked at otherwise.
+	Lists <-chan event.TypedGenericEvent[types.NamespacedName]
 }
 
 const (
@@ -47,7 +52,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, fmt.Errorf("read the blocks of %s: %w", req, err)
 	}
 	if found != nil {
-		return reconcile.Result{}, r.abandon(ctx, req.NamespacedName, blocks.Items)
+		return r.abandon(ctx, req.NamespacedName, blocks.Items)
 	}
 	s := Situation{Now: time.Now(), List: &list, Blocks: blocks.Items}
 	if err := r.look(ctx, &s); err != nil {
@@ -140,7 +145,7 @@ func (r *Reconciler) carryOut(ctx context.Context, list *v1alpha1.Worklist, plan
 }
 
 // abandon lets go of the Blocks of a list that is gone.
-func (r *Reconciler) abandon(ctx context.Context, name types.NamespacedName, blocks []v1alpha1.Block) error {
+func (r *Reconciler) abandon(ctx context.Context, name types.NamespacedName, blocks []v1alpha1.Block) (reconcile.Result, error) {
 	var plan Plan
 	for i := range blocks {
 		b := &blocks[i]
@@ -152,23 +157,24 @@ func (r *Reconciler) abandon(ctx context.Context, name types.NamespacedName, blo
 		}
 	}
 	if same, err := r.unchanged(ctx, name, ""); err != nil || !same { // made anew: that is an event
-		return err
+		return reconcile.Result{}, err
 	}
-	_, err := r.carryOut(ctx, nil, plan)
-	return err
+	late, err := r.carryOut(ctx, nil, plan)
+	if late && err == nil {
+		return reconcile.Result{RequeueAfter: soon}, nil
+	}
+	return reconcile.Result{}, err
 }
 
 // noWorklist is where a Block stands that asks for work of a list that does not exist.
 const noWorklist v1alpha1.BlockPhase = "NoWorklist"
 
+// record says what has become of a list. It is named without its version: so events for the same reason become one, which counts.
 func (r *Reconciler) record(list *v1alpha1.Worklist, e Event) {
 	kind := "Normal"
 	if e.Warning {
 		kind = "Warning"
 	}
-	if e.Block != nil {
-		r.Events.Eventf(list, e.Block, kind, e.Reason, "HandOut", "%s", e.Text)
-		return
-	}
-	r.Events.Eventf(list, nil, kind, e.Reason, "HandOut", "%s", e.Text)
+	about := &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Namespace: list.Namespace, Name: list.Name, UID: list.UID}}
+	r.Events.Eventf(about, nil, kind, e.Reason, "HandOut", "%s", e.Text)
 }

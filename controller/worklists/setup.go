@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"teamtask.dev/api/v1alpha1"
 )
@@ -26,14 +27,24 @@ const gather = 25 * time.Millisecond
 // SetupWithManager has the manager run the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, o controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.Worklist{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.Worklist{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, seenAgain))).
 		Watches(&v1alpha1.Worklist{}, handler.EnqueueRequestsFromMapFunc(r.waitFor), builder.WithPredicates(predicate.Funcs{
 			UpdateFunc: func(e event.UpdateEvent) bool { return phaseOf(e.ObjectOld) != phaseOf(e.ObjectNew) },
 		})).
 		Watches(&v1alpha1.Block{}, blockEvents{}).
+		WatchesRawSource(source.Channel(r.Lists, handler.TypedFuncs[types.NamespacedName, reconcile.Request]{
+			GenericFunc: func(_ context.Context, e event.TypedGenericEvent[types.NamespacedName], q queue) {
+				q.Add(reconcile.Request{NamespacedName: e.Object})
+			},
+		})).
 		WithOptions(o).
 		Complete(r)
 }
+
+// seenAgain lets through what the cache shows once more now and then although nothing was seen to happen.
+var seenAgain = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion()
+}}
 
 func phaseOf(o client.Object) v1alpha1.Phase { return o.(*v1alpha1.Worklist).Status.Phase() }
 

@@ -16,9 +16,15 @@ import (
 // give writes an assignment to its Block.
 func (r *Reconciler) give(ctx context.Context, list *v1alpha1.Worklist, g Gift) error {
 	b := g.Block.DeepCopy()
-	if !slices.ContainsFunc(b.OwnerReferences, isWorklist) { // made by hand: it is to go with its list
+	owned, kept := slices.ContainsFunc(b.OwnerReferences, isWorklist), slices.Contains(b.Finalizers, v1alpha1.BlockFinalizer)
+	if !owned || !kept { // made by hand: it is to go with its list, and not before it is merged
 		before := b.DeepCopy()
-		b.OwnerReferences = append(b.OwnerReferences, metav1.OwnerReference{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind, Name: list.Name, UID: list.UID})
+		if !owned {
+			b.OwnerReferences = append(b.OwnerReferences, metav1.OwnerReference{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind, Name: list.Name, UID: list.UID})
+		}
+		if !kept {
+			b.Finalizers = append(b.Finalizers, v1alpha1.BlockFinalizer)
+		}
 		if err := r.Client.Patch(ctx, b, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 			return fmt.Errorf("make block %s its list's: %w", b.Name, err)
 		}
