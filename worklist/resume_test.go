@@ -202,6 +202,23 @@ func TestResumeRate(t *testing.T) {
 	}
 }
 
+// How fast items are done is remembered, be it a billion a second or one in a lifetime.
+func TestResumePace(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	p := Policy{Blocks: BlockPolicy{Target: 10 * time.Second}}
+	for _, c := range []struct {
+		size int64
+		took time.Duration
+	}{{1e12, time.Second}, {1, 1 << 62}} {
+		l := Resume(Record{Size: MaxSize}, p, now, Memory{})
+		x := l.Claim(now, Claim{Worker: "a", Bulk: c.size}).Leases[0]
+		l.Report(now, x.Token(), Report{Done: []Range{x.Range}, Elapsed: c.took})
+		if m := l.Memory(); m.PerItem <= 0 {
+			t.Errorf("after %d items in %s an item is remembered to take %s", c.size, c.took, m.PerItem)
+		}
+	}
+}
+
 // OnlyAgain holds back what was never out, and nothing else.
 func TestOnlyAgain(t *testing.T) {
 	now := time.Unix(1e9, 0)

@@ -186,6 +186,9 @@ func TestAllRest(t *testing.T) {
 			b.Status.SetPhase(v1alpha1.BlockDone, "", metav1.NewTime(p.now))
 		})
 	}
+	if text := p.list.Status.Reason(); !strings.Contains(text, "as many ranges as the status holds") {
+		t.Errorf("nothing goes out, and why is said to be %q", text)
+	}
 	p.now = p.now.Add(24 * time.Hour)
 	p.finish()
 	t.Logf("at most %d bytes", p.largest)
