@@ -2,6 +2,7 @@ package worklist
 
 import (
 	"container/heap"
+	"math"
 	"slices"
 	"time"
 )
@@ -132,7 +133,8 @@ func (l *Ledger) rest(x Rest) {
 
 // Memory is what the engine is to keep for the next ledger, beside the leases.
 func (l *Ledger) Memory() Memory {
-	m := Memory{PerItem: time.Duration(l.all.perItem * float64(time.Second)), Last: l.all.last}
+	// Rounded up: 0 is not known.
+	m := Memory{PerItem: time.Duration(math.Ceil(l.all.perItem * float64(time.Second))), Last: l.all.last}
 	for r, rest := range l.resting.All() {
 		m.Resting = append(m.Resting, Rest{r, time.Unix(0, rest.until)})
 	}

@@ -148,7 +148,10 @@ func (d *decision) conclude() {
 		st.CompletionTime = &metav1.Time{Time: end.At}
 	}
 	phase := v1alpha1.Phase(now.Phase)
-	if d.Problem != "" && !phase.Over() {
+	switch {
+	case phase == v1alpha1.PhaseActive:
+		now.Reason = d.policy.OnlyAgain
+	case d.Problem != "" && !phase.Over():
 		phase, now.Reason = v1alpha1.PhaseInvalid, d.Problem
 	}
 	if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionWorkers); phase == v1alpha1.PhaseActive && now.Blocks == 0 && c != nil && c.Status == metav1.ConditionFalse {

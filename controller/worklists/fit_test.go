@@ -21,7 +21,8 @@ type play struct {
 	list    *v1alpha1.Worklist
 	blocks  []v1alpha1.Block
 	made    int
-	largest int // bytes of the status
+	acked   worklist.Set // what was turned in as done
+	largest int          // bytes of the status
 }
 
 func newPlay(t *testing.T, spec v1alpha1.WorklistSpec) *play {
@@ -62,6 +63,9 @@ func (p *play) decide(turnIn func(b *v1alpha1.Block)) int {
 	given, gone := map[types.UID]Gift{}, map[types.UID]bool{}
 	for _, g := range plan.Give {
 		given[g.UID] = g
+		for range p.acked.Within(g.Range.Core()) {
+			p.t.Fatalf("%v goes out again, of which something is done", g.Range.Core())
+		}
 	}
 	for _, b := range plan.Discard {
 		gone[b.UID] = true
@@ -72,6 +76,7 @@ func (p *play) decide(turnIn func(b *v1alpha1.Block)) int {
 			b.Status = v1alpha1.BlockStatus{Turn: g.Turn, Index: &g.Index, Size: &g.Size, Restarts: g.Attempt - 1}
 			b.Status.SetPhase(v1alpha1.BlockWorking, "", metav1.NewTime(p.now))
 			turnIn(&b)
+			p.ack(&b)
 		}
 		if !gone[b.UID] {
 			left = append(left, b)
@@ -86,7 +91,24 @@ func (p *play) end(phase v1alpha1.BlockPhase) {
 	for i := range p.blocks {
 		if b := &p.blocks[i]; b.Status.Held() {
 			b.Status.SetPhase(phase, "", metav1.NewTime(p.now))
+			p.ack(b)
 		}
+	}
+}
+
+// ack takes in what a Block was turned in with.
+func (p *play) ack(b *v1alpha1.Block) {
+	if b.Status.Finished() == "" {
+		return
+	}
+	if b.Status.Finished() == v1alpha1.BlockDone {
+		p.acked.Put(rangeOf(b), struct{}{})
+		for _, f := range b.Status.FailedRanges {
+			p.acked.Delete(f.Core())
+		}
+	}
+	for _, r := range b.Status.DoneRanges {
+		p.acked.Put(r.Core(), struct{}{})
 	}
 }
 
@@ -121,7 +143,7 @@ func TestLongestStatus(t *testing.T) {
 		{"given up", v1alpha1.BlockDone, true, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			p := newPlay(t, v1alpha1.WorklistSpec{Size: worklist.MaxSize, Block: v1alpha1.BlockPolicy{Size: worklist.MaxSize / 600, MaxAttempts: 10}})
+			p := newPlay(t, v1alpha1.WorklistSpec{Size: worklist.MaxSize, RedoStragglers: true, Block: v1alpha1.BlockPolicy{Size: worklist.MaxSize / 600, MaxAttempts: 10}})
 			for range 40 {
 				p.ask(200)
 				p.decide(func(b *v1alpha1.Block) {
@@ -156,7 +178,7 @@ func TestAllEndAtOnce(t *testing.T) {
 		{"failed", v1alpha1.BlockDone, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			p := newPlay(t, v1alpha1.WorklistSpec{Size: blocks * size, Limits: v1alpha1.Limits{Blocks: blocks}, Block: v1alpha1.BlockPolicy{Size: size, MaxAttempts: 10}})
+			p := newPlay(t, v1alpha1.WorklistSpec{Size: blocks * size, RedoStragglers: true, Limits: v1alpha1.Limits{Blocks: blocks}, Block: v1alpha1.BlockPolicy{Size: size, MaxAttempts: 10}})
 			p.ask(blocks)
 			for p.list.Status.Next < p.list.Spec.Size {
 				if p.decide(func(b *v1alpha1.Block) {
@@ -177,9 +199,9 @@ func TestAllEndAtOnce(t *testing.T) {
 
 // Items fail one by one, and all rest for long.
 func TestAllRest(t *testing.T) {
-	p := newPlay(t, v1alpha1.WorklistSpec{Size: 1500, Block: v1alpha1.BlockPolicy{Size: 1,
+	p := newPlay(t, v1alpha1.WorklistSpec{Size: 600, Block: v1alpha1.BlockPolicy{Size: 1,
 		Backoff: v1alpha1.BackoffPolicy{Initial: &metav1.Duration{Duration: 3 * time.Hour}, Max: &metav1.Duration{Duration: 3 * time.Hour}}}})
-	for range 1500 {
+	for range 600 {
 		p.ask(1)
 		p.decide(func(b *v1alpha1.Block) {
 			b.Status.FailedRanges = []v1alpha1.FailedItems{{Range: v1alpha1.Range{Index: *b.Status.Index, Size: *b.Status.Size}, Reason: "exit status 1"}}
@@ -197,7 +219,7 @@ func TestAllRest(t *testing.T) {
 // Of a list that may have a few Blocks only all are turned in scattered over more ranges than there is room for. They do not keep
 // others from doing what is left.
 func TestScatteredWithFewBlocks(t *testing.T) {
-	p := newPlay(t, v1alpha1.WorklistSpec{Size: 4 * 2000, Limits: v1alpha1.Limits{Blocks: 2}, Block: v1alpha1.BlockPolicy{Size: 2000, MaxAttempts: 10}})
+	p := newPlay(t, v1alpha1.WorklistSpec{Size: 4 * 2000, RedoStragglers: true, Limits: v1alpha1.Limits{Blocks: 2}, Block: v1alpha1.BlockPolicy{Size: 2000, MaxAttempts: 10}})
 	p.ask(2)
 	p.decide(func(b *v1alpha1.Block) {
 		for i := range int64(1000) {

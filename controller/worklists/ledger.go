@@ -79,6 +79,7 @@ func (d *decision) begin(extra int) {
 			memory.Leases = append(memory.Leases, x)
 			if x.Range.End < rangeOf(b).End {
 				x.ID, x.Range = d.restID(i), worklist.Range{Start: x.Range.End, End: rangeOf(b).End}
+				x.Bulk = true // nobody is to do it once more, as a straggler's: part of it is done
 				memory.Leases = append(memory.Leases, x)
 			}
 		}

@@ -20,7 +20,7 @@ func TestScatteredIsMergedBitByBit(t *testing.T) {
 		t.Run(string(phase), func(t *testing.T) {
 			const blocks, pieces, size = 4, 800, 2000 // per Block: of each two items one is done, at first
 			now := time.Unix(1e9, 0)
-			list := &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Name: "list", UID: "list"}, Spec: v1alpha1.WorklistSpec{Size: blocks * size,
+			list := &v1alpha1.Worklist{ObjectMeta: metav1.ObjectMeta{Name: "list", UID: "list"}, Spec: v1alpha1.WorklistSpec{Size: blocks * size, RedoStragglers: true,
 				Block: v1alpha1.BlockPolicy{Size: size, MaxAttempts: 10}}}
 			var all []v1alpha1.Block
 			made := 0
@@ -48,6 +48,9 @@ func TestScatteredIsMergedBitByBit(t *testing.T) {
 				given, gone := map[string]Gift{}, map[string]bool{}
 				for _, g := range plan.Give {
 					given[g.Block.Name] = g
+					for range acked.Within(g.Range.Core()) {
+						t.Fatalf("%v goes out again, of which something is done", g.Range.Core())
+					}
 				}
 				for _, b := range plan.Discard {
 					gone[b.Name] = true
@@ -59,9 +62,6 @@ func TestScatteredIsMergedBitByBit(t *testing.T) {
 					}
 					if g, ok := given[b.Name]; ok {
 						b.Status = v1alpha1.BlockStatus{Turn: g.Turn, Index: &g.Index, Size: &g.Size, Restarts: g.Attempt - 1}
-						for range acked.Within(g.Range.Core()) {
-							t.Fatalf("%v goes out again, of which something is done", g.Range.Core())
-						}
 						end := v1alpha1.BlockDone
 						if g.Attempt == 1 {
 							for i := range int64(pieces) {
