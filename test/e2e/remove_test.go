@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -33,7 +34,12 @@ func (s *site) atWorkUntilDeleted() {
 	s.t.Helper()
 	f := newForeman(s.t)
 	s.apply(items("fifty", 3, f))
-	s.apply(`{apiVersion: teamtask.dev/v1alpha1, kind: Block, metadata: {name: waits}, spec: {worklist: nothing}}`)
+	file := s.t.TempDir() + "/waits.yaml"
+	s.must(os.WriteFile(file, []byte(`{apiVersion: teamtask.dev/v1alpha1, kind: Block, metadata: {name: waits}, spec: {worklist: nothing}}`), 0o600))
+	s.eventually("admission knows Blocks", func() error { // for a moment after their definition came it answers 503
+		_, err := s.try("apply", "--filename", file)
+		return err
+	})
 	f.let(5)
 	s.eventually("three pods work", func() error { return f.atWork(3, 5) })
 	_, err := running.Kubectl(s.t.Context(), "delete", "worklists,blocks", "--all", "--all-namespaces", "--timeout="+patience.String())
