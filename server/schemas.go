@@ -31,7 +31,7 @@ func schemas() huma.Registry {
 	alias(reflect.TypeFor[v1alpha1.FailedItems](), reflect.TypeFor[failedItemsDoc]())
 	alias(reflect.TypeFor[v1alpha1.FailedRange](), reflect.TypeFor[failedRangeDoc]())
 	alias(reflect.TypeFor[v1alpha1.RetryRange](), reflect.TypeFor[retryRangeDoc]())
-	alias(reflect.TypeFor[v1alpha1.Assignment](), reflect.TypeFor[assignmentDoc]())
+	alias(reflect.TypeFor[v1alpha1.Handout](), reflect.TypeFor[handoutDoc]())
 	alias(reflect.TypeFor[v1alpha1.Worklist](), reflect.TypeFor[worklistDoc]())
 	alias(reflect.TypeFor[v1alpha1.WorklistList](), reflect.TypeFor[worklistListDoc]())
 	alias(reflect.TypeFor[v1alpha1.Block](), reflect.TypeFor[blockDoc]())
@@ -121,7 +121,7 @@ type (
 		Until    *time.Time `json:"until,omitempty" doc:"When it has rested and goes out again."`
 		Reason   string     `json:"reason,omitempty" doc:"Of the last failure."`
 	}
-	assignmentDoc struct {
+	handoutDoc struct {
 		v1alpha1.Range
 		Block   string `json:"block"`
 		UID     string `json:"uid"`

@@ -11,7 +11,8 @@ var GroupVersion = schema.GroupVersion{Group: Group, Version: Version}
 
 // AddToScheme makes the resources known to a Kubernetes client.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion, &Worklist{}, &WorklistList{}, &Block{}, &BlockList{})
+	s.AddKnownTypes(GroupVersion, &Worklist{}, &WorklistList{}, &Block{}, &BlockList{},
+		&Swarm{}, &SwarmList{}, &Assignment{}, &AssignmentList{}, &Workload{}, &WorkloadList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

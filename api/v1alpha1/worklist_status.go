@@ -39,7 +39,7 @@ const (
 )
 
 // WorklistStatus is what the system found. A List server works it out when asked; on Kubernetes it is the controller's
-// memory as well: next, the ranges and the assignments are the list's record, from which the ledger is made anew for each
+// memory as well: next, the ranges and the handouts are the list's record, from which the ledger is made anew for each
 // decision.
 //
 // +kubebuilder:object:generate=true
@@ -117,11 +117,11 @@ type WorklistStatus struct {
 	// +listType=atomic
 	RetryRanges []RetryRange `json:"retryRanges,omitempty" doc:"On Kubernetes: ranges that failed before, and are out or go out again."`
 
-	// assignments are ranges that are about to be written to their Blocks.
+	// handouts are ranges that are about to be written to their Blocks.
 	//
 	// +optional
 	// +listType=atomic
-	Assignments []Assignment `json:"assignments,omitempty" doc:"On Kubernetes: ranges that are about to be written to their Blocks."`
+	Handouts []Handout `json:"handouts,omitempty" doc:"On Kubernetes: ranges that are about to be written to their Blocks."`
 
 	// found are values workers have found; at most the first 100.
 	//
@@ -331,11 +331,11 @@ type RetryRange struct {
 	Reason string `json:"reason,omitempty" doc:"Of the last failure."`
 }
 
-// Assignment is the intent to give a range to a Block. It stands until the Block has it, or is gone; any controller may
+// Handout is the intent to give a range to a Block. It stands until the Block has it, or is gone; any controller may
 // carry it out, and none gives the range to another Block meanwhile.
 //
 // +kubebuilder:object:generate=true
-type Assignment struct {
+type Handout struct {
 	Range `json:",inline"`
 
 	// block is the name of the Block.

@@ -48,7 +48,7 @@ func (d *decision) assign(waiting []*v1alpha1.Block) {
 		width += widthOf(a)
 	}
 	for _, b := range waiting {
-		if len(d.pending) >= mostAssignments || width > mostAssigned {
+		if len(d.pending) >= mostHandouts || width > mostAssigned {
 			d.Again = d.Now // there are more: at once
 			return
 		}
@@ -56,7 +56,7 @@ func (d *decision) assign(waiting []*v1alpha1.Block) {
 		g := d.ledger.Claim(d.Now, worklist.Claim{Worker: b.Spec.Worker, Bulk: b.Spec.Size})
 		if len(g.Leases) > 0 {
 			x := g.Leases[0]
-			a := v1alpha1.Assignment{Range: v1alpha1.RangeOf(x.Range), Block: b.Name, UID: b.UID, Turn: b.Status.Turn + 1,
+			a := v1alpha1.Handout{Range: v1alpha1.RangeOf(x.Range), Block: b.Name, UID: b.UID, Turn: b.Status.Turn + 1,
 				Worker: b.Spec.Worker, Attempt: int32(x.Attempt)}
 			d.pending[b.UID] = a
 			width += widthOf(a)

@@ -17,8 +17,8 @@ import (
 const blockInvalid = v1alpha1.BlockPhase(v1alpha1.PhaseInvalid)
 
 const (
-	// mostAssignments bounds the ranges that go out with one write of the status.
-	mostAssignments = 48
+	// mostHandouts bounds the ranges that go out with one write of the status.
+	mostHandouts = 48
 	// mostOut is how many Blocks are out at a time where the list does not say.
 	mostOut = 500
 )
@@ -29,8 +29,8 @@ type decision struct {
 	Plan
 	policy  worklist.Policy
 	ledger  *worklist.Ledger
-	pending map[types.UID]v1alpha1.Assignment // not carried out yet
-	parts   []worklist.Range                  // of each Block, see portion
+	pending map[types.UID]v1alpha1.Handout // not carried out yet
+	parts   []worklist.Range               // of each Block, see portion
 }
 
 // Decide says what is to be done. The same situation gives the same plan.
@@ -67,7 +67,7 @@ func newDecision(s Situation) *decision {
 	slices.SortFunc(s.Blocks, func(a, b v1alpha1.Block) int {
 		return cmp.Or(cmp.Compare(standing(&a), standing(&b)), since(&a).Compare(since(&b)), cmp.Compare(a.Name, b.Name))
 	})
-	d := &decision{Situation: s, pending: map[types.UID]v1alpha1.Assignment{}}
+	d := &decision{Situation: s, pending: map[types.UID]v1alpha1.Handout{}}
 	d.Status = *s.List.Status.DeepCopy()
 	d.Status.ObservedGeneration = s.List.Generation
 	return d
@@ -130,11 +130,11 @@ func (d *decision) conclude() {
 	st := &d.Status
 	before := d.List.Status.Phase()
 	st.SetRecord(d.ledger.Record(), d.ledger.Memory())
-	st.Assignments = nil
+	st.Handouts = nil
 	for _, g := range d.Give {
-		st.Assignments = append(st.Assignments, g.Assignment)
+		st.Handouts = append(st.Handouts, g.Handout)
 	}
-	slices.SortFunc(st.Assignments, func(a, b v1alpha1.Assignment) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(st.Handouts, func(a, b v1alpha1.Handout) int { return cmp.Compare(a.Index, b.Index) })
 	now := d.ledger.Status(d.Now)
 	inHand := min(d.inHand(), now.Leased)
 	st.Done, st.Failed, st.Leased, st.Waiting = now.Done+inHand, now.Failed, now.Leased-inHand, now.Waiting

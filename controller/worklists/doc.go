@@ -7,11 +7,11 @@
 //
 //  1. The Worklist is read, then its Blocks, both live. So what is handed out, by the record, and in no Block is nobody's.
 //  2. The Worklist's status is written, if it is still the one that was read: what finished Blocks have done is merged, and each
-//     range that goes out is noted as an assignment, to a Block by its UID. Of two controllers that decide at the same time
+//     range that goes out is noted as a handout, to a Block by its UID. Of two controllers that decide at the same time
 //     one gets a conflict, forgets its decision and begins again.
-//  3. Each assignment is written to its Block, if that is still the one that was read. The assignment stays in the Worklist until
+//  3. Each handout is written to its Block, if that is still the one that was read. The handout stays in the Worklist until
 //     a later decision sees that the Block has it, or is gone. So a controller that stops here loses nothing, the next one
-//     carries the assignment out; and a write that was on its way for long either says the same or comes too late: a Block
+//     carries the handout out; and a write that was on its way for long either says the same or comes too late: a Block
 //     that has its range, or has gone, has changed.
 //  4. Blocks whose work is merged are deleted, or have been given their next range.
 //

@@ -12,7 +12,7 @@ import (
 // bounded, in bytes:
 const (
 	mostRecord   = 36 << 10 // done, retry and failed ranges: above that nothing fresh goes out, nor is what is scattered merged
-	mostAssigned = 10 << 10 // assignments: above that the next ones go out with the next write
+	mostAssigned = 10 << 10 // handouts: above that the next ones go out with the next write
 	mostReasons  = 4 << 10  // reasons; those beyond are left out
 	longReason   = 200      // one of them, before it is written as JSON
 	longMessage  = 1024     // that of the condition
@@ -41,8 +41,8 @@ func room(s *v1alpha1.WorklistStatus, out int) int {
 	return mostRecord - weight(s) - widthsOf(s.Size).done*out
 }
 
-// widthOf is what an assignment takes.
-func widthOf(a v1alpha1.Assignment) int {
+// widthOf is what a handout takes.
+func widthOf(a v1alpha1.Handout) int {
 	const numbers = 170 // and the names of the fields
 	return numbers + len(a.UID) + len(a.Block) + encoded(a.Worker)
 }

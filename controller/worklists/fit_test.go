@@ -57,8 +57,8 @@ func (p *play) decide(turnIn func(b *v1alpha1.Block)) int {
 		p.t.Fatal(err)
 	}
 	if p.largest = max(p.largest, len(text)); len(text) > 64<<10 {
-		p.t.Fatalf("the status takes %d bytes: %d ranges are done, %d have failed, %d are to be done again; %d assignments, %d found", len(text),
-			len(st.DoneRanges), len(st.FailedRanges), len(st.RetryRanges), len(st.Assignments), len(st.Found))
+		p.t.Fatalf("the status takes %d bytes: %d ranges are done, %d have failed, %d are to be done again; %d handouts, %d found", len(text),
+			len(st.DoneRanges), len(st.FailedRanges), len(st.RetryRanges), len(st.Handouts), len(st.Found))
 	}
 	given, gone := map[types.UID]Gift{}, map[types.UID]bool{}
 	for _, g := range plan.Give {

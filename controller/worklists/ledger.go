@@ -50,8 +50,8 @@ func (d *decision) begin(extra int) {
 		d.policy.MaxBlocks = mostOut
 	}
 	rec := d.Status.Record()
-	assigned := map[types.UID]v1alpha1.Assignment{}
-	for _, a := range d.Status.Assignments {
+	assigned := map[types.UID]v1alpha1.Handout{}
+	for _, a := range d.Status.Handouts {
 		assigned[a.UID] = a
 	}
 	memory := d.Status.Memory()

@@ -44,21 +44,21 @@ func onward(rate, last float64) float64 {
 	return math.Ceil(rate/step) * step
 }
 
-// changed tells whether a status says anything new. Assignments that are carried out may stay until it does.
+// changed tells whether a status says anything new. Handouts that are carried out may stay until it does.
 func changed(old, now *v1alpha1.WorklistStatus) bool {
 	a, b := *old, *now
 	a.ItemsPerSecond, a.UpdateTime, b.ItemsPerSecond, b.UpdateTime = nil, nil, nil, nil
-	if within(now.Assignments, old.Assignments) {
-		a.Assignments, b.Assignments = nil, nil
+	if within(now.Handouts, old.Handouts) {
+		a.Handouts, b.Handouts = nil, nil
 	}
 	x, err1 := json.Marshal(a)
 	y, err2 := json.Marshal(b)
 	return err1 != nil || err2 != nil || string(x) != string(y)
 }
 
-// within tells whether all assignments of a are in b.
-func within(a, b []v1alpha1.Assignment) bool {
-	known := map[v1alpha1.Assignment]bool{}
+// within tells whether all handouts of a are in b.
+func within(a, b []v1alpha1.Handout) bool {
+	known := map[v1alpha1.Handout]bool{}
 	for _, x := range b {
 		known[x] = true
 	}

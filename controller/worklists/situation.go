@@ -34,10 +34,10 @@ type Plan struct {
 	Again   time.Time // when to decide again although nothing has happened; zero: never
 }
 
-// Gift is a range for a Block. It may be given only once the status that has its assignment is durable.
+// Gift is a range for a Block. It may be given only once the status that has its handout is durable.
 type Gift struct {
 	Block *v1alpha1.Block
-	v1alpha1.Assignment
+	v1alpha1.Handout
 }
 
 // Notice tells a Block that waits why it does.

@@ -13,7 +13,7 @@ import (
 
 // Each write is for the Block as it was read: if it has changed since, the API server answers with a conflict.
 
-// give writes an assignment to its Block.
+// give writes a handout to its Block.
 func (r *Reconciler) give(ctx context.Context, list *v1alpha1.Worklist, g Gift) error {
 	b := g.Block.DeepCopy()
 	owned, kept := slices.ContainsFunc(b.OwnerReferences, isWorklist), slices.Contains(b.Finalizers, v1alpha1.BlockFinalizer)

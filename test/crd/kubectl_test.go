@@ -77,7 +77,7 @@ func TestExplain(t *testing.T) {
 				}
 			}
 		}
-		if explained < 10 {
+		if explained < len(schema.Properties["spec"].Properties) || explained < 5 {
 			t.Errorf("%s: only %d fields", plural, explained)
 		}
 	}
@@ -102,7 +102,7 @@ func TestLargeStatus(t *testing.T) {
 		if i < 2000 {
 			status.FailedRanges = append(status.FailedRanges, v1alpha1.FailedRange{Range: r, Attempts: 3, Reason: "exit status 1"})
 			status.RetryRanges = append(status.RetryRanges, v1alpha1.RetryRange{Range: r, Attempts: 3})
-			status.Assignments = append(status.Assignments, v1alpha1.Assignment{Range: r, Block: "b", UID: "u", Turn: 1, Worker: "w", Attempt: 1})
+			status.Handouts = append(status.Handouts, v1alpha1.Handout{Range: r, Block: "b", UID: "u", Turn: 1, Worker: "w", Attempt: 1})
 		}
 	}
 	raw, err := json.Marshal(map[string]any{"status": status})

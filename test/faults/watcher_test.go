@@ -251,8 +251,8 @@ func (w *watcher) describe() string {
 	var out strings.Builder
 	for name, wl := range w.lists {
 		st := wl.Status
-		fmt.Fprintf(&out, "%s: %s (%s), next %d of %d, done %v, failed %v, again %v, assignments %v\n", name, st.Phase(), st.Reason(), st.Next, st.Size,
-			st.DoneRanges, st.FailedRanges, st.RetryRanges, st.Assignments)
+		fmt.Fprintf(&out, "%s: %s (%s), next %d of %d, done %v, failed %v, again %v, handouts %v\n", name, st.Phase(), st.Reason(), st.Next, st.Size,
+			st.DoneRanges, st.FailedRanges, st.RetryRanges, st.Handouts)
 	}
 	for name, b := range w.blocks {
 		what := "nothing"

@@ -38,7 +38,7 @@ func TestStatusIsShared(t *testing.T) {
 	list := s.list("primes")
 	list.Status.Next, list.Status.Done, list.Status.Size = 500, 400, 1000
 	list.Status.DoneRanges = []v1alpha1.Range{{Index: 0, Size: 400}}
-	list.Status.Assignments = []v1alpha1.Assignment{{Range: v1alpha1.Range{Index: 400, Size: 100}, Block: "b", UID: "u", Turn: 1, Worker: "w", Attempt: 1}}
+	list.Status.Handouts = []v1alpha1.Handout{{Range: v1alpha1.Range{Index: 400, Size: 100}, Block: "b", UID: "u", Turn: 1, Worker: "w", Attempt: 1}}
 	s.must(s.client.Status().Update(t.Context(), list))
 	reconcile()
 	if got, want := theirs(s.list("primes").Status), theirs(list.Status); got != want {

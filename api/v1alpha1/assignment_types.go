@@ -1,0 +1,217 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AssignmentKind is the kind of an Assignment as it stands in manifests.
+const AssignmentKind = "Assignment"
+
+// Assignment is one worker's part of a Swarm: what it is to run, and what it says that it runs.
+//
+// On Kubernetes the spec is written by the Swarm's controller alone, the status by the worker or, where that knows nothing of
+// Teamtask, by the controller that looks after its pod. Its name is SWARM.WORKER.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=asg,categories=teamtask
+// +kubebuilder:selectablefield:JSONPath=`.spec.swarm`
+// +kubebuilder:selectablefield:JSONPath=`.spec.worker`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Current")].reason`
+// +kubebuilder:printcolumn:name="Workloads",type=integer,JSONPath=`.spec.count`
+// +kubebuilder:printcolumn:name="Wanted",type=integer,JSONPath=`.spec.version`
+// +kubebuilder:printcolumn:name="Runs",type=integer,JSONPath=`.status.version`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Swarm",type=string,JSONPath=`.spec.swarm`,priority=1
+// +kubebuilder:printcolumn:name="Worker",type=string,JSONPath=`.spec.worker`,priority=1
+// +kubebuilder:printcolumn:name="Load",type=integer,JSONPath=`.spec.load`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Current")].message`,priority=1
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == self.spec.swarm + '.' + self.spec.worker",message="an Assignment is named SWARM.WORKER, after its spec.swarm and spec.worker",fieldPath=".spec.worker"
+// +kubebuilder:validation:XValidation:rule="!has(self.status) || !has(self.status.version) || self.status.version <= (has(self.spec.version) ? self.spec.version : 0)",message="is of a part that nobody was given yet",fieldPath=".status.version"
+type Assignment struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the object's, as everywhere in Kubernetes.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the worker is to run.
+	//
+	// +required
+	Spec AssignmentSpec `json:"spec"`
+
+	// status is what it runs.
+	//
+	// +optional
+	// +kubebuilder:default={conditions: {{type: Current, status: "False", reason: Pending, message: "its worker has not been heard of yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	Status AssignmentStatus `json:"status,omitzero"`
+}
+
+// AssignmentList is a page of assignments.
+//
+// +kubebuilder:object:root=true
+type AssignmentList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+
+	Items []Assignment `json:"items"`
+}
+
+// AssignmentSpec is what a worker is to run.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:validation:XValidation:rule="self.swarm == oldSelf.swarm",message="cannot be changed",fieldPath=".swarm"
+// +kubebuilder:validation:XValidation:rule="self.worker == oldSelf.worker",message="cannot be changed",fieldPath=".worker"
+// +kubebuilder:validation:XValidation:rule="(has(self.version) ? self.version : 0) >= (has(oldSelf.version) ? oldSelf.version : 0)",message="only grows",fieldPath=".version"
+type AssignmentSpec struct {
+	// swarm is whose part it is, in the Assignment's namespace.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="must be the name of a Swarm: lower-case letters, digits and - only, beginning and ending with a letter or digit"
+	Swarm string `json:"swarm" doc:"Whose part it is."`
+
+	// worker is who runs it: for a pod, the pod's name.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=189
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a worker: lower-case letters, digits, - and . only, beginning and ending with a letter or digit"
+	Worker string `json:"worker" doc:"Who runs it."`
+
+	// incarnation tells the worker that the part is for from others of its name, before it and after: for a pod, its UID.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Incarnation string `json:"incarnation,omitempty" doc:"Tells the worker from others of its name: for a pod, its UID."`
+
+	// labels are the worker's, which workloads may require. For a pod they are the pod's.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Labels map[string]string `json:"labels,omitempty" doc:"The worker's labels, which workloads may require."`
+
+	// draining has everything move away: the worker is about to go.
+	//
+	// +optional
+	Draining bool `json:"draining,omitempty" doc:"Everything is to move away: the worker is about to go."`
+
+	// version is the Swarm's of the decision that changed the part last. The worker acknowledges it.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Version int64 `json:"version,omitempty" doc:"The Swarm's version of the decision that changed the part last."`
+
+	// count is how many workloads it has, load the sum of their weights.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Count int64 `json:"count" doc:"How many workloads it has."`
+
+	// load is the sum of the workloads' weights.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Load int64 `json:"load,omitempty" doc:"The sum of their weights."`
+
+	// workloads are what it is to run.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8192
+	Workloads []Grant `json:"workloads,omitempty" doc:"What it is to run."`
+
+	// revoked are workloads that it is to let go of. Nobody else is granted one of them until the worker acknowledges a version that is
+	// no less than the entry's.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16384
+	Revoked []Revocation `json:"revoked,omitempty" doc:"What it is to let go of, and perhaps runs still."`
+}
+
+// Grant is a workload with the epoch of its ownership.
+//
+// +kubebuilder:object:generate=true
+type Grant struct {
+	// name is the workload's.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name" doc:"The workload."`
+
+	// epoch is greater than that of every owner before: a target that remembers the greatest can refuse the others.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Epoch int64 `json:"epoch" doc:"Greater than that of every owner before: a target that remembers the greatest can refuse the others."`
+}
+
+// Revocation is a workload that is taken away.
+//
+// +kubebuilder:object:generate=true
+type Revocation struct {
+	// name is the workload's.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name" doc:"The workload."`
+
+	// epoch is the grant's.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Epoch int64 `json:"epoch" doc:"The epoch of the grant."`
+
+	// version is the first without it.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Version int64 `json:"version" doc:"The first version without it."`
+}
+
+// AssignmentFinalizer keeps an Assignment until its worker can run nothing of it any more.
+const AssignmentFinalizer = Group + "/handover"
+
+// ConditionCurrent is always there: whether the worker runs its part as it is wanted. Its reason is the STATUS column.
+const ConditionCurrent = "Current"
+
+// Reasons of the condition Current.
+const (
+	AssignmentPending  = "Pending"  // its worker has not been heard of yet
+	AssignmentCurrent  = "Current"  // it runs what is wanted
+	AssignmentBehind   = "Behind"   // it runs an older version
+	AssignmentSilent   = "Silent"   // it has not renewed its lease for some time
+	AssignmentGone     = "Gone"     // it is gone, and runs nothing
+	AssignmentDraining = "Draining" // it gives everything away
+)
+
+// AssignmentStatus is what a worker runs.
+//
+// +kubebuilder:object:generate=true
+type AssignmentStatus struct {
+	// version is that of the part which the worker runs, and nothing else.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Version int64 `json:"version,omitempty" doc:"The version that the worker runs."`
+
+	// incarnation is that of the worker that says so.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Incarnation string `json:"incarnation,omitempty" doc:"That of the worker that says so."`
+
+	// renewTime is when the worker last said that it is there, by its own clock: only that it changes counts.
+	//
+	// +optional
+	// +kubebuilder:validation:Format=micro-time
+	RenewTime *metav1.MicroTime `json:"renewTime,omitempty" doc:"When the worker last said that it is there."`
+
+	// conditions are Current, whose reason says where the worker stands.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
