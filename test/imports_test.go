@@ -10,11 +10,12 @@ import (
 // Imports point downwards: doors to engines to cores. A core knows the standard library and other cores.
 func TestImports(t *testing.T) {
 	const module = "teamtask.dev/"
-	layer := map[string]int{"worklist": 0, "items": 0, "swarm": 0, "swarm/handover": 0, "version": 0, "api/v1alpha1": 1, "client": 2,
-		"kube": 3, "store": 3, "worker": 3, "server": 4, "load": 5, "cli": 6, "cmd/teamtask": 7,
-		"cli/text": 2, "cli/cmdline": 2, "cli/change": 3,
-		"controller/blocks": 3, "controller/workers": 3, "controller/worklists": 3, "controller": 4, "cmd/teamtask-controller": 5,
-		"gateway": 5, "plugin/explain": 5, "plugin": 6, "cmd/kubectl-teamtask": 7}
+	layer := map[string]int{"worklist": 0, "items": 0, "swarm": 0, "swarm/handover": 0, "version": 0, "api/v1alpha1": 1,
+		"member": 2, "swarm/plan": 2, "cli/text": 2, "client": 3, "store": 3, "worker": 3, "cli/change": 4, "kube": 4, "kube/swarms": 4,
+		"server/swarms": 4, "server": 5, "load": 6, "cli/cmdline": 2, "cli": 8, "cmd/teamtask": 9,
+		"controller/assignments": 3, "controller/blocks": 3, "controller/pools": 3, "controller/swarms": 3, "controller/workers": 3,
+		"controller/worklists": 3, "controller": 4, "cmd/teamtask-controller": 5,
+		"gateway": 6, "plugin/explain": 6, "plugin": 7, "cmd/kubectl-teamtask": 9}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").Output()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,46 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"teamtask.dev/api/v1alpha1"
+)
+
+// ErrLost says that the session is over: the engine holds its incarnation to be gone, or the worker was removed from the pool. The
+// worker must stop everything and may then join anew.
+var ErrLost = errors.New("the worker is no longer in the pool under this incarnation")
+
+// Worker is who joins.
+type Worker struct {
+	Name   string            // unique in the pool; a DNS subdomain, such as a host's or a pod's name
+	Labels map[string]string // what workloads may require
+}
+
+// Door is where a worker joins the pool of one Swarm: a List server, or the Kubernetes API.
+type Door interface {
+	// Join makes the worker known under a new incarnation, which runs nothing yet. It fails, for as long as that may be so, if
+	// another of its name is there.
+	Join(ctx context.Context, w Worker) (Session, error)
+}
+
+// Session is one incarnation of a worker. Its methods may be called at the same time.
+type Session interface {
+	Incarnation() string
+
+	// Lease is how long the worker is held to be there after a renewal. It may change from one renewal to the next.
+	Lease() time.Duration
+
+	// Next waits for a part other than of the version given, and returns the latest; versions in between may be left out. It
+	// returns only parts for this incarnation. It comes over broken connections by itself; ErrLost ends the session.
+	Next(ctx context.Context, after int64) (v1alpha1.AssignmentSpec, error)
+
+	// Renew keeps the lease, and acknowledges that the worker runs a version, and nothing that is not in it (0: none yet). With
+	// draining it asks for everything to be moved away. An error other than ErrLost may pass: the caller tries again, until its
+	// deadline.
+	Renew(ctx context.Context, version int64, draining bool) error
+
+	// Leave ends the session: the worker runs nothing any more, which needs no waiting for its lease.
+	Leave(ctx context.Context) error
+}
