@@ -125,7 +125,7 @@ func (u *Upstream) take(wl *v1alpha1.Worklist) (lease *v1alpha1.Lease, no why, a
 // hand gives the tier the range that a Block has.
 func (u *Upstream) hand(h *holding, uid types.UID, wl *v1alpha1.Worklist, now time.Time) *v1alpha1.Lease {
 	s := &h.seen.Status
-	r := v1alpha1.Range{Index: *s.Index, Size: *s.Size}
+	r := s.Range()
 	h.turn = &turn{number: s.Turn, attempt: s.Attempt(), since: now, whole: r.Core(), renewed: h.given}
 	u.refused = 0
 	return &v1alpha1.Lease{Token: token{h.name, uid, wl.UID, s.Turn, r.Core()}.String(), Index: r.Index, Size: r.Size, Attempt: s.Attempt(), Deadline: h.given.Add(leaseOf(wl))}

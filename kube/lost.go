@@ -62,7 +62,7 @@ func Recover(ctx context.Context, c ctrl.Client, namespace, list string) (lost i
 
 // lose ends a turn of which nothing is known but what its status says: the rest has failed.
 func lose(s *v1alpha1.BlockStatus, reason string, now time.Time) {
-	whole := v1alpha1.Range{Index: *s.Index, Size: *s.Size}
+	whole := s.Range()
 	t := turn{number: s.Turn, since: now, whole: whole.Core(), found: s.Found}
 	for _, d := range s.DoneRanges {
 		t.done.Put(d.Core(), struct{}{})

@@ -131,6 +131,4 @@ func leaseID(i int) uint64 { return uint64(i + 1) }
 // restID is the ledger's name of what Block i holds beyond its portion.
 func (d *decision) restID(i int) uint64 { return uint64(len(d.Blocks) + i + 1) }
 
-func rangeOf(b *v1alpha1.Block) worklist.Range {
-	return v1alpha1.Range{Index: *b.Status.Index, Size: *b.Status.Size}.Core()
-}
+func rangeOf(b *v1alpha1.Block) worklist.Range { return b.Status.Range().Core() }

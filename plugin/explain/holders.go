@@ -82,7 +82,7 @@ func (e *explanation) holders() {
 				text.Number(int64(len(out)-i), "Block is", "Blocks are"), e.List.Namespace, e.List.Name)
 			return
 		}
-		r := v1alpha1.Range{Index: *b.Status.Index, Size: *b.Status.Size}.Core()
+		r := b.Status.Range().Core()
 		var more []string
 		if b.Status.Done > 0 {
 			more = append(more, text.Count(b.Status.Done)+" done")
