@@ -27,10 +27,18 @@ const maxKinds = 32
 //     [even.fill] and [even.refine] for the proof; with labels, unless that takes too long to find out (Result.Least tells).
 //   - Otherwise: a workload moves only if its worker is over the ideal, or the other below it, by more than a tenth of
 //     the ideal (at most the largest weight), and only to a worker that is left with less than its own had. Without labels and
-//     capacities every load is then within the largest weight of the ideal; see [weighted.level].
+//     capacities every load is then within the largest weight of the ideal; see [weighted.level]. Moves are also made for what
+//     would wait: none waits while a worker that it may share has room for it, beside workloads of its own and higher
+//     priorities, once one or two of these have moved to workers that have room for them in the same sense. The effort is
+//     bounded: this holds where at most 1,000 wait, and in large pools (more than 64 workers that it may use, more than 64
+//     workloads on one) as far as is looked, see [maxLooked]. It is no search for the best packing: neither more moves nor
+//     chains of them are tried.
+//
+// Of the workers that it can have, an exclusive workload prefers the one that the fewest others have to leave, an empty one
+// first.
 //
 // The result may share memory with the previous table: neither may be changed afterwards. Time is about linear in the
-// number of workloads and workers, times that of the different requirements.
+// number of workloads and workers, times that of the different requirements; looking for room for what waits is bounded.
 //
 // An error names what is wrong with the input. Having no workers, or no room, is not an error: then workloads wait.
 func Assign(previous Table, workloads []Workload, workers []Worker) (Result, error) {

@@ -15,7 +15,8 @@ import (
 // them than can be spared costs one each, the same as the next dearer worker that has no more than q. The e cheapest, those
 // with no more than q first, are therefore a best choice, and the moves remain minimal.
 //
-// With labels or capacities the same order is followed as far as it goes, without that proof.
+// With labels, capacities or weights the same order is followed as far as it goes, without that proof. Of equal costs the
+// worker with fewer shared workloads comes first.
 func (p *problem) dedicate() {
 	var exclusive []int32
 	has := make([]int64, len(p.workers)) // shared workloads in the previous table
@@ -60,7 +61,9 @@ func (p *problem) dedicate() {
 		}
 		return c
 	}
-	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(cost(a), cost(b)), cmp.Compare(a, b)) })
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(cost(a), cost(b)), cmp.Compare(has[a], has[b]), cmp.Compare(a, b))
+	})
 
 	for w := range p.held {
 		p.held[w] = none

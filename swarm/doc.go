@@ -22,8 +22,8 @@
 //
 // Names are turned into numbers, in orders that do not depend on the input (problem.go, order.go). Exclusive workloads get
 // their workers (dedicate.go). The others are shared out: equal ones as counts, like water that finds its level
-// (even.go on basins.go and basin.go, refine.go for the fewest moves), others one by one (weighted.go, displace.go). Then
-// names come back (result.go, wait.go).
+// (even.go on basins.go and basin.go, refine.go for the fewest moves), others one by one (weighted.go, displace.go, and
+// room.go for what would wait). Then names come back (result.go, wait.go).
 //
 // A table says who is to have what. How workloads get from one owner to the next without ever having two is the subject of
 // package handover.

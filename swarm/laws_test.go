@@ -207,6 +207,9 @@ func everyTable(t *rapid.T, v world) {
 	}
 	for _, wait := range v.Waiting {
 		v.waitsForAReason(t, wait)
+		if i := v.workload[wait.Workload]; !i.Exclusive && wait.Reason == NoRoom {
+			v.noMoveHelps(t, i)
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // weighted shares out workloads that differ in weight, or in more kinds than even can count. To do that perfectly is bin
 // packing, which is NP-hard, so that this is a sequence of simple steps, each of which says what it guarantees: keep what
-// can stay, place the rest, level.
+// can stay, place the rest, level, make room for what waits.
 type weighted struct {
 	p      *problem
 	shared []int32
@@ -24,11 +24,23 @@ func (p *problem) shareByWeight(shared []int32) {
 	s := &weighted{p: p, shared: shared}
 	s.findQueues()
 	waiting := s.keep()
-	for {
+	for round := 0; ; {
 		waiting = s.place(waiting)
-		if moved := s.level(); !moved || len(waiting) == 0 {
+		moved := s.level()
+		if len(waiting) == 0 {
 			return
-		} // what has moved may have left room for what waits
+		}
+		if moved {
+			continue // that may have left room for what waits
+		}
+		if round++; round > maxRounds {
+			p.proven = false
+			return
+		}
+		var found bool
+		if waiting, found = s.makeRoom(waiting); !found {
+			return
+		}
 	}
 }
 

@@ -33,12 +33,12 @@ func (h holders) other(worker string) string {
 	return h[1]
 }
 
-// late are the parts that the head announces and that were not written. Those of incarnations that are gone do not count,
-// as nobody goes by them. Neither do parts that are not there: a part is created without grants, so that no harm is done if it
-// appears late.
+// late are the parts that the head announces and that were not written. Those of incarnations that are gone count as well:
+// nobody goes by them, but what is to be written there may be for a successor. Parts that are not there do not count: a part is
+// created without grants, so that no harm is done if it appears late.
 func (d *decision) late() (names []string) {
 	for _, name := range d.old.Writing {
-		if p := d.old.Part(name); p != nil && p.Version < d.old.Revision && !d.pool.Gone(name, p.Incarnation) {
+		if p := d.old.Part(name); p != nil && p.Version < d.old.Revision {
 			names = append(names, name)
 		}
 	}

@@ -99,6 +99,33 @@ func TestOvertakenEngineCreatesNoGrant(t *testing.T) {
 	})
 }
 
+// The same where b's part is that of a worker which is gone, and has a successor: a gets p only when the successor cannot get it
+// any more.
+func TestOvertakenEngineGrantsNothingToASuccessor(t *testing.T) {
+	tell(t, func(s story) {
+		slow, fast := &s.engines[0], &s.engines[1]
+		s.wants("")
+		s.settle(fast)
+		s.kill("b")
+		s.join("b")
+		s.known = s.members
+		s.wants("b")
+		s.untilHead(slow)
+		s.wants("a")
+		s.untilHead(fast)
+		s.advance(fast) // as far as a's part
+		s.finish(slow)
+		s.settle(fast)
+		b := s.workers[s.members["b"]]
+		s.stop(b)
+		s.deliver(message{b.name, b.incarnation, b.version})
+		s.settle(fast)
+		if p := s.workers[s.members["a"]]; !p.running["p"] {
+			s.t.Fatalf("a does not run p: %+v", s.parts)
+		}
+	})
+}
+
 // A worker that is being replaced, and is not gone, keeps what it has and is granted nothing more; so is its successor.
 func TestReplacedWorkerIsGrantedNothing(t *testing.T) {
 	r := Record{Revision: 3, Parts: []Part{{Worker: "a", Incarnation: "a/1", Version: 3, Grants: []Grant{{"p", 2}}}}}
