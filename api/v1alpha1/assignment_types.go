@@ -1,6 +1,9 @@
 package v1alpha1
 
 import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -79,11 +82,18 @@ type AssignmentSpec struct {
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a worker: lower-case letters, digits, - and . only, beginning and ending with a letter or digit"
 	Worker string `json:"worker" doc:"Who runs it."`
 
-	// incarnation tells the worker that the part is for from others of its name, before it and after: for a pod, its UID.
+	// user is who made the Assignment, as the API server knows them: beside the pod that is the worker, nobody else may acknowledge it.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	User string `json:"user,omitempty" doc:"On Kubernetes: who made the Assignment."`
+
+	// incarnation tells the worker that the part is for from others of its name, before it and after. Where programs read a ConfigMap it
+	// is the Assignment's own UID: the part is for whatever pod has that name.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	Incarnation string `json:"incarnation,omitempty" doc:"Tells the worker from others of its name: for a pod, its UID."`
+	Incarnation string `json:"incarnation,omitempty" doc:"Tells the worker from others of its name, before it and after."`
 
 	// labels are the worker's, which workloads may require. For a pod they are the pod's.
 	//
@@ -202,11 +212,42 @@ type AssignmentStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	Incarnation string `json:"incarnation,omitempty" doc:"That of the worker that says so."`
 
+	// draining is the worker's wish that everything is moved away, as it is about to go.
+	//
+	// +optional
+	Draining bool `json:"draining,omitempty" doc:"The worker is about to go, and wants everything to be moved away."`
+
 	// renewTime is when the worker last said that it is there, by its own clock: only that it changes counts.
 	//
 	// +optional
 	// +kubebuilder:validation:Format=micro-time
 	RenewTime *metav1.MicroTime `json:"renewTime,omitempty" doc:"When the worker last said that it is there."`
+
+	// lease is how long the worker holds itself to be there after renewTime. It takes a change of the Swarm's over with a renewal.
+	//
+	// +optional
+	// +kubebuilder:validation:Format=duration
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) >= duration('2s')",message="must be a duration of at least 2s, such as 15s or 1m"
+	Lease *metav1.Duration `json:"lease,omitempty" doc:"How long the worker holds itself to be there after renewTime."`
+
+	// pod is the UID of the worker's pod when it was last seen, with refresh Reload or Restart; none: there was no pod.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Pod string `json:"pod,omitempty" doc:"On Kubernetes, with refresh Reload or Restart: the pod that was last seen."`
+
+	// published is the version of the worker's entry that was in the ConfigMap before the pod was last seen: a pod that comes later
+	// reads that entry, or a later one.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Published int64 `json:"published,omitempty" doc:"On Kubernetes, with refresh Reload or Restart: the version of the entry that later pods read at least."`
+
+	// reads is the version of the entry that the pod has read at least.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Reads int64 `json:"reads,omitempty" doc:"On Kubernetes, with refresh Reload or Restart: the version of the entry that the pod has read at least."`
 
 	// conditions are Current, whose reason says where the worker stands.
 	//
@@ -214,4 +255,37 @@ type AssignmentStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Phase is where the worker stands: the reason of its condition Current.
+func (s *AssignmentStatus) Phase() string {
+	if c := meta.FindStatusCondition(s.Conditions, ConditionCurrent); c != nil {
+		return c.Reason
+	}
+	return AssignmentPending
+}
+
+// SetPhase says where the worker stands, and why, in a sentence. The time is that since when it stands there.
+func (s *AssignmentStatus) SetPhase(phase, message string, at metav1.Time) {
+	c := metav1.Condition{Type: ConditionCurrent, Status: metav1.ConditionFalse, Reason: phase, Message: message, LastTransitionTime: at}
+	if phase == AssignmentCurrent {
+		c.Status = metav1.ConditionTrue
+	}
+	if old := meta.FindStatusCondition(s.Conditions, ConditionCurrent); old != nil && old.Reason == phase {
+		c.LastTransitionTime = old.LastTransitionTime
+	}
+	s.Conditions = []metav1.Condition{c}
+}
+
+// There tells whether the worker is there, so that something may be granted to it. If it is not, since is when it was last there,
+// or when it began to be expected. Where the incarnation is a slot, the Assignment's own UID, the worker is there while its pod is.
+func (a *Assignment) There() (there bool, since time.Time) {
+	if i := a.Status.Incarnation; i != "" && (i != string(a.UID) || a.Status.Pod != "") {
+		return true, time.Time{}
+	}
+	since = a.CreationTimestamp.Time
+	if c := meta.FindStatusCondition(a.Status.Conditions, ConditionCurrent); c != nil && c.Reason == AssignmentGone && c.LastTransitionTime.After(since) {
+		since = c.LastTransitionTime.Time
+	}
+	return false, since
 }

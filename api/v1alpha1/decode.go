@@ -65,6 +65,9 @@ func wrongField(raw json.RawMessage, t reflect.Type, path string) *FieldError {
 			}
 		}
 	}
+	if t.Kind() == reflect.String && !strings.ContainsAny(string(raw[:1]), "[{") { // such as y, which is true in YAML
+		wrong.Detail += ", and is " + string(raw) + ": put it in quotes"
+	}
 	return wrong
 }
 

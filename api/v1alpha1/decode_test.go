@@ -20,7 +20,7 @@ func TestWrongValue(t *testing.T) {
 		{`{"suspend":"yes"}`, "spec.suspend: must be true or false"},
 		{`{"limits":{"itemsPerSecond":"x"}}`, "spec.limits.itemsPerSecond: must be a quantity such as 64Ki"},
 		{`{"after":"x"}`, "spec.after: must be a list"},
-		{`{"after":["x",1]}`, "spec.after[1]: must be a string"},
+		{`{"after":["x",1]}`, "spec.after[1]: must be a string, and is 1: put it in quotes"},
 		{`{"toleratedFailures":[1]}`, `spec.toleratedFailures: must be a count (10) or a share of the items ("5%")`},
 		{`{"results":{"output":"5x"}}`, "spec.results.output: must be a quantity such as 64Ki"},
 		{`{"workers":{"template":{"spec":{"containers":[{"resources":{"limits":{"cpu":"x"}}}]}}}}`, "spec.workers.template.spec.containers[0].resources.limits.cpu: must be a quantity such as 64Ki"},

@@ -61,6 +61,10 @@ type SwarmList struct {
 // +kubebuilder:object:generate=true
 // +kubebuilder:validation:XValidation:rule="!has(self.refresh) || self.refresh == 'Watch' || has(self.configMap)",message="is needed where refresh is Reload or Restart: programs that do not watch read their part there",fieldPath=".configMap"
 // +kubebuilder:validation:XValidation:rule="!has(self.refresh) || self.refresh == 'Watch' || has(self.pool)",message="is needed where refresh is Reload or Restart: what is touched or restarted are its pods",fieldPath=".pool"
+// +kubebuilder:validation:XValidation:rule="!has(self.refresh) || self.refresh != 'Restart' || !has(self.pool) || self.pool.kind == 'StatefulSet'",message="must be StatefulSet where refresh is Restart: a pod of a Deployment comes back under another name, and so as another worker; choose Watch or Reload for it",fieldPath=".pool.kind"
+// +kubebuilder:validation:XValidation:rule="!has(self.refresh) || self.refresh != 'Reload' || has(self.versionFrom)",message="is needed where refresh is Reload: only the pods can tell when they have read their part",fieldPath=".versionFrom"
+// +kubebuilder:validation:XValidation:rule="(has(self.refresh) && self.refresh != 'Watch') == (has(oldSelf.refresh) && oldSelf.refresh != 'Watch')",message="cannot be changed from Watch to another, or back: what workers run was told to them in one way, and would not be taken back in the other; make another Swarm",fieldPath=".refresh"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.refresh) || oldSelf.refresh == 'Watch' || !has(self.configMap) || self.configMap == oldSelf.configMap",message="cannot be changed where refresh is Reload or Restart: pods would go on with what they read in the old one; make another Swarm",fieldPath=".configMap"
 // +kubebuilder:validation:XValidation:rule="!has(self.replicas) || has(self.pool)",message="scales a pool: name one (spec.pool)",fieldPath=".replicas"
 type SwarmSpec struct {
 	// pool is whose pods are the workers. Without it workers join by themselves, with `teamtask swarm agent` or the Go client.
@@ -88,7 +92,7 @@ type SwarmSpec struct {
 	Capacity int64 `json:"capacity,omitempty" minimum:"0" maximum:"1000000000" doc:"Greatest sum of weights on a worker; 0: no bound."`
 
 	// refresh is how workers learn of a change. Watch: they follow their Assignment. Reload: they read the ConfigMap when it changes,
-	// which is hurried on. Restart: pods whose part has changed are restarted.
+	// which is hurried on. Restart: pods whose part has changed are restarted. Watch cannot be changed to another, nor another to Watch.
 	//
 	// +optional
 	// +kubebuilder:default=Watch
@@ -101,6 +105,11 @@ type SwarmSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a ConfigMap: lower-case letters, digits, - and . only, beginning and ending with a letter or digit"
 	ConfigMap string `json:"configMap,omitempty" doc:"On Kubernetes: the ConfigMap in which all parts are published."`
+
+	// versionFrom is where pods are asked which version of their part they run, with refresh Reload.
+	//
+	// +optional
+	VersionFrom *VersionSource `json:"versionFrom,omitempty" doc:"On Kubernetes: where pods are asked which version they run, with refresh Reload."`
 
 	// handover is what is done for a workload never to have two owners.
 	//
@@ -130,6 +139,40 @@ type PoolReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of an object: lower-case letters, digits, - and . only, beginning and ending with a letter or digit"
 	Name string `json:"name" doc:"Its name."`
+}
+
+// Made tells whether a pod was made for the pool: by the StatefulSet, or by a ReplicaSet of the Deployment, which is named after it
+// and the pod's template.
+func (p PoolReference) Made(pod metav1.Object) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil || owner.APIVersion != "apps/v1" {
+		return false
+	}
+	if p.Kind == "Deployment" {
+		return owner.Kind == "ReplicaSet" && owner.Name == p.Name+"-"+pod.GetLabels()["pod-template-hash"]
+	}
+	return owner.Kind == p.Kind && owner.Name == p.Name
+}
+
+// VersionSource is where a pod tells, over HTTP, which version of its part it runs: the latest whose jobs, and no others, it runs.
+// It answers GET with that number, or with JSON or YAML that has it as version.
+//
+// +kubebuilder:object:generate=true
+type VersionSource struct {
+	// port is where it listens.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port" minimum:"1" maximum:"65535" doc:"Where the pod listens."`
+
+	// path is what is asked for.
+	//
+	// +optional
+	// +kubebuilder:default=/version
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^/[!-~]*$`
+	Path string `json:"path,omitempty" doc:"What is asked for; default /version."`
 }
 
 // WorkloadSources says where workloads come from. Those of all sources are taken together; Workload objects that name the Swarm
@@ -267,6 +310,9 @@ type HandoverPolicy struct {
 	Patience *metav1.Duration `json:"patience,omitempty" doc:"How long a worker that is gone keeps its workloads in case it comes back; default 30s."`
 }
 
+// SwarmFinalizer keeps a Swarm until its workers have let go of everything.
+const SwarmFinalizer = Group + "/handover"
+
 // Types of conditions of a Swarm.
 const (
 	// ConditionConverged is always there: whether every worker runs its part as it is wanted. Its reason is the STATUS column.
@@ -319,11 +365,11 @@ type SwarmStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	Moving int64 `json:"moving,omitempty" doc:"How many are on their way to another worker."`
 
-	// waiting is how many have no owner because there is no room for them.
+	// waiting is how many have no owner because there is no room for them, or because their worker is not there.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
-	Waiting int64 `json:"waiting,omitempty" doc:"How many have no owner for want of room."`
+	Waiting int64 `json:"waiting,omitempty" doc:"How many have no owner for want of room, or because their worker is not there."`
 
 	// selector finds the pool's pods, for autoscalers.
 	//

@@ -59,9 +59,9 @@ func refusal(t *testing.T, b applied, name string) string {
 		out = "taken"
 	}
 	answers := "kubectl: " + strings.ReplaceAll(strings.TrimSpace(out), file, "FILE")
-	if b.kind == v1alpha1.WorklistKind && b.next == "" {
+	if object := completed(b.kind); object != nil && b.next == "" {
 		said := "taken"
-		if err := check([]byte(manifest(b.kind, name, b.spec))); err != nil {
+		if err := check([]byte(manifest(b.kind, name, b.spec)), object); err != nil {
 			said = err.Error()
 		}
 		answers += "\nteamtask: " + said
@@ -69,19 +69,32 @@ func refusal(t *testing.T, b applied, name string) string {
 	return answers
 }
 
+// complete is an object that teamtask takes.
+type complete interface{ Complete() error }
+
+// completed is an empty object of a kind that teamtask takes; nil: it does not.
+func completed(kind string) complete {
+	switch kind {
+	case v1alpha1.WorklistKind:
+		return &v1alpha1.Worklist{}
+	case v1alpha1.SwarmKind:
+		return &v1alpha1.Swarm{}
+	}
+	return nil
+}
+
 // check is what `teamtask apply` does with a manifest.
-func check(manifest []byte) error {
+func check(manifest []byte, object complete) error {
 	raw, err := yaml.YAMLToJSONStrict(manifest)
 	if err != nil {
 		return err
 	}
-	var wl v1alpha1.Worklist
-	problems, err := kjson.UnmarshalStrict(raw, &wl)
+	problems, err := kjson.UnmarshalStrict(raw, object)
 	if err != nil {
-		return v1alpha1.WrongValue(raw, &wl, err)
+		return v1alpha1.WrongValue(raw, object, err)
 	}
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
-	return wl.Complete()
+	return object.Complete()
 }
