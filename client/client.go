@@ -124,6 +124,12 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
+// ask is call with an answer of type T.
+func ask[T any](ctx context.Context, c *Client, method, path string, in any) (*T, error) {
+	out := new(T)
+	return out, c.call(ctx, method, path, in, out)
+}
+
 // repeat sends a request until it is answered for good or the client's patience is at its end.
 func (c *Client) repeat(ctx context.Context, method, path string, body []byte, contentType string) (*http.Response, error) {
 	patience := c.Patience
@@ -184,10 +190,19 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, con
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	p := &Problem{}
 	if json.Unmarshal(text, p) != nil || p.Status == 0 {
-		p = &Problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode), Detail: strings.TrimSpace(
-			"the server at " + c.URL + " answered " + strconv.Itoa(resp.StatusCode) + ": " + string(text))}
+		p = &Problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode), Detail: strings.TrimRight(
+			"the server at "+c.URL+" answered "+strconv.Itoa(resp.StatusCode)+": "+string(text), ": \t\n")}
 	}
 	return nil, p
 }
 
 type mergePatch []byte
+
+// patchOf is the merge patch that v marshals to.
+func patchOf(what, name string, v any) (mergePatch, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("patch %s %s: %w", what, name, err)
+	}
+	return raw, nil
+}

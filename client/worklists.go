@@ -1,14 +1,13 @@
 package client
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"teamtask.dev/api/v1alpha1"
 )
@@ -23,58 +22,39 @@ func path(name string, parts ...string) string {
 
 // Create makes a worklist. One that exists with the same spec is answered as it is; with another spec it is a conflict.
 func (c *Client) Create(ctx context.Context, wl *v1alpha1.Worklist) (*v1alpha1.Worklist, error) {
-	out := &v1alpha1.Worklist{}
-	return out, c.call(ctx, http.MethodPost, "/v1/worklists", wl, out)
+	return ask[v1alpha1.Worklist](ctx, c, http.MethodPost, "/v1/worklists", wl)
 }
 
 // Apply makes a worklist, or gives the one that exists this spec.
 func (c *Client) Apply(ctx context.Context, wl *v1alpha1.Worklist) (*v1alpha1.Worklist, error) {
-	out := &v1alpha1.Worklist{}
-	return out, c.call(ctx, http.MethodPut, path(wl.Name), wl, out)
+	return ask[v1alpha1.Worklist](ctx, c, http.MethodPut, path(wl.Name), wl)
 }
 
 // Get is a worklist with its status.
 func (c *Client) Get(ctx context.Context, name string) (*v1alpha1.Worklist, error) {
-	out := &v1alpha1.Worklist{}
-	return out, c.call(ctx, http.MethodGet, path(name), nil, out)
+	return ask[v1alpha1.Worklist](ctx, c, http.MethodGet, path(name), nil)
 }
 
 // Page is at most limit worklists by name, after the one of the given name; its Continue is where the next page starts.
 func (c *Client) Page(ctx context.Context, after string, limit int) (*v1alpha1.WorklistList, error) {
-	page := &v1alpha1.WorklistList{}
-	return page, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/worklists?limit=%d&continue=%s", limit, url.QueryEscape(after)), nil, page)
+	return ask[v1alpha1.WorklistList](ctx, c, http.MethodGet, pageOf("/v1/worklists", after, limit), nil)
 }
 
 // Worklists yields all worklists by name.
 func (c *Client) Worklists(ctx context.Context) iter.Seq2[*v1alpha1.Worklist, error] {
-	return func(yield func(*v1alpha1.Worklist, error) bool) {
-		next := ""
-		for {
-			page, err := c.Page(ctx, next, 100)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range page.Items {
-				if !yield(&page.Items[i], nil) {
-					return
-				}
-			}
-			if next = page.Continue; next == "" {
-				return
-			}
-		}
-	}
+	return pages(func(after string) ([]v1alpha1.Worklist, string, error) {
+		page, err := c.Page(ctx, after, 100)
+		return page.Items, page.Continue, err
+	})
 }
 
 // Patch changes a worklist by a merge patch (RFC 7396), given as anything that marshals to one.
 func (c *Client) Patch(ctx context.Context, name string, patch any) (*v1alpha1.Worklist, error) {
-	raw, err := json.Marshal(patch)
+	raw, err := patchOf("list", name, patch)
 	if err != nil {
-		return nil, fmt.Errorf("patch list %s: %w", name, err)
+		return nil, err
 	}
-	out := &v1alpha1.Worklist{}
-	return out, c.call(ctx, http.MethodPatch, path(name), mergePatch(raw), out)
+	return ask[v1alpha1.Worklist](ctx, c, http.MethodPatch, path(name), raw)
 }
 
 // Delete removes a worklist with its results.
@@ -104,24 +84,11 @@ func (c *Client) Certificate(ctx context.Context, name string) (v1alpha1.Certifi
 
 // Blocks yields the blocks of a worklist that are out or wait to go out again, by index.
 func (c *Client) Blocks(ctx context.Context, name string) iter.Seq2[*v1alpha1.Block, error] {
-	return func(yield func(*v1alpha1.Block, error) bool) {
-		next := "0"
-		for {
-			var page v1alpha1.BlockList
-			if err := c.call(ctx, http.MethodGet, path(name, "blocks")+"?continue="+next, nil, &page); err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range page.Items {
-				if !yield(&page.Items[i], nil) {
-					return
-				}
-			}
-			if next = page.Continue; next == "" {
-				return
-			}
-		}
-	}
+	return pages(func(after string) ([]v1alpha1.Block, string, error) {
+		var page v1alpha1.BlockList
+		err := c.call(ctx, http.MethodGet, path(name, "blocks")+"?continue="+cmp.Or(after, "0"), nil, &page)
+		return page.Items, page.Continue, err
+	})
 }
 
 // Locate says where the item with that index is.
@@ -175,29 +142,11 @@ func (c *Client) Results(ctx context.Context, name string, f ResultsFilter) iter
 func (c *Client) Watch(ctx context.Context, name string) iter.Seq2[v1alpha1.WorklistStatus, error] {
 	return func(yield func(v1alpha1.WorklistStatus, error) bool) {
 		for ctx.Err() == nil {
-			resp, err := c.repeat(ctx, http.MethodGet, path(name, "events"), nil, "")
-			if err != nil {
-				yield(v1alpha1.WorklistStatus{}, err)
-				return
-			}
-			event := ""
-			lines := bufio.NewScanner(resp.Body)
-			lines.Buffer(nil, 4<<20)
-			for lines.Scan() {
-				if kind, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
-					event = kind
-				}
-				data, ok := strings.CutPrefix(lines.Text(), "data: ")
-				var s v1alpha1.WorklistStatus
-				if !ok || event != "status" || json.Unmarshal([]byte(data), &s) != nil {
-					continue
-				}
-				if !yield(s, nil) || s.Phase().Over() {
-					resp.Body.Close()
+			for st, err := range statuses[v1alpha1.WorklistStatus](ctx, c, path(name, "events")) {
+				if !yield(st, err) || err != nil || st.Phase().Over() {
 					return
 				}
 			}
-			resp.Body.Close()
 		}
 	}
 }

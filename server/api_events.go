@@ -29,34 +29,44 @@ func (s *Server) registerEvents(api huma.API) {
 				send.Data(goneEvent{err.Error()})
 				return
 			}
-			for {
-				changed := k.watch.next()
+			follow(ctx, eventPause, func() (changed <-chan struct{}, more bool) {
+				changed = k.watch.next()
 				var status v1alpha1.WorklistStatus
 				if err := k.read(func(now time.Time) { status = statusOf(k.ledger, now) }); err != nil {
 					send.Data(goneEvent{err.Error()})
-					return
+					return nil, false
 				}
-				if err := send.Data(status); err != nil || status.Phase().Over() {
-					return
-				}
-				pause := time.NewTimer(eventPause)
-				select {
-				case <-ctx.Done():
-					pause.Stop()
-					return
-				case <-pause.C:
-				}
-				// Without a change there is an event now and then all the same: rates fall, and the connection is kept.
-				still := time.NewTimer(5 * time.Second)
-				select {
-				case <-ctx.Done():
-				case <-changed:
-				case <-still.C:
-				}
-				still.Stop()
-				if ctx.Err() != nil {
-					return
-				}
-			}
+				err := send.Data(status)
+				return changed, err == nil && !status.Phase().Over()
+			})
 		})
+}
+
+// eventStill is how long a stream is silent at most: without a change there is an event all the same, as rates fall, and the
+// connection is kept.
+const eventStill = 5 * time.Second
+
+// follow calls tell now, after each change and now and then, as long as there is more to tell; with a pause after each.
+func follow(ctx context.Context, pause time.Duration, tell func() (changed <-chan struct{}, more bool)) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		changed, more := tell()
+		if !more {
+			return
+		}
+		timer.Reset(pause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		timer.Reset(eventStill)
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-timer.C:
+		}
+	}
 }

@@ -40,7 +40,7 @@ func (s *Server) registerResults(api huma.API) {
 }
 
 func (s *Server) streamResults(ctx context.Context, in *resultsQuery) (*huma.StreamResponse, error) {
-	l, err := s.store.Get(ctx, in.Name)
+	l, err := s.store.Lists.Get(ctx, in.Name)
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -128,7 +128,7 @@ func (s *Server) locate(ctx context.Context, in *placeQuery) (*struct{ Body v1al
 
 // whoDid is the worker of the last row about an item that tells of its success, or of its failure; "" if there is none, or
 // none any more.
-func (s *Server) whoDid(ctx context.Context, l *store.List, index int64, ok bool) (worker string, err error) {
+func (s *Server) whoDid(ctx context.Context, l *store.Object, index int64, ok bool) (worker string, err error) {
 	for _, kept := range []bool{false, true} { // successes are in both: with a found value they are kept
 		for rows, err := range s.store.Results(ctx, l, kept) {
 			if err != nil {

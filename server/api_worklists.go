@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/client"
 	"teamtask.dev/store"
 )
 
@@ -87,7 +89,11 @@ func (s *Server) registerWorklists(api huma.API) {
 		func(ctx context.Context, in *worklistPage) (*struct{ Body v1alpha1.WorklistList }, error) {
 			page, err := s.list(ctx, in.Continue, in.Limit)
 			if err == nil && in.Forwarded == "" {
-				err = s.peers.fillIn(ctx, &page, in.Continue, in.Limit)
+				err = fillIn(ctx, s.peers, s.store.Lists, page.Items, func(wl *v1alpha1.Worklist) *metav1.ObjectMeta { return &wl.ObjectMeta },
+					func(ctx context.Context, c *client.Client) ([]v1alpha1.Worklist, error) {
+						theirs, err := c.Page(ctx, in.Continue, in.Limit)
+						return theirs.Items, err
+					})
 			}
 			return &struct{ Body v1alpha1.WorklistList }{page}, problem(err)
 		})
@@ -111,7 +117,7 @@ func (s *Server) registerWorklists(api huma.API) {
 				return nil, problem(&v1alpha1.FieldError{Field: "metadata.name", Detail: "is not the name in the path, " + in.Name})
 			}
 			version := in.version(in.Body.ResourceVersion)
-			if _, err := s.store.Get(ctx, in.Name); errors.Is(err, store.ErrNotFound) && version == "" {
+			if _, err := s.store.Lists.Get(ctx, in.Name); errors.Is(err, store.ErrNotFound) && version == "" {
 				wl, _, err := s.create(ctx, &in.Body)
 				if err != nil {
 					return nil, problem(err)
@@ -126,7 +132,7 @@ func (s *Server) registerWorklists(api huma.API) {
 	huma.Register(api, huma.Operation{OperationID: "patch-worklist", Method: http.MethodPatch, Path: one, Tags: tags,
 		Summary: "Change limits, suspend, resume or cancel a worklist", SkipValidateBody: true},
 		func(ctx context.Context, in *specPatch) (*worklistBody, error) {
-			return s.change(ctx, in.Name, in.version(""), func(wl *v1alpha1.Worklist) error { return mergePatch(wl, in.RawBody) })
+			return s.change(ctx, in.Name, in.version(""), func(wl *v1alpha1.Worklist) error { return mergePatch("worklist", wl, in.RawBody) })
 		})
 	huma.Register(api, huma.Operation{OperationID: "delete-worklist", Method: http.MethodDelete, Path: one, Tags: tags,
 		Summary: "Delete a worklist with its results", DefaultStatus: http.StatusNoContent},
@@ -190,8 +196,8 @@ func (s *Server) change(ctx context.Context, name, version string, f func(*v1alp
 	return answerWith(http.StatusOK, wl), nil
 }
 
-// mergePatch applies a merge patch to the parts of a manifest that a user may change.
-func mergePatch(wl *v1alpha1.Worklist, patch []byte) error {
+// mergePatch applies a merge patch to the parts of a manifest of that kind that a user may change.
+func mergePatch[T any](kind string, manifest *T, patch []byte) error {
 	var p struct {
 		Metadata map[string]any `json:"metadata"`
 		Spec     map[string]any `json:"spec"`
@@ -210,7 +216,7 @@ func mergePatch(wl *v1alpha1.Worklist, patch []byte) error {
 			merged[field] = part
 		}
 	}
-	old, err := json.Marshal(wl)
+	old, err := json.Marshal(manifest)
 	if err != nil {
 		return err
 	}
@@ -222,11 +228,11 @@ func mergePatch(wl *v1alpha1.Worklist, patch []byte) error {
 	if err != nil {
 		return err
 	}
-	var next v1alpha1.Worklist
+	var next T
 	if err := decodeStrict(out, &next); err != nil {
-		return huma.Error422UnprocessableEntity("the patched worklist is not valid: " + err.Error())
+		return huma.Error422UnprocessableEntity("the patched " + kind + " is not valid: " + err.Error())
 	}
-	*wl = next
+	*manifest = next
 	return nil
 }
 

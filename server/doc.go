@@ -10,8 +10,12 @@
 //
 // # Several servers
 //
-// On a shared etcd each list has one owner, and every server answers for every list: it passes calls on to the owner, or
-// becomes the owner where there is none. See owners.go.
+// On a shared etcd each list, and each swarm, has one owner, and every server answers for all of them: it passes calls on to the
+// owner, or becomes the owner where there is none. See holdings.go, owners.go.
+//
+// # Swarms
+//
+// Of a swarm that this server owns it has an engine, which is the subject of package swarms below.
 //
 // # Tiers
 //

@@ -45,6 +45,29 @@ func (s *site) raw(t *testing.T, method, path, contentType string, body io.Reade
 	return resp.StatusCode, string(b)
 }
 
+// badCall is a call that is refused.
+type badCall struct {
+	what, method, path, body string
+	status                   int
+	want                     string // in the answer
+}
+
+func (s *site) refuses(t *testing.T, calls []badCall) {
+	t.Helper()
+	for _, c := range calls {
+		contentType := "application/json"
+		if c.method == "PATCH" {
+			contentType = "application/merge-patch+json"
+		}
+		status, answer := s.raw(t, c.method, c.path, contentType, strings.NewReader(c.body))
+		var p client.Problem
+		json.Unmarshal([]byte(answer), &p)
+		if status != c.status || !strings.Contains(p.Error()+answer, c.want) {
+			t.Errorf("%s: %d %s\nwant %d %s", c.what, status, answer, c.status, c.want)
+		}
+	}
+}
+
 // Bad input is answered with problem details that name the field and what to do, and changes nothing.
 func TestBadInput(t *testing.T) {
 	s := start(t, t.TempDir())
@@ -63,11 +86,7 @@ func TestBadInput(t *testing.T) {
 	spec := func(spec string) string {
 		return `{"apiVersion":"teamtask.dev/v1alpha1","kind":"Worklist","metadata":{"name":"b"},"spec":` + spec + `}`
 	}
-	for _, c := range []struct {
-		what, method, path, body string
-		status                   int
-		want                     string
-	}{
+	s.refuses(t, []badCall{
 		{"no such path", "GET", "/v1/nothing", "", 404, "there is nothing at /v1/nothing"},
 		{"no such list", "GET", "/v1/worklists/nothing", "", 404, "list nothing: not found"},
 		{"not JSON", "POST", "/v1/worklists", "{", 400, ""},
@@ -103,18 +122,7 @@ func TestBadInput(t *testing.T) {
 		{"no method it has", "POST", "/v1/worklists/a", "", 405, "takes GET, PUT, PATCH, DELETE, not POST"},
 		{"an unknown query", "GET", "/v1/worklists?limits=1", "", 422, "limits"},
 		{"a place behind the end", "GET", "/v1/worklists/a/place?index=100", "", 404, "index 100: the list has items 0 to 99"},
-	} {
-		contentType := "application/json"
-		if c.method == "PATCH" {
-			contentType = "application/merge-patch+json"
-		}
-		status, answer := s.raw(t, c.method, c.path, contentType, strings.NewReader(c.body))
-		var p client.Problem
-		json.Unmarshal([]byte(answer), &p)
-		if status != c.status || !strings.Contains(p.Error()+answer, c.want) {
-			t.Errorf("%s: %d %s\nwant %d %s", c.what, status, answer, c.status, c.want)
-		}
-	}
+	})
 	for _, path := range []string{"/v1/worklists", "/v1/worklists/a/blocks/exchange", "/v1/worklists/a/blocks/claim"} {
 		if status, answer := s.raw(t, "POST", path, "application/json", io.LimitReader(zeros{}, 100<<20)); status != 413 {
 			t.Errorf("100 MB to %s: %d %s", path, status, answer)

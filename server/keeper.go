@@ -113,7 +113,7 @@ func (k *keeper) start(ctx context.Context) {
 }
 
 // takeOver loads a list's record and starts its keeper.
-func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secret []byte, holders bool, onEnd func(), n counters, log *slog.Logger) (*keeper, error) {
+func takeOver(ctx context.Context, t *store.Journal, wl *v1alpha1.Worklist, secret []byte, holders bool, onEnd func(), n counters, log *slog.Logger) (*keeper, error) {
 	rec, err := t.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -141,8 +141,11 @@ func takeOver(ctx context.Context, t *store.Tenure, wl *v1alpha1.Worklist, secre
 	return k, nil
 }
 
-// close commits what there is, ends the goroutine and gives the list back.
-func (k *keeper) close(ctx context.Context) error {
+// Ended is closed once the keeper has given up the list, or was closed.
+func (k *keeper) Ended() <-chan struct{} { return k.ended }
+
+// Close commits what there is, ends the goroutine and gives the list back.
+func (k *keeper) Close(ctx context.Context) error {
 	k.mu.Lock()
 	if !k.gone {
 		k.ledger.Close()

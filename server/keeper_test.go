@@ -63,7 +63,7 @@ func kept(t *testing.T, spec v1alpha1.WorklistSpec, f func(*testing.T, *keeper, 
 		k := newKeeper(wl, worklist.New(spec.Size, p), p, j, []byte("secret"), newCounters(), slog.New(slog.DiscardHandler))
 		k.start(t.Context())
 		f(t, k, j)
-		if err := k.close(t.Context()); err != nil {
+		if err := k.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -32,8 +32,8 @@ func (s *Server) create(ctx context.Context, in *v1alpha1.Worklist) (wl *v1alpha
 	if err != nil {
 		return nil, false, fmt.Errorf("create list %s: %w", wl.Name, err)
 	}
-	l := &store.List{Name: wl.Name, UID: string(wl.UID), Manifest: raw}
-	err = s.store.Create(ctx, l)
+	l := &store.Object{Name: wl.Name, UID: string(wl.UID), Manifest: raw}
+	err = s.store.Lists.Create(ctx, l)
 	if errors.Is(err, store.ErrExists) {
 		_, old, loadErr := s.load(ctx, wl.Name)
 		if loadErr == nil && sameSpec(&old.Spec, &wl.Spec) {
@@ -92,7 +92,7 @@ func (s *Server) update(ctx context.Context, k *keeper, version string, change f
 			wl.ResourceVersion = l.Version()
 			return wl, nil
 		}
-		err = s.store.Update(ctx, l)
+		err = s.store.Lists.Update(ctx, l)
 		if errors.Is(err, store.ErrConflict) {
 			continue
 		}
@@ -152,18 +152,16 @@ func (k *keeper) setPolicy(change func(*worklist.Policy)) {
 
 // remove deletes a list this server owns.
 func (s *Server) remove(ctx context.Context, k *keeper) error {
-	l, err := s.store.Get(ctx, k.name)
+	l, err := s.store.Lists.Get(ctx, k.name)
 	if err != nil {
 		return err
 	}
-	if err := s.store.Delete(ctx, l); err != nil {
+	if err := s.store.Lists.Delete(ctx, l); err != nil {
 		return err
 	}
 	k.stop()
 	<-k.ended
-	s.mu.Lock()
-	delete(s.lists, k.name)
-	s.mu.Unlock()
+	s.lists.forget(k.name)
 	s.catalog.send()
 	return nil
 }
@@ -177,15 +175,10 @@ func (s *Server) get(ctx context.Context, name string) (*v1alpha1.Worklist, erro
 	return wl, s.fillStatus(ctx, l, wl)
 }
 
-func (s *Server) fillStatus(ctx context.Context, l *store.List, wl *v1alpha1.Worklist) error {
-	s.mu.Lock()
-	x := s.lists[l.Name]
-	s.mu.Unlock()
-	if x != nil {
-		if k := x.keeper.Load(); k != nil && k.uid == l.UID && k.read(func(now time.Time) { wl.Status = statusOf(k.ledger, now) }) == nil {
-			wl.Status.Owner = s.store.Me().URL
-			return nil
-		}
+func (s *Server) fillStatus(ctx context.Context, l *store.Object, wl *v1alpha1.Worklist) error {
+	if k, ok := s.lists.get(l.Name); ok && k.uid == l.UID && k.read(func(now time.Time) { wl.Status = statusOf(k.ledger, now) }) == nil {
+		wl.Status.Owner = s.store.Me().URL
+		return nil
 	}
 	rec, err := s.store.Record(ctx, l)
 	if err != nil {
@@ -209,7 +202,7 @@ func noWorklists() v1alpha1.WorklistList {
 // list is a page of lists by name, and from where to go on.
 func (s *Server) list(ctx context.Context, after string, limit int) (out v1alpha1.WorklistList, err error) {
 	out = noWorklists()
-	lists, more, err := s.store.Lists(ctx, after, limit)
+	lists, more, err := s.store.Lists.Page(ctx, after, limit)
 	if err != nil {
 		return out, err
 	}

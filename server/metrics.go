@@ -82,13 +82,4 @@ func (l ledgers) Collect(ch chan<- prometheus.Metric) {
 }
 
 // keepers are the keepers of all lists this server owns now.
-func (s *Server) keepers() (out []*keeper) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, x := range s.lists {
-		if k := x.keeper.Load(); k != nil {
-			out = append(out, k)
-		}
-	}
-	return out
-}
+func (s *Server) keepers() []*keeper { return s.lists.all() }

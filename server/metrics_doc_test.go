@@ -20,6 +20,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 	if err := s.Work(t.Context(), "a", nothing, worker("w")); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.CreateSwarm(t.Context(), newSwarm("s", v1alpha1.SwarmSpec{})); err != nil {
+		t.Fatal(err)
+	}
 	status, text := s.raw(t, http.MethodGet, "/metrics", "", nil)
 	if status != http.StatusOK {
 		t.Fatal(status)

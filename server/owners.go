@@ -16,60 +16,23 @@ import (
 // pollEvery is how often the server looks at the world although nothing told it to: missed events cost that much.
 const pollEvery = 5 * time.Second
 
-// find is the keeper of a list: this server's, made now if nobody owns the list; or nil and the server that does.
-func (s *Server) find(ctx context.Context, name string) (*keeper, store.Owner, error) {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil, store.Owner{}, errGone
-	}
-	x := s.lists[name]
-	if x == nil {
-		x = &slot{}
-		s.lists[name] = x
-	}
-	s.mu.Unlock()
-
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if k := x.keeper.Load(); k != nil {
-		if k.read(func(time.Time) {}) == nil {
-			return k, s.store.Me(), nil
-		}
-		k.stop()
-		<-k.ended
-		x.keeper.Store(nil)
-	}
-	l, wl, err := s.load(ctx, name)
+// takeList begins to keep a list that this server owns.
+func (s *Server) takeList(ctx context.Context, t *store.Tenure, l *store.Object, again bool) (*keeper, error) {
+	wl, err := manifest(l)
 	if err != nil {
-		if errors.Is(err, store.ErrNotFound) {
-			s.mu.Lock()
-			delete(s.lists, name)
-			s.mu.Unlock()
-		}
-		return nil, store.Owner{}, err
+		return nil, err
 	}
-	tenure, owner, err := s.store.Acquire(ctx, l)
+	k, err := takeOver(ctx, store.NewJournal(t), wl, s.secret, again || !s.exclusive, s.catalog.send, s.metrics.counters, s.log)
 	if err != nil {
-		return nil, store.Owner{}, err
+		return nil, err
 	}
-	if tenure == nil {
-		return nil, owner, nil
-	}
-	k, err := takeOver(ctx, tenure, wl, s.secret, x.taken || !s.exclusive, s.catalog.send, s.metrics.counters, s.log)
-	if err != nil {
-		tenure.Release(ctx) // somebody may have better luck; if not, the lease runs out
-		return nil, store.Owner{}, err
-	}
-	x.keeper.Store(k)
-	x.taken = true
 	s.hold(ctx, k, wl)
-	return k, owner, nil
+	return k, nil
 }
 
 // load reads a list's manifest.
-func (s *Server) load(ctx context.Context, name string) (*store.List, *v1alpha1.Worklist, error) {
-	l, err := s.store.Get(ctx, name)
+func (s *Server) load(ctx context.Context, name string) (*store.Object, *v1alpha1.Worklist, error) {
+	l, err := s.store.Lists.Get(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -77,10 +40,10 @@ func (s *Server) load(ctx context.Context, name string) (*store.List, *v1alpha1.
 	return l, wl, err
 }
 
-// errStale refuses a change of a list that was changed since it was read.
-var errStale = errors.New("the list was changed since it was read (metadata.resourceVersion, If-Match); read it again, and change that")
+// errStale refuses a change of a list or swarm that was changed since it was read.
+var errStale = errors.New("it was changed since it was read (metadata.resourceVersion, If-Match); read it again, and change that")
 
-func manifest(l *store.List) (*v1alpha1.Worklist, error) {
+func manifest(l *store.Object) (*v1alpha1.Worklist, error) {
 	wl := &v1alpha1.Worklist{}
 	if err := json.Unmarshal(l.Manifest, wl); err != nil {
 		return nil, fmt.Errorf("list %s: the stored manifest is damaged: %w", l.Name, err)
@@ -89,44 +52,61 @@ func manifest(l *store.List) (*v1alpha1.Worklist, error) {
 	return wl, nil
 }
 
-// takeFree owns what nobody owns and is not over, so that deadlines strike and waiting lists start; and lets lists go on
-// whose predecessors are complete.
+// takeFree owns what nobody owns and is not over, so that deadlines strike and waiting lists start, leases run out and workloads find
+// owners; and lets lists go on whose predecessors are complete.
 func (s *Server) takeFree(ctx context.Context) {
 	every(ctx, pollEvery, s.catalog.next, func(ctx context.Context) {
-		after := ""
-		for {
-			lists, more, err := s.store.Lists(ctx, after, 100)
-			if err != nil {
-				if ctx.Err() == nil {
-					s.log.Warn("the lists could not be read", "error", err)
-				}
-				return
-			}
-			for _, l := range lists {
-				after = l.Name
-				if err := s.tend(ctx, l); err != nil && ctx.Err() == nil {
-					s.log.Warn("a list could not be tended", "worklist", l.Name, "error", err)
-				}
-			}
-			if !more {
-				return
+		s.each(ctx, s.store.Lists, s.tend)
+		s.each(ctx, s.store.Swarms, func(ctx context.Context, x *store.Object) error {
+			_, _, err := s.swarms.find(ctx, x.Name)
+			return err
+		})
+		for _, e := range s.swarms.all() { // those that were deleted are forgotten
+			select {
+			case <-e.Ended():
+				s.swarms.find(ctx, e.Name())
+			default:
 			}
 		}
 	})
 }
 
-func (s *Server) tend(ctx context.Context, l *store.List) error {
+// each has all objects of a kind tended.
+func (s *Server) each(ctx context.Context, objects *store.Objects, tend func(context.Context, *store.Object) error) {
+	after := ""
+	for {
+		page, more, err := objects.Page(ctx, after, 100)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn("what there is to be owned could not be read", "error", err)
+			}
+			return
+		}
+		for _, x := range page {
+			after = x.Name
+			if err := tend(ctx, x); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) {
+				s.log.Warn("a list or swarm could not be tended", "name", x.Name, "error", err)
+			}
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+func (s *Server) tend(ctx context.Context, l *store.Object) error {
 	wl, err := manifest(l)
 	if err != nil {
 		return err
 	}
+	known := s.lists.known(l.Name)
 	s.mu.Lock()
-	x, over := s.lists[l.Name], s.over[l.Name] == l.UID
+	over := s.over[l.Name] == l.UID
 	s.mu.Unlock()
-	if x == nil && over {
+	if !known && over {
 		return nil
 	}
-	if x == nil {
+	if !known {
 		rec, err := s.store.Record(ctx, l)
 		if err == nil && rec.End.Over() {
 			s.mu.Lock()
@@ -137,7 +117,7 @@ func (s *Server) tend(ctx context.Context, l *store.List) error {
 			return err
 		}
 	}
-	k, _, err := s.find(ctx, l.Name)
+	k, _, err := s.lists.find(ctx, l.Name)
 	if err != nil || k == nil {
 		return err
 	}
@@ -145,12 +125,12 @@ func (s *Server) tend(ctx context.Context, l *store.List) error {
 	return nil
 }
 
-// watchOwners takes lists over as soon as their owner is gone.
-func (s *Server) watchOwners(ctx context.Context) {
+// watchOwners takes over what has lost its owner, as soon as that happens.
+func (s *Server) watchOwners(ctx context.Context, objects *store.Objects) {
 	for ctx.Err() == nil {
-		s.store.WatchOwners(ctx, func(name string) {
+		objects.WatchOwners(ctx, func(name string) {
 			s.mu.Lock()
-			delete(s.over, name) // its owner may have reopened it
+			delete(s.over, name) // a list's owner may have reopened it
 			s.mu.Unlock()
 			s.catalog.send()
 		})
@@ -185,7 +165,7 @@ func (s *Server) hold(ctx context.Context, k *keeper, wl *v1alpha1.Worklist) {
 
 // phase is where a list stands, as far as its record says.
 func (s *Server) phase(ctx context.Context, name string) (v1alpha1.Phase, error) {
-	l, err := s.store.Get(ctx, name)
+	l, err := s.store.Lists.Get(ctx, name)
 	if err != nil {
 		return "", err
 	}

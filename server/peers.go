@@ -6,6 +6,9 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
 	"teamtask.dev/store"
@@ -81,9 +84,9 @@ func (p *peers) close() {
 	}
 }
 
-// owners are the URLs of the other servers that own lists.
-func (p *peers) owners(ctx context.Context) (map[string]bool, error) {
-	owners, err := p.store.Owners(ctx)
+// each calls f for every other server that owns objects of a kind, at the same time, and waits for all. It returns who owns which.
+func (p *peers) each(ctx context.Context, objects *store.Objects, f func(ctx context.Context, url string, c *client.Client)) (map[string]store.Owner, error) {
+	owners, err := objects.Owners(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,15 +96,6 @@ func (p *peers) owners(ctx context.Context) (map[string]bool, error) {
 			urls[o.URL] = true
 		}
 	}
-	return urls, nil
-}
-
-// each calls f for every other server at the same time, and waits for all.
-func (p *peers) each(ctx context.Context, f func(ctx context.Context, url string, c *client.Client)) error {
-	urls, err := p.owners(ctx)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, peerTimeout)
 	defer cancel()
 	var all sync.WaitGroup
@@ -109,30 +103,35 @@ func (p *peers) each(ctx context.Context, f func(ctx context.Context, url string
 		all.Go(func() { f(ctx, url, p.at(url)) })
 	}
 	all.Wait()
-	return nil
+	return owners, nil
 }
 
-// fillIn replaces the status of lists that other servers own by what they say. Who does not answer in time leaves what
-// the record says.
-func (p *peers) fillIn(ctx context.Context, page *v1alpha1.WorklistList, after string, limit int) error {
+// fillIn replaces the objects of a page that other servers own by what these say of them. Who does not answer in time leaves what
+// is in the store.
+func fillIn[T any](ctx context.Context, p *peers, objects *store.Objects, page []T, meta func(*T) *metav1.ObjectMeta,
+	ask func(context.Context, *client.Client) ([]T, error)) error {
 	var mu sync.Mutex
-	statuses := map[string]v1alpha1.WorklistStatus{}
-	err := p.each(ctx, func(ctx context.Context, url string, c *client.Client) {
-		theirs, err := c.Page(ctx, after, limit)
+	said := map[string][]T{} // by the URL of who says it
+	owners, err := p.each(ctx, objects, func(ctx context.Context, url string, c *client.Client) {
+		theirs, err := ask(ctx, c)
 		if err != nil {
 			return
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		for _, wl := range theirs.Items {
-			if wl.Status.Owner == url {
-				statuses[string(wl.UID)] = wl.Status
+		said[url] = theirs
+	})
+	own := map[types.UID]T{}
+	for url, theirs := range said {
+		for _, x := range theirs {
+			if m := meta(&x); owners[m.Name].URL == url {
+				own[m.UID] = x
 			}
 		}
-	})
-	for i := range page.Items {
-		if st, ok := statuses[string(page.Items[i].UID)]; ok {
-			page.Items[i].Status = st
+	}
+	for i := range page {
+		if x, ok := own[meta(&page[i]).UID]; ok {
+			page[i] = x
 		}
 	}
 	return err
@@ -148,7 +147,7 @@ func (p *peers) candidates(ctx context.Context) []candidate {
 	var mu sync.Mutex
 	var found []candidate
 	// Not on the caller's time: what is found is for others, too.
-	err := p.each(context.WithoutCancel(ctx), func(ctx context.Context, url string, c *client.Client) {
+	_, err := p.each(context.WithoutCancel(ctx), p.store.Lists, func(ctx context.Context, url string, c *client.Client) {
 		for wl, err := range c.Worklists(ctx) {
 			if err != nil {
 				return

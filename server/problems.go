@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
+	"teamtask.dev/server/swarms"
 	"teamtask.dev/store"
 )
 
@@ -25,11 +28,11 @@ func (e *otherCommand) Error() string {
 	return fmt.Sprintf("list %s is bound to the command `%s`, not `%s`", e.list, strings.Join(e.bound, " "), strings.Join(e.given, " "))
 }
 
-// moved means that a list has another owner than the server that was asked.
-type moved struct{ list, owner string }
+// moved means that a list or swarm has another owner than the server that was asked.
+type moved struct{ name, owner string }
 
 func (e *moved) Error() string {
-	return fmt.Sprintf("list %s is owned by the server at %s; repeat the call", e.list, e.owner)
+	return fmt.Sprintf("%s is owned by the server at %s; repeat the call", e.name, e.owner)
 }
 
 // upstreamError says that a tier's upstream did not do as the tier wished.
@@ -46,7 +49,7 @@ func (e *upstreamError) problem() error {
 	if errors.As(e.err, &p) && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden) {
 		return huma.Error500InternalServerError("this tier is not let in by its upstream: " + p.Error()) // asking again does not help
 	}
-	return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(e.Error()), http.Header{"Retry-After": {"1"}})
+	return unavailable(e)
 }
 
 // problem turns an error into problem details (RFC 9457): the one place where the API decides on status codes.
@@ -62,8 +65,7 @@ func problem(err error) error {
 	case errors.As(err, &status):
 		return err
 	case errors.As(err, &field):
-		return huma.Error422UnprocessableEntity("the worklist is not valid: "+field.Error(),
-			&huma.ErrorDetail{Location: "body." + field.Field, Message: field.Detail})
+		return invalid("the worklist is not valid", field)
 	case errors.As(err, &command):
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, store.ErrNotFound):
@@ -73,13 +75,47 @@ func problem(err error) error {
 	case errors.Is(err, store.ErrExists):
 		return huma.Error409Conflict(err.Error() + ", with another spec; delete it or choose another name")
 	case errors.As(err, &elsewhere), errors.Is(err, errGone), errors.Is(err, store.ErrLost):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"1"}})
+		return unavailable(err)
 	case errors.As(err, &upstream):
 		return upstream.problem()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return huma.Error503ServiceUnavailable("the call was cut off: " + err.Error())
 	}
 	return huma.Error500InternalServerError(err.Error())
+}
+
+// swarmProblem is problem for the calls about swarms and their workers.
+func swarmProblem(what string, err error) error {
+	var field *v1alpha1.FieldError
+	var unknown *swarms.UnknownError
+	var taken *swarms.TakenError
+	var lost *swarms.LostError
+	var overdue *swarms.OverdueError
+	switch {
+	case errors.As(err, &field):
+		return invalid(what, field)
+	case errors.As(err, &unknown):
+		return huma.Error404NotFound(err.Error())
+	case errors.As(err, &taken):
+		return huma.ErrorWithHeaders(huma.Error409Conflict(err.Error()), http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(taken.Rest.Seconds())))}})
+	case errors.As(err, &overdue): // by its location a worker tells it from the next
+		return huma.Error409Conflict(err.Error(), &huma.ErrorDetail{Location: "body.version", Message: overdue.Error(), Value: overdue.Version})
+	case errors.As(err, &lost), errors.Is(err, swarms.ErrDeleted):
+		return huma.Error409Conflict(err.Error())
+	case errors.Is(err, swarms.ErrGone):
+		return unavailable(err)
+	}
+	return problem(err)
+}
+
+// invalid says what is wrong with which field.
+func invalid(what string, field *v1alpha1.FieldError) error {
+	return huma.Error422UnprocessableEntity(what+": "+field.Error(), &huma.ErrorDetail{Location: "body." + field.Field, Message: field.Detail})
+}
+
+// unavailable asks for the call to be repeated.
+func unavailable(err error) error {
+	return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"1"}})
 }
 
 // writeProblem answers with problem details where huma is not at work.

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/store"
 	"teamtask.dev/version"
 )
 
@@ -27,6 +28,8 @@ func (s *Server) routes() http.Handler {
 	registerAny(api, s)
 	s.registerResults(api)
 	s.registerEvents(api)
+	s.registerSwarms(api)
+	s.registerPools(api)
 
 	handleOperations(mux, s.metrics, s.store.Ping)
 	return authenticate(s.token, s.forward(mux))
@@ -80,26 +83,49 @@ func authenticate(token string, next http.Handler) http.Handler {
 	})
 }
 
-// forward passes calls about a list on to the server that owns it.
+// forward passes calls about a list or a swarm on to the server that owns it.
 func (s *Server) forward(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, ok := listIn(r.URL.Path)
-		if !ok || s.owns(name) || r.Header.Get(forwardedHeader) != "" {
+		objects, name, owned := s.objectIn(r.URL.Path)
+		if objects == nil || owned || r.Header.Get(forwardedHeader) != "" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		owner, err := s.store.Owner(r.Context(), name)
+		owner, err := objects.Owner(r.Context(), name)
 		if err != nil || owner.Server == "" || owner.Server == s.store.Me().Server {
 			next.ServeHTTP(w, r) // nobody's, so it can become ours; or the call will say what is wrong
 			return
 		}
 		target, err := url.Parse(owner.URL)
 		if err != nil || target.Host == "" {
-			writeProblem(w, http.StatusBadGateway, "the server that owns the list has no usable URL: "+owner.URL)
+			writeProblem(w, http.StatusBadGateway, "the server that owns "+name+" has no usable URL: "+owner.URL)
 			return
 		}
-		passOn(w, r, target, forwardedHeader, s.store.Me().Server, "the server that owns the list does not answer; another takes over soon")
+		passOn(w, r, target, forwardedHeader, s.store.Me().Server, "the server that owns "+name+" does not answer; another takes over soon")
 	})
+}
+
+// objectIn is what a path is about, and whether this server is known to own it; no objects: it is about none.
+func (s *Server) objectIn(path string) (objects *store.Objects, name string, owned bool) {
+	if name, ok := nameIn(path, "/v1/worklists/"); ok {
+		_, owned = s.lists.get(name)
+		return s.store.Lists, name, owned
+	}
+	if name, ok := nameIn(path, "/v1/swarms/"); ok {
+		_, owned = s.swarms.get(name)
+		return s.store.Swarms, name, owned
+	}
+	return nil, "", false
+}
+
+// nameIn is the name that follows a prefix of a path.
+func nameIn(path, prefix string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, prefix)
+	if !ok {
+		return "", false
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return name, name != ""
 }
 
 // passOn has another server answer a call, with a header of its own. Where that does not answer, unreachable says so.
@@ -118,32 +144,7 @@ func passOn(w http.ResponseWriter, r *http.Request, target *url.URL, header, val
 	proxy.ServeHTTP(w, r)
 }
 
-// listIn is the list that a path is about.
-func listIn(path string) (string, bool) {
-	rest, ok := strings.CutPrefix(path, "/v1/worklists/")
-	if !ok {
-		return "", false
-	}
-	name, _, _ := strings.Cut(rest, "/")
-	return name, name != ""
-}
-
-// owns tells whether this server is known to own a list: a cheap first look.
-func (s *Server) owns(name string) bool {
-	s.mu.Lock()
-	x := s.lists[name]
-	s.mu.Unlock()
-	return x != nil && x.keeper.Load() != nil
-}
-
 // mine is the keeper of a list, for a call that has been forwarded if need be.
 func (s *Server) mine(ctx context.Context, name string) (*keeper, error) {
-	k, owner, err := s.find(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if k == nil {
-		return nil, &moved{list: name, owner: owner.URL}
-	}
-	return k, nil
+	return s.lists.mine(ctx, name)
 }

@@ -36,6 +36,7 @@ func schemas() huma.Registry {
 	alias(reflect.TypeFor[v1alpha1.WorklistList](), reflect.TypeFor[worklistListDoc]())
 	alias(reflect.TypeFor[v1alpha1.Block](), reflect.TypeFor[blockDoc]())
 	alias(reflect.TypeFor[v1alpha1.BlockList](), reflect.TypeFor[blockListDoc]())
+	swarmSchemas(alias)
 	return r
 }
 
@@ -141,6 +142,7 @@ type objectMeta struct {
 	Generation        int64             `json:"generation,omitempty"`
 	Namespace         string            `json:"namespace,omitempty"`
 	CreationTimestamp *time.Time        `json:"creationTimestamp,omitempty" nullable:"true"`
+	DeletionTimestamp *time.Time        `json:"deletionTimestamp,omitempty" nullable:"true"`
 }
 
 type listMeta struct {

@@ -5,14 +5,13 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"teamtask.dev/server/swarms"
 	"teamtask.dev/store"
 )
 
@@ -27,7 +26,7 @@ type Options struct {
 	Exclusive bool
 }
 
-// Server is a List server: the keepers of the lists it owns, and the REST API.
+// Server is a List server: the keepers of the lists it owns, the engines of its swarms, and the REST API.
 type Server struct {
 	store     *store.Store
 	log       *slog.Logger
@@ -36,24 +35,19 @@ type Server struct {
 	signing   ed25519.PrivateKey
 	exclusive bool
 	metrics   *metrics
+	counters  *swarms.Counters
 	peers     *peers
 	handler   http.Handler
 
-	mu      sync.Mutex
-	lists   map[string]*slot
-	over    map[string]string // lists that nobody owned and that were over when last looked at, with their UIDs
-	closed  bool
-	catalog broadcast // a list was created, changed, ended or deleted
+	lists   *holdings[*keeper]
+	swarms  *holdings[*swarms.Engine]
+	catalog broadcast // a list was created, changed, ended or deleted, or a swarm created
+
+	mu   sync.Mutex
+	over map[string]string // lists that nobody owned and that were over when last looked at, with their UIDs
 
 	stop  context.CancelFunc
 	loops sync.WaitGroup
-}
-
-// slot is a list's place in this server: its keeper, while it owns the list.
-type slot struct {
-	mu     sync.Mutex // held while the keeper is found or made
-	keeper atomic.Pointer[keeper]
-	taken  bool // once before, in this process
 }
 
 // New makes a server on a store. Close it before the store.
@@ -61,7 +55,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Server{store: o.Store, log: o.Log, token: o.Token, exclusive: o.Exclusive, lists: map[string]*slot{}, over: map[string]string{}}
+	s := &Server{store: o.Store, log: o.Log, token: o.Token, exclusive: o.Exclusive, over: map[string]string{}}
+	s.lists = newHoldings(o.Store.Lists, o.Store.Me(), s.takeList)
+	s.swarms = newHoldings(o.Store.Swarms, o.Store.Me(), s.takeSwarm)
 	var err error
 	if s.secret, err = o.Store.Secret(ctx, "secret", 32); err != nil {
 		return nil, err
@@ -78,14 +74,16 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		}
 		s.token = hex.EncodeToString(token)
 	}
-	s.metrics = newMetrics(s)
+	s.metrics, s.counters = newMetrics(s), swarms.NewCounters()
+	s.metrics.registry.MustRegister(append(s.counters.All(), standing{s.swarms})...)
 	s.peers = newPeers(o.Store, s.token)
 	s.handler = s.routes()
 
 	loop, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.loops.Go(func() { s.takeFree(loop) })
-	s.loops.Go(func() { s.watchOwners(loop) })
+	s.loops.Go(func() { s.watchOwners(loop, s.store.Lists) })
+	s.loops.Go(func() { s.watchOwners(loop, s.store.Swarms) })
 	return s, nil
 }
 
@@ -98,27 +96,12 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Lost is closed when the server has lost its session in etcd: it owns nothing any more and should be started anew.
 func (s *Server) Lost() <-chan struct{} { return s.store.Lost() }
 
-// Close makes durable what there is and gives all lists back. Calls that wait are refused.
+// Close makes durable what there is and gives all lists and swarms back. Calls that wait are refused.
 func (s *Server) Close(ctx context.Context) error {
 	s.stop()
 	s.loops.Wait()
 	s.peers.close()
-	s.mu.Lock()
-	s.closed = true
-	slots := s.lists
-	s.lists = map[string]*slot{}
-	s.mu.Unlock()
-	var errs []error
-	for name, x := range slots {
-		x.mu.Lock()
-		if k := x.keeper.Swap(nil); k != nil {
-			if err := k.close(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("close list %s: %w", name, err))
-			}
-		}
-		x.mu.Unlock()
-	}
-	return errors.Join(errs...)
+	return errors.Join(s.lists.close(ctx), s.swarms.close(ctx))
 }
 
 // others are the lists of the other servers on the same etcd.

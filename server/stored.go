@@ -7,25 +7,25 @@ import (
 )
 
 // stored is the journal of a list that this server owns in the store.
-type stored struct{ tenure *store.Tenure }
+type stored struct{ *store.Journal }
 
 // defaultResultsLimit bounds the rows of a list that says nothing of it, in bytes.
 const defaultResultsLimit = 64 << 20
 
-func (s stored) foldDue() bool { return s.tenure.FoldDue() }
+func (s stored) foldDue() bool { return s.FoldDue() }
 
-func (s stored) size() int { return s.tenure.RecordBytes() }
+func (s stored) size() int { return s.RecordBytes() }
 
-func (s stored) release(ctx context.Context) error { return s.tenure.Release(ctx) }
+func (s stored) release(ctx context.Context) error { return s.Release(ctx) }
 
 // write is one transaction, whose failure says that nothing was written or that nothing is known. Old rows that are too
 // many are dropped afterwards.
 func (s stored) write(ctx context.Context, c *commit) error {
 	var err error
 	if c.record != nil {
-		err = s.tenure.Fold(ctx, c.record, c.rows)
+		err = s.Fold(ctx, c.record, c.rows)
 	} else {
-		err = s.tenure.Commit(ctx, &c.delta, c.rows)
+		err = s.Commit(ctx, &c.delta, c.rows)
 	}
 	if err != nil {
 		return err
@@ -34,5 +34,5 @@ func (s stored) write(ctx context.Context, c *commit) error {
 	if q := c.policy.Limit; q != nil {
 		limit = q.Value()
 	}
-	return s.tenure.TrimResults(ctx, limit)
+	return s.TrimResults(ctx, limit)
 }

@@ -109,7 +109,7 @@ func (t *Tier) Close(ctx context.Context) error {
 	if k == nil {
 		return nil
 	}
-	return k.close(ctx)
+	return k.Close(ctx)
 }
 
 // mine is the keeper of the tier's list, made anew if the last one gave up.

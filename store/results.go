@@ -29,13 +29,13 @@ type batchOfRows struct {
 const rowOverhead = 256
 
 // rowOps put rows under the commit's number, so that they are read in the order in which they were committed.
-func (t *Tenure) rowOps(seq int64, rows []Rows) (ops []clientv3.Op, batches []batchOfRows) {
+func (j *Journal) rowOps(seq int64, rows []Rows) (ops []clientv3.Op, batches []batchOfRows) {
 	for _, r := range rows {
 		if len(r.Data) == 0 {
 			continue
 		}
 		packed := packer.EncodeAll(r.Data, nil)
-		key := fmt.Sprintf("%s%016x-%x", t.store.rowPrefix(t.uid, r.Kept), seq, len(packed))
+		key := fmt.Sprintf("%s%016x-%x", j.objects.store.rowPrefix(j.uid, r.Kept), seq, len(packed))
 		ops = append(ops, clientv3.OpPut(key, string(packed)))
 		if !r.Kept {
 			batches = append(batches, batchOfRows{key, int64(len(packed)) + rowOverhead})
@@ -53,7 +53,7 @@ func (s *Store) rowPrefix(uid string, kept bool) string {
 
 // Results yields a list's rows, batch by batch in the order of their commits, JSON lines each; those that are kept, or
 // the others.
-func (s *Store) Results(ctx context.Context, l *List, kept bool) iter.Seq2[[]byte, error] {
+func (s *Store) Results(ctx context.Context, l *Object, kept bool) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		prefix := s.rowPrefix(l.UID, kept)
 		from, end := prefix, clientv3.GetPrefixRangeEnd(prefix)
@@ -82,45 +82,45 @@ func (s *Store) Results(ctx context.Context, l *List, kept bool) iter.Seq2[[]byt
 }
 
 // loadRows learns which batches of rows there are that may be dropped.
-func (t *Tenure) loadRows(ctx context.Context) error {
-	prefix := t.store.rowPrefix(t.uid, false)
-	resp, err := t.store.client.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+func (j *Journal) loadRows(ctx context.Context) error {
+	prefix := j.objects.store.rowPrefix(j.uid, false)
+	resp, err := j.objects.store.client.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
 	if err != nil {
-		return fmt.Errorf("load the results of list %s: %w", t.name, err)
+		return fmt.Errorf("load the results of list %s: %w", j.name, err)
 	}
 	for _, kv := range resp.Kvs {
 		_, hex, _ := strings.Cut(string(kv.Key[len(prefix):]), "-")
 		size, err := strconv.ParseInt(hex, 16, 64)
 		if err != nil {
-			return fmt.Errorf("load the results of list %s: the key %s has no size", t.name, kv.Key)
+			return fmt.Errorf("load the results of list %s: the key %s has no size", j.name, kv.Key)
 		}
-		t.took(batchOfRows{string(kv.Key), size + rowOverhead})
+		j.took(batchOfRows{string(kv.Key), size + rowOverhead})
 	}
 	return nil
 }
 
-func (t *Tenure) took(batches ...batchOfRows) {
+func (j *Journal) took(batches ...batchOfRows) {
 	for _, b := range batches {
-		t.rows = append(t.rows, b)
-		t.rowBytes += b.size
+		j.rows = append(j.rows, b)
+		j.rowBytes += b.size
 	}
 }
 
 // TrimResults drops the oldest rows that need not be kept, if there are more than limit bytes of them and an eighth, until
 // there are at most limit.
-func (t *Tenure) TrimResults(ctx context.Context, limit int64) error {
-	if t.rowBytes <= limit+limit/8 {
+func (j *Journal) TrimResults(ctx context.Context, limit int64) error {
+	if j.rowBytes <= limit+limit/8 {
 		return nil
 	}
-	n, left := 0, t.rowBytes
-	for ; n < len(t.rows) && left > limit; n++ {
-		left -= t.rows[n].size
+	n, left := 0, j.rowBytes
+	for ; n < len(j.rows) && left > limit; n++ {
+		left -= j.rows[n].size
 	}
-	last := t.rows[n-1].key + "\x00"
-	ops := []clientv3.Op{clientv3.OpDelete(t.store.rowPrefix(t.uid, false), clientv3.WithRange(last))}
-	if err := t.write(ctx, ops); err != nil {
+	last := j.rows[n-1].key + "\x00"
+	ops := []clientv3.Op{clientv3.OpDelete(j.objects.store.rowPrefix(j.uid, false), clientv3.WithRange(last))}
+	if _, err := j.write(ctx, ops); err != nil {
 		return err
 	}
-	t.rows, t.rowBytes = slices.Delete(t.rows, 0, n), left
+	j.rows, j.rowBytes = slices.Delete(j.rows, 0, n), left
 	return nil
 }

@@ -19,8 +19,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrConflict = errors.New("changed meanwhile")
-	// ErrLost means that the list is not this server's any more: another owns it, or it was deleted.
-	ErrLost = errors.New("the list is not owned by this server any more")
+	// ErrLost means that the object is not this server's any more: another owns it, or it was deleted.
+	ErrLost = errors.New("it is not owned by this server any more")
 )
 
 // Options says where the records are. With neither Dir nor Endpoints, Open fails.
@@ -30,13 +30,16 @@ type Options struct {
 	Endpoints []string        // of the user's own cluster; Dir is not used then
 	Config    clientv3.Config // further settings for the user's own cluster: TLS, user, password
 	Prefix    string          // default DefaultPrefix
-	LeaseTTL  time.Duration   // after which a dead server's lists are free; default 5s, at least 2s
+	LeaseTTL  time.Duration   // after which what a dead server owned is free; default 5s, at least 2s
 	URL       string          // where other servers reach this one
 	Log       *slog.Logger    // default slog.Default()
 }
 
 // Store is a connection to etcd and this server's session in it.
 type Store struct {
+	Lists  *Objects // worklists
+	Swarms *Objects
+
 	client   *clientv3.Client
 	embedded *embedded // nil with the user's own cluster
 	prefix   string
@@ -54,6 +57,8 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		o.Prefix = DefaultPrefix
 	}
 	s := &Store{prefix: o.Prefix, log: o.Log}
+	s.Lists = &Objects{store: s, kind: "list", manifests: "lists/", owners: "owners/", data: []string{"records/", "results/"}}
+	s.Swarms = &Objects{store: s, kind: "swarm", manifests: "swarms/", owners: "swarm-owners/", data: []string{"handovers/"}}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -84,8 +89,10 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		}
 		s.client = s.embedded.client
 		// Nobody else can be at work here: what an earlier process owned is free.
-		if _, err := s.client.Delete(ctx, s.key("owners/"), clientv3.WithPrefix()); err != nil {
-			return nil, fmt.Errorf("free the lists of an earlier process: %w", err)
+		for _, o := range []*Objects{s.Lists, s.Swarms} {
+			if _, err := s.client.Delete(ctx, o.owner(""), clientv3.WithPrefix()); err != nil {
+				return nil, fmt.Errorf("free the %ss of an earlier process: %w", o.kind, err)
+			}
 		}
 	default:
 		return nil, errors.New("open store: neither a data directory nor etcd endpoints are given")
@@ -96,7 +103,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// Close ends the session, which frees this server's lists, and stops the embedded etcd.
+// Close ends the session, which frees what this server owns, and stops the embedded etcd.
 func (s *Store) Close() error {
 	if s.session != nil {
 		s.session.close()

@@ -25,22 +25,22 @@ func open(t *testing.T, dir string) *Store {
 	return s
 }
 
-func create(t *testing.T, s *Store, name string) *List {
+func create(t *testing.T, s *Store, name string) *Object {
 	t.Helper()
-	l := &List{Name: name, UID: "uid-of-" + name, Manifest: fmt.Appendf(nil, `{"metadata":{"name":%q,"uid":"uid-of-%s"}}`, name, name)}
-	if err := s.Create(t.Context(), l); err != nil {
+	l := &Object{Name: name, UID: "uid-of-" + name, Manifest: fmt.Appendf(nil, `{"metadata":{"name":%q,"uid":"uid-of-%s"}}`, name, name)}
+	if err := s.Lists.Create(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func acquire(t *testing.T, s *Store, l *List) *Tenure {
+func acquire(t *testing.T, s *Store, l *Object) *Journal {
 	t.Helper()
-	tenure, owner, err := s.Acquire(t.Context(), l)
+	tenure, owner, err := s.Lists.Acquire(t.Context(), l)
 	if err != nil || tenure == nil {
 		t.Fatal(owner, err)
 	}
-	return tenure
+	return NewJournal(tenure)
 }
 
 // scattered is a record in which every second item is done: as large as a record of that many items gets.
@@ -93,7 +93,7 @@ func TestRecords(t *testing.T) {
 
 			s = open(t, dir)
 			defer s.Close()
-			l, err := s.Get(t.Context(), "list")
+			l, err := s.Lists.Get(t.Context(), "list")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,7 +151,7 @@ func TestALostTenureCannotWrite(t *testing.T) {
 	if err := again.Commit(t.Context(), &d, nil); err != nil {
 		t.Error(err)
 	}
-	if err := s.Delete(t.Context(), l); err != nil {
+	if err := s.Lists.Delete(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
 	if err := again.Commit(t.Context(), &d, nil); !errors.Is(err, ErrLost) {
@@ -169,12 +169,12 @@ func TestLists(t *testing.T) {
 	for _, name := range []string{"b", "a", "c"} {
 		create(t, s, name)
 	}
-	if err := s.Create(t.Context(), &List{Name: "a"}); !errors.Is(err, ErrExists) {
+	if err := s.Lists.Create(t.Context(), &Object{Name: "a"}); !errors.Is(err, ErrExists) {
 		t.Errorf("created twice: %v", err)
 	}
 	var names []string
 	for after, more := "", true; more; {
-		lists, rest, err := s.Lists(t.Context(), after, 2)
+		lists, rest, err := s.Lists.Page(t.Context(), after, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,15 +186,15 @@ func TestLists(t *testing.T) {
 	if !slices.Equal(names, []string{"a", "b", "c"}) {
 		t.Errorf("%v", names)
 	}
-	x, _ := s.Get(t.Context(), "a")
-	y, _ := s.Get(t.Context(), "a")
-	if err := s.Update(t.Context(), x); err != nil {
+	x, _ := s.Lists.Get(t.Context(), "a")
+	y, _ := s.Lists.Get(t.Context(), "a")
+	if err := s.Lists.Update(t.Context(), x); err != nil {
 		t.Error(err)
 	}
-	if err := s.Update(t.Context(), y); !errors.Is(err, ErrConflict) {
+	if err := s.Lists.Update(t.Context(), y); !errors.Is(err, ErrConflict) {
 		t.Errorf("changed by two: %v", err)
 	}
-	if _, err := s.Get(t.Context(), "d"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.Lists.Get(t.Context(), "d"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v", err)
 	}
 }
@@ -280,7 +280,7 @@ func TestASmallStoreIsSmall(t *testing.T) {
 		s := open(t, dir)
 		name := fmt.Sprintf("list-%d", round)
 		create(t, s, name)
-		lists, _, err := s.Lists(t.Context(), "", 100)
+		lists, _, err := s.Lists.Page(t.Context(), "", 100)
 		if err != nil || len(lists) != round+1 {
 			t.Fatalf("round %d: %d lists, %v", round, len(lists), err)
 		}
