@@ -63,6 +63,7 @@ func NewClient(config *rest.Config) (ctrl.WithWatch, error) {
 	versions := []schema.GroupVersion{v1alpha1.GroupVersion, corev1.SchemeGroupVersion, authentication.SchemeGroupVersion, authorization.SchemeGroupVersion}
 	mapper := meta.NewDefaultRESTMapper(versions)
 	for _, kind := range []schema.GroupVersionKind{v1alpha1.GroupVersion.WithKind(v1alpha1.WorklistKind), v1alpha1.GroupVersion.WithKind(v1alpha1.BlockKind),
+		v1alpha1.GroupVersion.WithKind(v1alpha1.SwarmKind), v1alpha1.GroupVersion.WithKind(v1alpha1.AssignmentKind),
 		corev1.SchemeGroupVersion.WithKind("ConfigMap")} {
 		mapper.Add(kind, meta.RESTScopeNamespace)
 	}

@@ -12,6 +12,14 @@ import (
 // worker must stop everything and may then join anew.
 var ErrLost = errors.New("the worker is no longer in the pool under this incarnation")
 
+// ErrOverdue says that the engine renews the lease no more, as the worker has taken too long to acknowledge its part. It is held to be
+// there until the lease has run out: by then it must have stopped everything, and may then join anew.
+var ErrOverdue = errors.New("the worker is late, and its lease is not renewed any more")
+
+// ErrRefused says that to join again is of no use: there is no such Swarm, the name is none, or a right is missing. Whoever wraps it
+// says what to do.
+var ErrRefused = errors.New("the worker cannot join")
+
 // Worker is who joins.
 type Worker struct {
 	Name   string            // unique in the pool; a DNS subdomain, such as a host's or a pod's name
@@ -21,7 +29,7 @@ type Worker struct {
 // Door is where a worker joins the pool of one Swarm: a List server, or the Kubernetes API.
 type Door interface {
 	// Join makes the worker known under a new incarnation, which runs nothing yet. It fails, for as long as that may be so, if
-	// another of its name is there.
+	// another of its name is there. ErrRefused is for good; after any other error it is tried again.
 	Join(ctx context.Context, w Worker) (Session, error)
 }
 
@@ -37,8 +45,8 @@ type Session interface {
 	Next(ctx context.Context, after int64) (v1alpha1.AssignmentSpec, error)
 
 	// Renew keeps the lease, and acknowledges that the worker runs a version, and nothing that is not in it (0: none yet). With
-	// draining it asks for everything to be moved away. An error other than ErrLost may pass: the caller tries again, until its
-	// deadline.
+	// draining it asks for everything to be moved away. An error other than ErrLost and ErrOverdue may pass: the caller tries again,
+	// until its deadline.
 	Renew(ctx context.Context, version int64, draining bool) error
 
 	// Leave ends the session: the worker runs nothing any more, which needs no waiting for its lease.

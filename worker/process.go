@@ -100,11 +100,7 @@ func end(pid int, waited <-chan struct{}) {
 	for {
 		select {
 		case <-waited:
-			// Orphans become children of a worker that is process 1, as in a container. The dead ones stay in the group
-			// until they are waited for. Not before the command itself has been: that one is not for here.
-			for reaped := 1; reaped > 0; {
-				reaped, _ = syscall.Wait4(-pid, nil, syscall.WNOHANG, nil)
-			}
+			reap(pid)
 		default:
 		}
 		if syscall.Kill(-pid, 0) == syscall.ESRCH {
@@ -116,5 +112,13 @@ func end(pid int, waited <-chan struct{}) {
 			syscall.Kill(-pid, syscall.SIGKILL)
 			return
 		}
+	}
+}
+
+// reap waits for what has died in a command's group, once the command itself has been waited for. Orphans become children of a worker
+// that is process 1, as in a container; the dead ones stay in the group until they are waited for.
+func reap(pid int) {
+	for reaped := 1; reaped > 0; {
+		reaped, _ = syscall.Wait4(-pid, nil, syscall.WNOHANG, nil)
 	}
 }
