@@ -1,18 +1,12 @@
 package cli
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/cli/cmdline"
@@ -25,38 +19,29 @@ func applyCommand(g *global) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
-		Short: "Create worklists from a manifest, or change them to what it says",
-		Long:  "Create worklists from a manifest, or change them to what it says. The manifest is that of Kubernetes: YAML or JSON,\nseveral documents separated by ---.",
+		Short: "Create worklists and swarms from a manifest, or change them to what it says",
+		Long:  "Create worklists and swarms from a manifest, or change them to what it says. The manifest is that of Kubernetes: YAML or JSON,\nseveral documents separated by ---.",
 		Example: `  teamtask apply -f primes.yaml
-  cat primes.yaml | teamtask apply -f -`,
+  cat primes.yaml streams.yaml | teamtask apply -f -`,
 		Args: cmdline.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return errors.New("name the manifest: -f FILE, or -f - for standard input")
 			}
-			lists, err := readManifests(file, cmd.InOrStdin())
+			manifests, err := readManifests(file, cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
-			for _, wl := range lists {
-				for _, note := range idle(wl) {
+			for _, m := range manifests {
+				for _, note := range idle(m) {
 					fmt.Fprintln(cmd.ErrOrStderr(), "note:", note)
 				}
-				err := g.send(cmd, wl, dryRun, output, func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
-					before, err := c.Get(ctx, wl.Name)
-					if err != nil && !client.IsNotFound(err) {
-						return nil, "", err
-					}
-					created := err != nil
-					out, err := c.Apply(ctx, wl)
-					switch {
-					case err != nil || created:
-						return out, "created", err
-					case out.ResourceVersion == before.ResourceVersion:
-						return out, "unchanged", nil
-					}
-					return out, "configured", nil
-				})
+				if sw, ok := m.(*v1alpha1.Swarm); ok {
+					err = send(g, cmd, sw, dryRun, output, applySwarm(sw))
+				} else {
+					wl := m.(*v1alpha1.Worklist)
+					err = send(g, cmd, wl, dryRun, output, applyWorklist(wl))
+				}
 				if err != nil {
 					return err
 				}
@@ -70,8 +55,52 @@ func applyCommand(g *global) *cobra.Command {
 	return cmd
 }
 
+func applyWorklist(wl *v1alpha1.Worklist) func(context.Context, *client.Client) (*v1alpha1.Worklist, string, error) {
+	return func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
+		before, err := c.Get(ctx, wl.Name)
+		if err != nil && !client.IsNotFound(err) {
+			return nil, "", err
+		}
+		created := err != nil
+		out, err := c.Apply(ctx, wl)
+		switch {
+		case err == nil && !created && before.Spec.Suspend && !out.Spec.Suspend:
+			return out, "configured, and resumed: it was paused, which the manifest does not say (spec.suspend: true)", nil
+		case err != nil || created:
+			return out, "created", err
+		case out.ResourceVersion == before.ResourceVersion:
+			return out, "unchanged", nil
+		}
+		return out, "configured", nil
+	}
+}
+
+func applySwarm(sw *v1alpha1.Swarm) func(context.Context, *client.Client) (*v1alpha1.Swarm, string, error) {
+	return func(ctx context.Context, c *client.Client) (*v1alpha1.Swarm, string, error) {
+		before, err := c.GetSwarm(ctx, sw.Name)
+		if err != nil && !client.IsNotFound(err) {
+			return nil, "", err
+		}
+		created := err != nil
+		out, err := c.ApplySwarm(ctx, sw)
+		switch {
+		case err == nil && !created && before.Spec.Suspend && !out.Spec.Suspend:
+			return out, "configured, and resumed: it was paused, which the manifest does not say (spec.suspend: true)", nil
+		case err != nil || created:
+			return out, "created", err
+		case equality.Semantic.DeepEqual(out.Spec, before.Spec):
+			return out, "unchanged", nil
+		}
+		return out, "configured", nil
+	}
+}
+
 // idle says which of a manifest's fields do nothing with a List server, and what does it instead.
-func idle(wl *v1alpha1.Worklist) (notes []string) {
+func idle(m manifest) (notes []string) {
+	if sw, ok := m.(*v1alpha1.Swarm); ok {
+		return idleOfSwarm(sw)
+	}
+	wl := m.(*v1alpha1.Worklist)
 	if wl.Spec.Workers != nil {
 		notes = append(notes, fmt.Sprintf("spec.workers is for Kubernetes: start workers with `teamtask work %s`", wl.Name))
 	}
@@ -81,55 +110,19 @@ func idle(wl *v1alpha1.Worklist) (notes []string) {
 	return notes
 }
 
-// readManifests reads and checks the worklists in a file; all of them, before anything is done with the first.
-func readManifests(file string, stdin io.Reader) (out []*v1alpha1.Worklist, err error) {
-	in := stdin
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
+func idleOfSwarm(sw *v1alpha1.Swarm) (notes []string) {
+	s := &sw.Spec
+	note := func(is bool, field, instead string) {
+		if is {
+			notes = append(notes, fmt.Sprintf("spec.%s is for Kubernetes: %s", field, instead))
 		}
-		defer f.Close()
-		in = f
 	}
-	docs := utilyaml.NewYAMLReader(bufio.NewReader(in))
-	for n := 1; ; n++ {
-		doc, err := docs.Read()
-		if errors.Is(err, io.EOF) && len(out) == 0 {
-			return nil, fmt.Errorf("%s: there is no worklist in it", file)
-		}
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		if len(bytes.TrimSpace(doc)) == 0 {
-			continue
-		}
-		wl := &v1alpha1.Worklist{}
-		if err := decodeManifest(doc, wl); err != nil {
-			return nil, fmt.Errorf("%s, document %d: %w", file, n, err)
-		}
-		if err := wl.Complete(); err != nil {
-			return nil, fmt.Errorf("%s, document %d: %w", file, n, err)
-		}
-		out = append(out, wl)
-	}
-}
-
-// decodeManifest reads YAML or JSON, and refuses fields that are unknown or stand twice, by their path.
-func decodeManifest(doc []byte, wl *v1alpha1.Worklist) error {
-	raw, err := yaml.YAMLToJSONStrict(doc)
-	if err != nil {
-		return err
-	}
-	if err := v1alpha1.CheckQuantities(raw, wl); err != nil {
-		return err
-	}
-	problems, err := kjson.UnmarshalStrict(raw, wl)
-	if err != nil {
-		return v1alpha1.WrongValue(raw, wl, err)
-	}
-	return errors.Join(problems...)
+	join := fmt.Sprintf("`teamtask join %s`", sw.Name)
+	note(s.Pool != nil, "pool", "workers join by themselves, with "+join)
+	note(s.Replicas != nil, "replicas", "start as many workers as there are to be, with "+join)
+	note(s.Workloads.ConfigMaps != nil, "workloads.configMaps", "name the workloads in spec.workloads.names or list")
+	note(s.ConfigMap != "", "configMap", fmt.Sprintf("`teamtask swarm agent %s` writes a worker's part into a file", sw.Name))
+	note(s.Refresh != "" && s.Refresh != v1alpha1.RefreshWatch, "refresh", fmt.Sprintf("workers follow their part; `teamtask swarm agent %s` signals or restarts a program that does not", sw.Name))
+	note(s.VersionFrom != nil, "versionFrom", "workers acknowledge what they run by themselves")
+	return notes
 }

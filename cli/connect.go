@@ -113,21 +113,3 @@ func unreached(err error) error {
 	}
 	return err
 }
-
-// completeLists completes names of worklists in the shell.
-func (g *global) completeLists(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	c, err := g.connect()
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer c.Close()
-	c.Patience = -1
-	var names []string
-	for wl, err := range c.Worklists(cmd.Context()) {
-		if err != nil {
-			break
-		}
-		names = append(names, wl.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}

@@ -45,7 +45,7 @@ runs.`,
 			if err != nil {
 				return err
 			}
-			return g.send(cmd, wl, dryRun, output, func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
+			return send(g, cmd, wl, dryRun, output, func(ctx context.Context, c *client.Client) (*v1alpha1.Worklist, string, error) {
 				before, err := c.Get(ctx, wl.Name)
 				if err != nil && !client.IsNotFound(err) {
 					return nil, "", err
@@ -78,9 +78,8 @@ func newWorklist(ctx context.Context, name string, source *sourceFlags, list *li
 	return wl, wl.Complete()
 }
 
-// send sends a worklist to the server, or with dryRun nowhere, and prints it.
-func (g *global) send(cmd *cobra.Command, wl *v1alpha1.Worklist, dryRun bool, output string,
-	do func(context.Context, *client.Client) (*v1alpha1.Worklist, string, error)) error {
+// send sends a worklist or a swarm to the server, or with dryRun nowhere, and prints it.
+func send[T manifest](g *global, cmd *cobra.Command, object T, dryRun bool, output string, do func(context.Context, *client.Client) (T, string, error)) error {
 	verb := "checked (dry run)"
 	if !dryRun {
 		c, err := g.connect()
@@ -88,15 +87,22 @@ func (g *global) send(cmd *cobra.Command, wl *v1alpha1.Worklist, dryRun bool, ou
 			return err
 		}
 		defer c.Close()
-		if wl, verb, err = do(cmd.Context(), c); err != nil {
+		if object, verb, err = do(cmd.Context(), c); err != nil {
 			return unreached(err)
 		}
 	}
-	if output == "name" {
+	wl, list := manifest(object).(*v1alpha1.Worklist)
+	switch {
+	case output == "name" && list:
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "worklist/%s %s\n", wl.Name, verb)
 		return err
+	case output == "name":
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "swarm/%s %s\n", object.GetName(), verb)
+		return err
+	case list:
+		return text.Object(cmd.OutOrStdout(), output, asWritten(wl))
 	}
-	return text.Object(cmd.OutOrStdout(), output, asWritten(wl))
+	return text.Object(cmd.OutOrStdout(), output, object)
 }
 
 // asWritten is a manifest without the size that follows from its items, so that these can be edited.

@@ -1,17 +1,21 @@
 package cli
 
 import (
-	"fmt"
+	"bufio"
 	"io"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 )
 
-// table writes aligned columns as kubectl does.
-type table struct{ w *tabwriter.Writer }
+// table writes aligned columns as kubectl does. What comes after a flush is aligned with what came before it.
+type table struct {
+	w      io.Writer
+	rows   []string // their cells apart by tabs
+	widths []int
+}
 
 func newTable(w io.Writer, header ...string) *table {
-	t := &table{tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)}
+	t := &table{w: w, widths: make([]int, len(header))}
 	t.row(header...)
 	return t
 }
@@ -21,8 +25,25 @@ func (t *table) row(cells ...string) {
 		if c == "" {
 			cells[i] = "-"
 		}
+		cells[i] = strings.ReplaceAll(cells[i], "\t", " ")
+		t.widths[i] = max(t.widths[i], utf8.RuneCountInString(cells[i]))
 	}
-	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
+	t.rows = append(t.rows, strings.Join(cells, "\t"))
 }
 
-func (t *table) flush() error { return t.w.Flush() }
+func (t *table) flush() error {
+	const gap = 3
+	w := bufio.NewWriter(t.w)
+	for _, row := range t.rows {
+		cells := strings.Split(row, "\t")
+		for i, c := range cells {
+			w.WriteString(c)
+			if i < len(cells)-1 {
+				w.WriteString(strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(c)+gap))
+			}
+		}
+		w.WriteString("\n")
+	}
+	t.rows = nil
+	return w.Flush()
+}

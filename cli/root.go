@@ -11,9 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -30,10 +27,8 @@ func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // Main runs the command and returns its exit code: 0, 1 for an error, or what the subcommand says.
 func Main(args []string) int {
-	// The first interrupt ends the context, so that everything is given back in order; the second one ends the process.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	root := Root()
 	root.SetArgs(args)
@@ -74,7 +69,11 @@ On one machine, without a server:
 On several machines:
   teamtask serve --listen :7070                              on one
   teamtask create primes --range 1..1000000000               anywhere
-  teamtask work primes -- ./check-primes {start} {end}       on as many as you like`,
+  teamtask work primes -- ./check-primes {start} {end}       on as many as you like
+
+Work that never ends, such as streams to follow, is a swarm: each workload has one worker at a time.
+  teamtask apply -f streams.yaml                             anywhere
+  teamtask join streams -- ./record {workload}               on as many as you like`,
 		Version:       version.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -102,7 +101,7 @@ On several machines:
 			root.AddCommand(c)
 		}
 	}
-	add("work", runCommand(g), serveCommand(g), createCommand(g), applyCommand(g), workCommand(g))
+	add("work", runCommand(g), serveCommand(g), createCommand(g), applyCommand(g), workCommand(g), joinCommand(g), swarmCommand(g))
 	add("look", getCommand(g), describeCommand(g), explainCommand(g), watchCommand(g), waitCommand(g), resultsCommand(g),
 		locateCommand(g), certificateCommand(g))
 	add("change", verbCommand(g, change.Pause), verbCommand(g, change.Resume), verbCommand(g, change.Cancel), retryCommand(g), deleteCommand(g))

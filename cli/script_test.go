@@ -1,16 +1,21 @@
 package cli_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/cli"
+	"teamtask.dev/client"
+	"teamtask.dev/member"
 )
 
 func TestMain(m *testing.M) {
@@ -27,8 +32,51 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, ".data"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"eventually": eventually, "member": joins, "serve": serve},
 	})
+}
+
+// joins has a worker join a swarm, and acknowledge whatever it is told, until the script ends: member SWARM WORKER.
+func joins(ts *testscript.TestScript, _ bool, args []string) {
+	c := client.New(ts.Getenv("SERVED_URL"), ts.Getenv("SERVED_TOKEN"))
+	ctx, leave := context.WithCancel(context.Background())
+	ended, joined := make(chan error, 1), make(chan struct{}, 1)
+	go func() {
+		ended <- member.Run(ctx, c.Swarm(args[0]), member.Worker{Name: args[1]}, member.Options{Joined: func(time.Duration) { joined <- struct{}{} }},
+			func(context.Context, v1alpha1.AssignmentSpec) error { return nil })
+	}()
+	select {
+	case <-joined:
+	case err := <-ended:
+		leave()
+		ts.Fatalf("worker %s does not join: %v", args[1], err)
+	}
+	ts.Defer(func() {
+		leave()
+		<-ended
+		c.Close()
+	})
+}
+
+// eventually repeats a command until what it prints matches a regular expression: eventually REGEXP COMMAND...
+func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	late := time.After(4 * time.Minute)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		out := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		if want.MatchString(out) {
+			return
+		}
+		select {
+		case <-late:
+			ts.Fatalf("%q never prints %s, but (%v)\n%s", args[1:], args[0], err, out)
+		case <-again.C:
+		}
+	}
 }
 
 // serve starts a List server for the script, with the arguments given, and ends it with the script. Where it is, and its

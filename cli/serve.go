@@ -45,7 +45,8 @@ func serveCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a List server",
-		Long: `Run a List server: it keeps worklists and hands out their blocks.
+		Long: `Run a List server: it keeps worklists and hands out their blocks,
+and swarms, whose workloads it shares out among the workers that join.
 
 Without further flags it is one process with its data in one directory (an etcd is embedded in
 it) and answers this machine only. Its token is made on the first start and kept in the file

@@ -12,9 +12,21 @@ import (
 	"teamtask.dev/client"
 )
 
+// listsOnly is how many arguments a command takes that is about worklists, which end.
+func listsOnly(most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			if o, err := cmdline.Objects(args); err == nil && o[0].Kind == v1alpha1.SwarmKind {
+				return fmt.Errorf("a swarm has no end to %s for: `teamtask get swarm %s --watch` shows what changes", cmd.Name(), o[0].Name)
+			}
+		}
+		return cmdline.Arguments(1, most)(cmd, args)
+	}
+}
+
 func watchCommand(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "watch NAME", Short: "Follow the progress of a worklist until it is over", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeLists,
+		Use: "watch NAME", Short: "Follow the progress of a worklist until it is over", Args: listsOnly(1), ValidArgsFunction: g.completeLists,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			if _, err := c.Get(ctx, args[0]); err != nil {
 				return err
@@ -34,7 +46,7 @@ func watchCommand(g *global) *cobra.Command {
 func waitCommand(g *global) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use: "wait NAME...", Short: "Wait until worklists are over", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeLists,
+		Use: "wait NAME...", Short: "Wait until worklists are over", Args: listsOnly(cmdline.Many), ValidArgsFunction: g.completeLists,
 		Long: "Wait until worklists are over. The exit code is 0 if all of them are complete without failed items, 1 otherwise.",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			if timeout > 0 {

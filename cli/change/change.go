@@ -1,6 +1,6 @@
-// Package change is what people do to a worklist that is there: pause, resume, cancel and retry it.
+// Package change is what people do to a worklist that is there: pause, resume, cancel and retry it; or to a swarm: pause and resume.
 //
-// Each is a change of the list's spec, wherever the list is kept; a [Verb] says which, and why there may be nothing to change.
+// Each is a change of the spec, wherever the object is kept; a [Verb] says which, and why there may be nothing to change.
 // The commands of packages cli and plugin carry it out, and say the same.
 //
 //	if why := change.Pause.Idle(list); why == "" {
@@ -19,10 +19,12 @@ import (
 type Verb struct {
 	Name  string
 	Short string // what it does, for the command's help
-	Done  string // what has become of the list
+	Done  string // what has become of the list, or the swarm
 
 	// Idle is why there is nothing to change; "" if there is.
 	Idle func(*v1alpha1.Worklist) string
+
+	idleSwarm func(*v1alpha1.Swarm) string // the same of a swarm; nil: it is not done to swarms
 
 	field string
 	value any
@@ -33,17 +35,37 @@ func (v Verb) Patch() map[string]any {
 	return map[string]any{"spec": map[string]any{v.field: v.value}}
 }
 
-// Pause suspends a list.
-var Pause = Verb{Name: "pause", Short: "Suspend a worklist: hand out no more of its blocks", Done: "paused", field: "suspend", value: true,
+// IdleSwarm is why there is nothing to change in a swarm; "" if there is. It fails if the verb is for worklists only.
+func (v Verb) IdleSwarm(sw *v1alpha1.Swarm) (string, error) {
+	if v.idleSwarm == nil {
+		return "", fmt.Errorf("swarm/%s: only worklists are there to %s; a swarm, which has no end, can be paused, resumed or deleted", sw.Name, v.Name)
+	}
+	return v.idleSwarm(sw), nil
+}
+
+// Pause suspends a list or a swarm.
+var Pause = Verb{Name: "pause", Short: "Suspend a worklist or a swarm: hand out no more blocks, move no more workloads", Done: "paused", field: "suspend", value: true,
+	idleSwarm: func(sw *v1alpha1.Swarm) string {
+		if sw.Spec.Suspend {
+			return pausedAlready
+		}
+		return ""
+	},
 	Idle: func(wl *v1alpha1.Worklist) string {
 		if why := over(wl, "pause"); why != "" || !wl.Spec.Suspend {
 			return why
 		}
-		return "is paused already"
+		return pausedAlready
 	}}
 
 // Resume takes a suspension back.
-var Resume = Verb{Name: "resume", Short: "Hand out blocks of a paused worklist again", Done: "resumed", field: "suspend",
+var Resume = Verb{Name: "resume", Short: "Hand out blocks of a paused worklist again, or move workloads of a paused swarm", Done: "resumed", field: "suspend",
+	idleSwarm: func(sw *v1alpha1.Swarm) string {
+		if sw.Spec.Suspend {
+			return ""
+		}
+		return notPaused
+	},
 	Idle: func(wl *v1alpha1.Worklist) string {
 		if wl.Spec.Suspend { // also of a list that is over: it may be retried
 			return ""
@@ -51,8 +73,13 @@ var Resume = Verb{Name: "resume", Short: "Hand out blocks of a paused worklist a
 		if why := over(wl, "resume"); why != "" {
 			return why
 		}
-		return "is not paused; nothing to resume"
+		return notPaused
 	}}
+
+const (
+	pausedAlready = "is paused already"
+	notPaused     = "is not paused; nothing to resume"
+)
 
 // Cancel ends a list for good.
 var Cancel = Verb{Name: "cancel", Short: "End a worklist for good", Done: "cancelled", field: "cancelled", value: true,

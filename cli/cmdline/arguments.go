@@ -14,12 +14,14 @@ func RefuseUnknown(cmd *cobra.Command) {
 	if !cmd.HasSubCommands() {
 		return
 	}
-	cmd.Args = cobra.ArbitraryArgs
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return UnknownCommand(cmd, args[0])
+	if cmd.RunE == nil { // it has no meaning for other words itself
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return UnknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
 		}
-		return cmd.Help()
 	}
 	for _, sub := range cmd.Commands() {
 		RefuseUnknown(sub)
