@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -86,9 +87,13 @@ func Run(ctx context.Context, kube *rest.Config, o Options) error {
 	if err := pods.SetupWithManager(mgr, each()); err != nil {
 		return fmt.Errorf("set up the controller of workers: %w", err)
 	}
-	shown := census{mgr.GetCache()}
-	if err := metrics.Registry.Register(shown); err == nil { // of several in one process the first shows its lists
-		defer metrics.Registry.Unregister(shown)
+	if err := setUpSwarms(mgr, each); err != nil {
+		return err
+	}
+	for _, shown := range []prometheus.Collector{census{mgr.GetCache()}, swarmCensus{mgr.GetCache()}} {
+		if err := metrics.Registry.Register(shown); err == nil { // of several in one process the first shows its objects
+			defer metrics.Registry.Unregister(shown)
+		}
 	}
 	return mgr.Start(ctx)
 }
