@@ -45,7 +45,7 @@ step "ready"
 cat <<END
 
     export KUBECONFIG=$KUBECONFIG PATH=$bin:\$PATH
-    kubectl get worklists,blocks
+    kubectl get worklists,blocks,swarms,assignments
     kubectl teamtask --help
     teamtask-cluster build NAME CONTEXT    # an image of your own, for the node
     make demo-kube       # counts the primes below a billion with three pods, and kills one

@@ -78,54 +78,69 @@ func pod(t *testing.T, namespace, serviceAccount, name string) caller {
 func (c caller) clientset() *kubernetes.Clientset { return kubernetes.NewForConfigOrDie(c.config) }
 
 // blocks calls about the Blocks of a namespace.
-func (c caller) blocks(namespace string) blocks {
-	resource := schema.GroupVersionResource{Group: api.Group, Version: api.Version, Resource: "blocks"}
-	return blocks{dynamic.NewForConfigOrDie(c.config).Resource(resource).Namespace(namespace)}
+func (c caller) blocks(namespace string) objects[api.Block] {
+	return objects[api.Block]{c.about("blocks", namespace)}
 }
 
-type blocks struct {
+// assignments calls about the Assignments of a namespace.
+func (c caller) assignments(namespace string) objects[api.Assignment] {
+	return objects[api.Assignment]{c.about("assignments", namespace)}
+}
+
+// swarms calls about the Swarms of a namespace.
+func (c caller) swarms(namespace string) objects[api.Swarm] {
+	return objects[api.Swarm]{c.about("swarms", namespace)}
+}
+
+func (c caller) about(resource, namespace string) dynamic.ResourceInterface {
+	kind := schema.GroupVersionResource{Group: api.Group, Version: api.Version, Resource: resource}
+	return dynamic.NewForConfigOrDie(c.config).Resource(kind).Namespace(namespace)
+}
+
+// objects are those of a kind in a namespace.
+type objects[T any] struct {
 	dynamic.ResourceInterface
 }
 
-func (o blocks) create(ctx context.Context, b *api.Block) (*api.Block, error) {
-	return send(b, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (o objects[T]) create(ctx context.Context, x *T) (*T, error) {
+	return send(x, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		return o.Create(ctx, u, metav1.CreateOptions{})
 	})
 }
 
-func (o blocks) get(ctx context.Context, name string) (*api.Block, error) {
-	return send(nil, func(*unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (o objects[T]) get(ctx context.Context, name string) (*T, error) {
+	return send[T](nil, func(*unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		return o.Get(ctx, name, metav1.GetOptions{})
 	})
 }
 
-func (o blocks) update(ctx context.Context, b *api.Block) (*api.Block, error) {
-	return send(b, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (o objects[T]) update(ctx context.Context, x *T) (*T, error) {
+	return send(x, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		return o.Update(ctx, u, metav1.UpdateOptions{})
 	})
 }
 
-func (o blocks) writeStatus(ctx context.Context, b *api.Block) (*api.Block, error) {
-	return send(b, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (o objects[T]) writeStatus(ctx context.Context, x *T) (*T, error) {
+	return send(x, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		return o.UpdateStatus(ctx, u, metav1.UpdateOptions{})
 	})
 }
 
 // patch is a JSON patch, of a subresource if one is given.
-func (o blocks) patch(ctx context.Context, name, patch string, subresource ...string) error {
+func (o objects[T]) patch(ctx context.Context, name, patch string, subresource ...string) error {
 	_, err := o.Patch(ctx, name, types.JSONPatchType, []byte(patch), metav1.PatchOptions{}, subresource...)
 	return err
 }
 
-func (o blocks) remove(ctx context.Context, name string) error {
+func (o objects[T]) remove(ctx context.Context, name string) error {
 	return o.Delete(ctx, name, metav1.DeleteOptions{})
 }
 
-// send converts a Block to what a dynamic client sends, and what it answers back.
-func send(b *api.Block, call func(*unstructured.Unstructured) (*unstructured.Unstructured, error)) (*api.Block, error) {
+// send converts an object to what a dynamic client sends, and what it answers back.
+func send[T any](x *T, call func(*unstructured.Unstructured) (*unstructured.Unstructured, error)) (*T, error) {
 	request := &unstructured.Unstructured{}
-	if b != nil {
-		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(b)
+	if x != nil {
+		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(x)
 		if err != nil {
 			return nil, err
 		}
@@ -135,11 +150,11 @@ func send(b *api.Block, call func(*unstructured.Unstructured) (*unstructured.Uns
 	if err != nil {
 		return nil, err
 	}
-	result := &api.Block{}
+	result := new(T)
 	return result, runtime.DefaultUnstructuredConverter.FromUnstructured(answer.Object, result)
 }
 
-// newNamespace makes a namespace in which the group "workers" and all service accounts may work.
+// newNamespace makes a namespace in which the group "workers" and all service accounts may work, and join Swarms.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	ns, err := admin().clientset().CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
@@ -147,8 +162,10 @@ func newNamespace(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for _, group := range []string{"workers", "system:serviceaccounts:" + ns.Name} {
-		if err := bind(t.Context(), ns.Name, "teamtask-worker", "Group", group); err != nil {
-			t.Fatal(err)
+		for _, role := range []string{"teamtask-worker", "teamtask-member"} {
+			if err := bind(t.Context(), ns.Name, role, "Group", group); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	return ns.Name
@@ -162,7 +179,11 @@ func bind(ctx context.Context, namespace, role, kind, name string) error {
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	review := authorizationv1.SubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Group: api.Group, Resource: "worklists"}}
+	allows := authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Group: api.Group, Resource: "worklists"}
+	if role == "teamtask-member" {
+		allows.Resource = "swarms"
+	}
+	review := authorizationv1.SubjectAccessReviewSpec{ResourceAttributes: &allows}
 	if kind == "User" {
 		review.User = name
 	} else {
@@ -175,6 +196,11 @@ func bind(ctx context.Context, namespace, role, kind, name string) error {
 		}
 		return err
 	})
+}
+
+func newAssignment(swarm, worker string) *api.Assignment {
+	return &api.Assignment{TypeMeta: metav1.TypeMeta{APIVersion: api.APIVersion, Kind: api.AssignmentKind},
+		ObjectMeta: metav1.ObjectMeta{Name: swarm + "." + worker}, Spec: api.AssignmentSpec{Swarm: swarm, Worker: worker}}
 }
 
 func newBlock(name, worklist string) *api.Block {

@@ -22,25 +22,7 @@ import (
 // is done from its first item to its last, by a person and by pods.
 func TestControllerDoesItsPart(t *testing.T) {
 	ns := newNamespace(t)
-	log := &transcript{}
-	logger := funcr.New(log.add, funcr.Options{})
-	ctrl.SetLogger(logger)
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() {
-		ended <- controller.Run(ctx, theController().config, controller.Options{LeaderElect: true, Namespace: "teamtask-system", Watch: []string{ns},
-			WorkerImage: "teamtask.dev/teamtask:test", MetricsAddr: "0", HealthAddr: "0", Log: logger})
-	}()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-		if lines := log.containing("forbidden"); len(lines) > 0 {
-			t.Errorf("the controllers lack rights:\n%s", strings.Join(lines, "\n"))
-		}
-	}()
-
+	runControllers(t, ns)
 	worklists := dynamic.NewForConfigOrDie(admin().config).Resource(schema.GroupVersionResource{Group: api.Group, Version: api.Version, Resource: "worklists"}).Namespace(ns)
 	list := map[string]any{"apiVersion": api.APIVersion, "kind": api.WorklistKind, "metadata": map[string]any{"name": "primes"},
 		"spec": map[string]any{"size": 20, "block": map[string]any{"size": 10}, "workers": map[string]any{"template": map[string]any{"spec": map[string]any{
@@ -86,6 +68,29 @@ func TestControllerDoesItsPart(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+}
+
+// runControllers runs the controllers, with the rights that they are given, until the test ends. It fails if they lack one.
+func runControllers(t *testing.T, namespace string) {
+	t.Helper()
+	log := &transcript{}
+	logger := funcr.New(log.add, funcr.Options{})
+	ctrl.SetLogger(logger)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		ended <- controller.Run(ctx, theController().config, controller.Options{LeaderElect: true, Namespace: "teamtask-system", Watch: []string{namespace},
+			WorkerImage: "teamtask.dev/teamtask:test", MetricsAddr: "0", HealthAddr: "0", Log: logger})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if lines := log.containing("forbidden"); len(lines) > 0 {
+			t.Errorf("the controllers lack rights:\n%s", strings.Join(lines, "\n"))
+		}
+	})
 }
 
 // transcript is what a program logs.

@@ -156,18 +156,11 @@ func TestQuotaOfBlocks(t *testing.T) {
 // Without the stamp no Block is taken: a policy that somebody has removed lets nobody pass for another.
 func TestNoBlockWithoutTheStamp(t *testing.T) {
 	ns := newNamespace(t)
-	bindings := admin().clientset().AdmissionregistrationV1().MutatingAdmissionPolicyBindings()
-	binding, err := bindings.Get(t.Context(), "stamp-block.teamtask.dev", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := bindings.Delete(t.Context(), binding.Name, metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	restore := withoutStamp(t, "stamp-block.teamtask.dev")
 	ann, first := user("ann", "workers").blocks(ns), pod(t, ns, "default", "primes-0").blocks(ns)
 	const message = "the MutatingAdmissionPolicy stamp-block.teamtask.dev, which "
 	for _, c := range []struct {
-		by   blocks
+		by   objects[api.Block]
 		asks api.BlockSpec
 		has  []string
 		lack string
@@ -191,11 +184,27 @@ func TestNoBlockWithoutTheStamp(t *testing.T) {
 		}
 		refused(t, refusal, c.lack)
 	}
-	binding.ResourceVersion, binding.UID = "", ""
-	if _, err := bindings.Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+	restore()
+}
+
+// withoutStamp takes the binding of a policy that stamps away, until it is restored.
+func withoutStamp(t *testing.T, policy string) (restore func()) {
+	t.Helper()
+	bindings := admin().clientset().AdmissionregistrationV1().MutatingAdmissionPolicyBindings()
+	binding, err := bindings.Get(t.Context(), policy, metav1.GetOptions{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := eventually(t.Context(), func() error { return policiesHold(t.Context()) }); err != nil {
+	if err := bindings.Delete(t.Context(), binding.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
+	}
+	return func() {
+		binding.ResourceVersion, binding.UID = "", ""
+		if _, err := bindings.Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := eventually(t.Context(), func() error { return policiesHold(t.Context()) }); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Renewals, the churn of Blocks and the controller each have their own seats at the API server.
+// Renewals, those of Swarms apart, the churn of Blocks and the controller each have their own seats at the API server.
 func TestFlows(t *testing.T) {
 	ns := newNamespace(t)
 	names := map[string]string{}
@@ -23,6 +23,10 @@ func TestFlows(t *testing.T) {
 	renew := func(by caller) error {
 		return by.blocks(ns).patch(t.Context(), b.Name, `[{"op": "replace", "path": "/status/ready", "value": "1/1"}]`, "status")
 	}
+	a := joined(t, ann, ns, "laptop")
+	acknowledge := func(by caller) error {
+		return by.assignments(ns).patch(t.Context(), a.Name, `[{"op": "add", "path": "/status/version", "value": 3}]`, "status")
+	}
 	create := func(by caller) error {
 		b := newBlock("", "primes")
 		b.GenerateName = "primes-"
@@ -36,6 +40,8 @@ func TestFlows(t *testing.T) {
 		flow string
 	}{
 		{"a worker renews", ann, renew, "teamtask-leases"},
+		{"a worker of a Swarm acknowledges", ann, acknowledge, "teamtask-members"},
+		{"the controller acknowledges", manager, acknowledge, "teamtask-controller"},
 		{"a worker asks for work", ann, create, "teamtask-churn"},
 		{"an account asks for work", serviceAccount, create, "teamtask-churn"},
 		{"a worker looks", ann, func(by caller) error { _, err := by.blocks(ns).get(t.Context(), b.Name); return err }, "global-default"},

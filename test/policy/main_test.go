@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -70,9 +71,16 @@ func policiesHold(ctx context.Context) error {
 	if err := bind(ctx, "default", "teamtask-worker", "Group", "teamtask:probe"); err != nil {
 		return err
 	}
+	joins, err := admin().assignments("default").create(ctx, newAssignment("any", "probe-"+strings.ToLower(rand.Text())))
+	if err != nil {
+		return err
+	}
+	if joins.Spec.User != "admin" {
+		return errors.New("Assignments are not stamped")
+	}
 	probe := newBlock("", "any")
 	probe.GenerateName = "probe-"
-	probe, err := admin().blocks("default").create(ctx, probe)
+	probe, err = admin().blocks("default").create(ctx, probe)
 	if err != nil {
 		return err
 	}

@@ -12,12 +12,12 @@ import (
 // Who may do what in a namespace, by Kubernetes' own roles view, edit and admin, and by ours.
 func TestRoles(t *testing.T) {
 	ns := newNamespace(t)
-	for name, role := range map[string]string{"v": "view", "e": "edit", "a": "admin", "w": "teamtask-worker"} {
+	for name, role := range map[string]string{"v": "view", "e": "edit", "a": "admin", "w": "teamtask-worker", "m": "teamtask-member"} {
 		if err := bind(t.Context(), ns, role, "User", name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// One letter for each who may: v(iewer), e(ditor), a(dmin), w(orker), c(ontroller).
+	// One letter for each who may: v(iewer), e(ditor), a(dmin), w(orker), m(ember), c(ontroller).
 	for _, c := range []struct{ verb, group, resource, subresource, who string }{
 		{"get", "teamtask.dev", "worklists", "", "veawc"},
 		{"watch", "teamtask.dev", "blocks", "", "veawc"},
@@ -34,7 +34,41 @@ func TestRoles(t *testing.T) {
 		{"update", "teamtask.dev", "blocks", "status", "eawc"},
 		{"patch", "teamtask.dev", "blocks", "status", "eawc"},
 		{"assign", "teamtask.dev", "blocks", "", "ac"},
+		{"get", "teamtask.dev", "swarms", "", "veamc"},
+		{"watch", "teamtask.dev", "swarms", "", "veac"},
+		{"create", "teamtask.dev", "swarms", "", "ea"},
+		{"update", "teamtask.dev", "swarms", "", "ea"},
+		{"patch", "teamtask.dev", "swarms", "", "eac"},
+		{"delete", "teamtask.dev", "swarms", "", "ea"},
+		{"get", "teamtask.dev", "swarms", "scale", "vea"},
+		{"patch", "teamtask.dev", "swarms", "scale", "ea"},
+		{"update", "teamtask.dev", "swarms", "status", "ac"},
+		{"update", "teamtask.dev", "swarms", "finalizers", "c"},
+		{"watch", "teamtask.dev", "assignments", "", "veamc"},
+		{"create", "teamtask.dev", "assignments", "", "eamc"},
+		{"update", "teamtask.dev", "assignments", "", "eac"},
+		{"delete", "teamtask.dev", "assignments", "", "eac"},
+		{"deletecollection", "teamtask.dev", "assignments", "", "ea"},
+		{"update", "teamtask.dev", "assignments", "status", "eamc"},
+		{"patch", "teamtask.dev", "assignments", "status", "eamc"},
+		{"assign", "teamtask.dev", "assignments", "", "ac"},
+		{"watch", "teamtask.dev", "workloads", "", "veac"},
+		{"create", "teamtask.dev", "workloads", "", "ea"},
+		{"delete", "teamtask.dev", "workloads", "", "ea"},
 		{"get", "", "configmaps", "", "veawc"},
+		{"watch", "", "configmaps", "", "veac"},
+		{"update", "", "configmaps", "", "eac"},
+		{"patch", "", "configmaps", "", "ea"},
+		{"delete", "", "configmaps", "", "ea"},
+		{"watch", "", "pods", "", "veac"},
+		{"patch", "", "pods", "", "eac"},
+		{"delete", "", "pods", "", "eac"},
+		{"watch", "apps", "statefulsets", "", "veac"},
+		{"watch", "apps", "deployments", "", "veac"},
+		{"patch", "apps", "statefulsets", "", "ea"},
+		{"update", "apps", "statefulsets", "scale", "eac"},
+		{"update", "apps", "deployments", "scale", "eac"},
+		{"patch", "apps", "deployments", "scale", "ea"},
 		{"create", "batch", "jobs", "", "eac"},
 		{"create", "events.k8s.io", "events", "", "eac"},
 		{"get", "", "secrets", "", "ea"},
@@ -44,7 +78,7 @@ func TestRoles(t *testing.T) {
 		{"create", "authentication.k8s.io", "tokenreviews", "", ""},
 		{"get", "coordination.k8s.io", "leases", "", "ea"},
 	} {
-		for _, who := range "veawc" {
+		for _, who := range "veawmc" {
 			user := string(who)
 			if who == 'c' {
 				user = "system:serviceaccount:teamtask-system:teamtask-controller"
@@ -75,16 +109,18 @@ func TestControllerBindsWorkersOnly(t *testing.T) {
 	}
 }
 
-// An admin of a namespace may let others work there.
+// An admin of a namespace may let others work there, and join Swarms.
 func TestAdminBindsWorkers(t *testing.T) {
 	ns := newNamespace(t)
 	if err := bind(t.Context(), ns, "admin", "User", "ada"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := user("ada").clientset().RbacV1().RoleBindings(ns).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "workers"},
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "teamtask-worker"},
-		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "bob"}}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Error(err)
+	for _, role := range []string{"teamtask-worker", "teamtask-member"} {
+		_, err := user("ada").clientset().RbacV1().RoleBindings(ns).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "bob"}}}, metav1.CreateOptions{})
+		if err != nil {
+			t.Errorf("%s: %v", role, err)
+		}
 	}
 }

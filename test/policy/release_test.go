@@ -6,7 +6,7 @@ import (
 	"teamtask.dev/test/cluster"
 )
 
-// A release is installed, upgraded, uninstalled and installed anew; the Worklists stay.
+// A release is installed, upgraded, uninstalled and installed anew; the Worklists and Swarms stay.
 func TestRelease(t *testing.T) {
 	c, err := cluster.Start(t.Context(), t.TempDir()) // of its own: the other has what the chart installs
 	if err != nil {
@@ -35,7 +35,13 @@ func TestRelease(t *testing.T) {
 
 	release("install", "teamtask", path, "--create-namespace")
 	if err := eventually(t.Context(), func() error {
-		return c.Apply(t.Context(), `{apiVersion: teamtask.dev/v1alpha1, kind: Worklist, metadata: {name: primes}, spec: {size: 1000}}`)
+		return c.Apply(t.Context(), `{apiVersion: teamtask.dev/v1alpha1, kind: Worklist, metadata: {name: primes}, spec: {size: 1000}}
+---
+{apiVersion: teamtask.dev/v1alpha1, kind: Swarm, metadata: {name: streams}, spec: {workloads: {names: [cctv-0]}}}
+---
+{apiVersion: teamtask.dev/v1alpha1, kind: Workload, metadata: {name: cctv-1}, spec: {swarm: streams}}
+---
+{apiVersion: teamtask.dev/v1alpha1, kind: Assignment, metadata: {name: streams.laptop}, spec: {swarm: streams, worker: laptop}}`)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -45,16 +51,21 @@ func TestRelease(t *testing.T) {
 		t.Error("the upgrade changed nothing")
 	}
 
+	made := []string{"worklist/primes", "swarm/streams", "workload/cctv-1", "assignment/streams.laptop"}
 	release("uninstall", "teamtask")
 	if there("deployments", "--namespace", "teamtask-system") != "" || there("validatingadmissionpolicies") != "" {
 		t.Error("the controller or a policy is left behind")
 	}
-	if there("worklist", "primes") == "" {
-		t.Error("the Worklist went with the release")
+	for _, name := range made {
+		if there(name) == "" {
+			t.Errorf("%s went with the release", name)
+		}
 	}
 
 	release("install", "teamtask", path)
-	if there("worklist", "primes") == "" {
-		t.Error("the Worklist went with the new release")
+	for _, name := range made {
+		if there(name) == "" {
+			t.Errorf("%s went with the new release", name)
+		}
 	}
 }
