@@ -2,10 +2,8 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/kube"
 	"teamtask.dev/version"
 )
@@ -108,34 +107,41 @@ func (a *access) with(f func(ctx context.Context, s *session, cmd *cobra.Command
 }
 
 // worklist reads a list.
-func (s *session) worklist(ctx context.Context, argument string) (*v1alpha1.Worklist, error) {
+func (s *session) worklist(ctx context.Context, name string) (*v1alpha1.Worklist, error) {
 	var wl v1alpha1.Worklist
-	name, err := listName(argument)
-	if err != nil {
-		return nil, err
-	}
 	if err := s.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name}, &wl); err != nil {
-		return nil, s.readable("get", name, err)
+		return nil, s.readable("get", cmdline.Object{Kind: v1alpha1.WorklistKind, Name: name}, err)
 	}
 	wl.APIVersion, wl.Kind = v1alpha1.APIVersion, v1alpha1.WorklistKind
 	return &wl, nil
 }
 
-// listName is the name of the list that an argument means: kubectl, and this program, print it with its kind before it.
+// swarm reads a swarm.
+func (s *session) swarm(ctx context.Context, name string) (*v1alpha1.Swarm, error) {
+	var sw v1alpha1.Swarm
+	if err := s.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name}, &sw); err != nil {
+		return nil, s.readable("get", cmdline.Object{Kind: v1alpha1.SwarmKind, Name: name}, err)
+	}
+	sw.APIVersion, sw.Kind = v1alpha1.APIVersion, v1alpha1.SwarmKind
+	return &sw, nil
+}
+
+// object is what the arguments of a command mean that is about one: kubectl, and this program, print names with the kind before them.
+func object(args []string) (cmdline.Object, error) {
+	objects, err := cmdline.Objects(args)
+	if err != nil {
+		return cmdline.Object{}, err
+	}
+	return objects[0], nil
+}
+
+// listName is the name of the list that an argument means, of a command that knows nothing but lists.
 func listName(argument string) (string, error) {
-	kind, name, both := strings.Cut(argument, "/")
-	if !both {
-		kind, name = "worklist", argument
+	o, err := object([]string{argument})
+	if err == nil && o.Kind != v1alpha1.WorklistKind {
+		err = fmt.Errorf("%q: is no worklist; give the name of one", argument)
 	}
-	switch strings.ToLower(strings.TrimSuffix(kind, "."+v1alpha1.Group)) {
-	case "worklist", "worklists", "wl":
-	default:
-		return "", fmt.Errorf("%q: is no worklist; give the name of one", argument)
-	}
-	if name == "" || strings.Contains(name, "/") {
-		return "", fmt.Errorf("%q: is no name of a worklist", argument)
-	}
-	return name, nil
+	return o.Name, err
 }
 
 // blocks reads all Blocks of a list.
@@ -145,5 +151,9 @@ func (s *session) blocks(ctx context.Context, list string) ([]v1alpha1.Block, er
 	return blocks.Items, err
 }
 
-var errUninstalled = errors.New("there is no Teamtask in this cluster: its API server knows no worklists.teamtask.dev; install the chart, " +
-	"or at least the CustomResourceDefinitions")
+// assignments reads all Assignments of a swarm.
+func (s *session) assignments(ctx context.Context, swarm string) ([]v1alpha1.Assignment, error) {
+	var assignments v1alpha1.AssignmentList
+	err := s.List(ctx, &assignments, client.InNamespace(s.namespace), client.MatchingFields{"spec.swarm": swarm})
+	return assignments.Items, err
+}

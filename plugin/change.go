@@ -14,6 +14,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/cli/change"
+	"teamtask.dev/cli/cmdline"
 )
 
 // changeCommand is the command of a verb.
@@ -29,20 +30,20 @@ func retryCommand(a *access) *cobra.Command {
 func verbCommand(a *access, name, short string, verb func(*v1alpha1.Worklist) change.Verb) *cobra.Command {
 	var which selection
 	cmd := &cobra.Command{
-		Use: name + " (NAME... | --selector LABELS | --all)", Short: short, ValidArgsFunction: a.completeLists(1 << 20),
+		Use: name + " (NAME... | --selector LABELS | --all)", Short: short, ValidArgsFunction: a.completeNames(1 << 20),
 		Example: fmt.Sprintf("  kubectl teamtask %[1]s primes sieve\n  kubectl teamtask %[1]s --selector team=maths", name),
 		RunE: a.with(func(ctx context.Context, s *session, cmd *cobra.Command, names []string) error {
-			lists, errs := which.read(ctx, s, names)
-			if len(lists) == 0 && len(errs) == 0 {
+			chosen, errs := which.read(ctx, s, names)
+			if len(chosen) == 0 && len(errs) == 0 {
 				fmt.Fprintf(cmd.ErrOrStderr(), "No worklists found in the namespace %s.\n", s.namespace)
 			}
-			for i := range lists {
-				became, err := s.change(ctx, &lists[i], verb(&lists[i]))
+			for _, object := range chosen {
+				became, err := s.change(ctx, object, verb)
 				if err != nil {
 					errs = append(errs, err)
 					continue
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "worklist/%s %s\n", lists[i].Name, became)
+				fmt.Fprintln(cmd.OutOrStdout(), became)
 			}
 			return errors.Join(errs...)
 		}),
@@ -52,16 +53,32 @@ func verbCommand(a *access, name, short string, verb func(*v1alpha1.Worklist) ch
 	return cmd
 }
 
-// change carries a verb out, and says what has become of the list.
-func (s *session) change(ctx context.Context, wl *v1alpha1.Worklist, v change.Verb) (string, error) {
-	if why := v.Idle(wl); why != "" {
-		return why, nil
+// change carries a verb out, and says what has become of the list or the swarm.
+func (s *session) change(ctx context.Context, object client.Object, verb func(*v1alpha1.Worklist) change.Verb) (string, error) {
+	if sw, ok := object.(*v1alpha1.Swarm); ok {
+		v := verb(&v1alpha1.Worklist{})
+		why, err := v.IdleSwarm(sw)
+		if err == nil && why == "" {
+			why, err = v.Done, s.patch(ctx, sw, cmdline.Object{Kind: v1alpha1.SwarmKind, Name: sw.Name}, v)
+		}
+		return fmt.Sprintf("swarm/%s %s", sw.Name, why), err
 	}
+	wl := object.(*v1alpha1.Worklist)
+	v := verb(wl)
+	why, err := v.Idle(wl), error(nil)
+	if why == "" {
+		why, err = v.Done, s.patch(ctx, wl, cmdline.Object{Kind: v1alpha1.WorklistKind, Name: wl.Name}, v)
+	}
+	return fmt.Sprintf("worklist/%s %s", wl.Name, why), err
+}
+
+// patch changes an object's spec.
+func (s *session) patch(ctx context.Context, object client.Object, o cmdline.Object, v change.Verb) error {
 	patch, err := json.Marshal(v.Patch())
 	if err != nil {
-		return "", err
+		return err
 	}
-	return v.Done, s.readable("patch", wl.Name, s.Patch(ctx, wl, client.RawPatch(types.MergePatchType, patch)))
+	return s.readable("patch", o, s.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch)))
 }
 
 // selection says which lists are meant, where they are not named.
@@ -70,8 +87,9 @@ type selection struct {
 	labels string
 }
 
-// read reads the lists that are meant. Of those named, one that cannot be read does not keep the others from being changed.
-func (x selection) read(ctx context.Context, s *session, names []string) (lists []v1alpha1.Worklist, errs []error) {
+// read reads the lists that are meant, or the lists and swarms that are named. Of those named, one that cannot be read does not keep
+// the others from being changed.
+func (x selection) read(ctx context.Context, s *session, names []string) (chosen []client.Object, errs []error) {
 	ways := 0
 	for _, given := range []bool{len(names) > 0, x.all, x.labels != ""} {
 		if given {
@@ -81,18 +99,8 @@ func (x selection) read(ctx context.Context, s *session, names []string) (lists 
 	if ways != 1 {
 		return nil, []error{errors.New("say which lists: either their names, or --selector, or --all")}
 	}
-	for _, name := range names {
-		wl, err := s.worklist(ctx, name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if !slices.ContainsFunc(lists, func(other v1alpha1.Worklist) bool { return other.Name == wl.Name }) {
-			lists = append(lists, *wl)
-		}
-	}
 	if len(names) > 0 {
-		return lists, errs
+		return s.named(ctx, names)
 	}
 	selector, err := labels.Parse(x.labels)
 	if err != nil {
@@ -100,7 +108,35 @@ func (x selection) read(ctx context.Context, s *session, names []string) (lists 
 	}
 	var all v1alpha1.WorklistList
 	if err := s.List(ctx, &all, client.InNamespace(s.namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
-		return nil, []error{s.readable("list", "", err)}
+		return nil, []error{s.readable("list", cmdline.Object{Kind: v1alpha1.WorklistKind}, err)}
 	}
-	return all.Items, nil
+	for i := range all.Items {
+		chosen = append(chosen, &all.Items[i])
+	}
+	return chosen, nil
+}
+
+// named reads lists and swarms by name, each once.
+func (s *session) named(ctx context.Context, names []string) (found []client.Object, errs []error) {
+	objects, err := cmdline.Objects(names)
+	if err != nil {
+		return nil, []error{err}
+	}
+	for i, o := range objects {
+		if slices.Contains(objects[:i], o) {
+			continue
+		}
+		var object client.Object
+		if o.Kind == v1alpha1.SwarmKind {
+			object, err = s.swarm(ctx, o.Name)
+		} else {
+			object, err = s.worklist(ctx, o.Name)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		found = append(found, object)
+	}
+	return found, errs
 }

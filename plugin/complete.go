@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/cmdline"
 )
 
 const nothingElse = cobra.ShellCompDirectiveNoFileComp
@@ -23,9 +25,41 @@ func (a *access) completeLists(most int) cobra.CompletionFunc {
 		if len(args) >= most {
 			return nil, nothingElse
 		}
-		names := a.names(cmd.Context(), v1alpha1.GroupVersion.WithKind(v1alpha1.WorklistKind))
-		return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), nothingElse
+		return others(a.names(cmd.Context(), v1alpha1.GroupVersion.WithKind(v1alpha1.WorklistKind)), args), nothingElse
 	}
+}
+
+// completeNames completes names of worklists, and of swarms with their kind before them: at most that many, each once.
+func (a *access) completeNames(most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		of := func(kind, prefix string) (names []string) {
+			for _, name := range a.names(cmd.Context(), v1alpha1.GroupVersion.WithKind(kind)) {
+				names = append(names, prefix+name)
+			}
+			return others(names, args)
+		}
+		given, kind := args, ""
+		if len(args) > 0 {
+			if kind = cmdline.KindOf(args[0]); kind != "" { // the rest are names of that kind
+				given = args[1:]
+			}
+		}
+		prefix, _, both := strings.Cut(begun, "/")
+		switch {
+		case len(given) >= most:
+			return nil, nothingElse
+		case kind != "":
+			return of(kind, ""), nothingElse
+		case both && cmdline.KindOf(prefix) != "":
+			return of(cmdline.KindOf(prefix), prefix+"/"), nothingElse
+		}
+		return append(of(v1alpha1.WorklistKind, ""), of(v1alpha1.SwarmKind, "swarm/")...), nothingElse
+	}
+}
+
+// others are the names that are not given yet.
+func others(names, given []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(given, name) })
 }
 
 // completeFlags completes what --namespace and --context take.

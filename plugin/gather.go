@@ -26,13 +26,13 @@ import (
 // most bounds how many pods or events are looked at: what many have in common, some have.
 const most = client.Limit(500)
 
-// gather reads what an explanation is made from. Only the list itself must be readable.
-func (s *session) gather(ctx context.Context, argument string) (*explain.Facts, error) {
-	wl, err := s.worklist(ctx, argument)
+// gather reads what an explanation of a list is made from. Only the list itself must be readable.
+func (s *session) gather(ctx context.Context, name string) (*explain.Facts, error) {
+	wl, err := s.worklist(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	name, f := wl.Name, &explain.Facts{List: wl}
+	f := &explain.Facts{List: wl}
 	selector, err := labels.Parse(workers.Selector(name))
 	if err != nil {
 		return nil, err
@@ -65,7 +65,10 @@ func (s *session) gather(ctx context.Context, argument string) (*explain.Facts, 
 	f.Pods, f.Quotas = pods.Items, quotas.Items
 	f.Warnings = concerning(f, events.Items)
 	if len(f.Blocks) == 0 {
-		f.Denied = s.denied(ctx, f)
+		f.Denied = s.denied(ctx, f.Pods, []need{
+			{"create Blocks", authorizationv1.ResourceAttributes{Verb: "create", Resource: "blocks"}},
+			{"work on worklist " + name, authorizationv1.ResourceAttributes{Verb: "work", Resource: "worklists", Name: name}},
+		})
 	}
 	return f, nil
 }
@@ -148,25 +151,30 @@ func concerning(f *explain.Facts, events []corev1.Event) []corev1.Event {
 	for i := range f.Pods {
 		ours[f.Pods[i].UID] = true
 	}
+	return about(ours, events)
+}
+
+// about are the events about some objects.
+func about(ours map[types.UID]bool, events []corev1.Event) []corev1.Event {
 	return slices.DeleteFunc(events, func(e corev1.Event) bool { return !ours[e.InvolvedObject.UID] })
 }
 
-// denied says what the service accounts of pods that run lack to ask for work, if one may ask the API server about others.
-func (s *session) denied(ctx context.Context, f *explain.Facts) (out []string) {
+// need is a right, and what it is for.
+type need struct {
+	words string
+	authorizationv1.ResourceAttributes
+}
+
+// denied says what the service accounts of pods that run lack of what they need, if one may ask the API server about others.
+func (s *session) denied(ctx context.Context, pods []corev1.Pod, needs []need) (out []string) {
 	asked := map[string]bool{}
-	for i := range f.Pods {
-		account := f.Pods[i].Spec.ServiceAccountName
-		if f.Pods[i].Status.Phase != corev1.PodRunning || asked[account] {
+	for i := range pods {
+		account := pods[i].Spec.ServiceAccountName
+		if pods[i].Status.Phase != corev1.PodRunning || asked[account] {
 			continue
 		}
 		asked[account] = true
-		for _, need := range []struct {
-			words string
-			authorizationv1.ResourceAttributes
-		}{
-			{"create Blocks", authorizationv1.ResourceAttributes{Verb: "create", Resource: "blocks"}},
-			{"work on worklist " + f.List.Name, authorizationv1.ResourceAttributes{Verb: "work", Resource: "worklists", Name: f.List.Name}},
-		} {
+		for _, need := range needs {
 			need.Group, need.Namespace = v1alpha1.Group, s.namespace
 			review := authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 				User: "system:serviceaccount:" + s.namespace + ":" + account, ResourceAttributes: &need.ResourceAttributes,

@@ -18,7 +18,11 @@ func locateCommand(a *access) *cobra.Command {
 	return &cobra.Command{
 		Use: "locate NAME INDEX", Short: "Tell where an item is, and who has it", Args: cmdline.Arguments(2, 2), ValidArgsFunction: a.completeLists(1),
 		RunE: a.with(func(ctx context.Context, s *session, cmd *cobra.Command, args []string) error {
-			wl, err := s.worklist(ctx, args[0])
+			name, err := listName(args[0])
+			if err != nil {
+				return err
+			}
+			wl, err := s.worklist(ctx, name)
 			if err != nil {
 				return err
 			}
@@ -33,7 +37,7 @@ func locateCommand(a *access) *cobra.Command {
 			}
 			blocks, err := s.blocks(ctx, wl.Name)
 			if err != nil {
-				return s.readable("list the blocks of", wl.Name, err)
+				return s.readable("list the blocks of", cmdline.Object{Kind: v1alpha1.WorklistKind, Name: wl.Name}, err)
 			}
 			ledger := worklists.Ledger(worklists.Situation{Now: time.Now(), List: wl, Blocks: blocks, Size: wl.Status.Size})
 			p := v1alpha1.Place{Index: index}

@@ -36,17 +36,18 @@ func Main(args []string) int {
 func Root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "kubectl-teamtask", Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl teamtask"},
-		Short: "Look at Worklists in Kubernetes, and change them",
-		Long: `Says of Worklists in Kubernetes what kubectl cannot say, and does to them in a word what
-would take it a patch.
+		Short: "Look at Worklists and Swarms in Kubernetes, and change them",
+		Long: `Says of Worklists and Swarms in Kubernetes what kubectl cannot say, and does to them in a word
+what would take it a patch. A name alone is a Worklist's; a Swarm's has its kind before it.
 
   kubectl teamtask explain primes            why is it not moving?
   kubectl teamtask describe primes           which ranges are done, which failed, and why
   kubectl teamtask pause primes sieve        and resume, cancel, retry
+  kubectl teamtask explain swarm/streams     and describe, pause, resume
 
 The rest is kubectl's:
   kubectl apply -f primes.yaml
-  kubectl get worklists,blocks
+  kubectl get worklists,blocks,swarms,assignments
   kubectl wait --for=condition=Complete worklist/primes
   kubectl scale worklist/primes --replicas=10
   kubectl delete worklist primes
@@ -62,7 +63,7 @@ others that "kubectl options" names.`,
 	})
 	a := newAccess(root.PersistentFlags())
 	a.completeFlags(root)
-	root.AddGroup(&cobra.Group{ID: "look", Title: "Looking at lists:"}, &cobra.Group{ID: "change", Title: "Changing them:"})
+	root.AddGroup(&cobra.Group{ID: "look", Title: "Looking at them:"}, &cobra.Group{ID: "change", Title: "Changing them:"})
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
 			c.GroupID = group

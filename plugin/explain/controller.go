@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"teamtask.dev/api/v1alpha1"
 )
 
@@ -41,7 +43,7 @@ func (e *explanation) oldestQuestion() (what string, since time.Time) {
 		ask(e.List.CreationTimestamp.Time, "the list is new")
 		return what, since
 	case s.ObservedGeneration < e.List.Generation:
-		ask(e.changed(), "its spec has changed")
+		ask(changed(&e.List.ObjectMeta), "its spec has changed")
 	}
 	for i := range e.Blocks {
 		b := &e.Blocks[i]
@@ -55,10 +57,10 @@ func (e *explanation) oldestQuestion() (what string, since time.Time) {
 	return what, since
 }
 
-// changed is when the spec was changed last.
-func (e *explanation) changed() (at time.Time) {
-	at = e.List.CreationTimestamp.Time
-	for _, m := range e.List.ManagedFields {
+// changed is when an object's spec was changed last.
+func changed(o *metav1.ObjectMeta) (at time.Time) {
+	at = o.CreationTimestamp.Time
+	for _, m := range o.ManagedFields {
 		if m.Subresource == "" && m.Time != nil && m.Time.After(at) {
 			at = m.Time.Time
 		}
@@ -67,8 +69,8 @@ func (e *explanation) changed() (at time.Time) {
 }
 
 // controller says what is known of teamtask-controller, where it does not act.
-func (e *explanation) controller() string {
-	c := e.Controller
+func (e *telling) controller() string {
+	c := e.program
 	switch {
 	case c == nil:
 		return "is teamtask-controller running?"
@@ -78,7 +80,7 @@ func (e *explanation) controller() string {
 		return fmt.Sprintf("of teamtask-controller, %d of %d pods are ready; see `kubectl describe --namespace %s deployment/%s`.", c.Ready, c.Wanted, c.Namespace, c.Name)
 	case c.Elects && c.Leader == "":
 		return fmt.Sprintf("teamtask-controller runs, but none of its pods leads; see `kubectl logs --namespace %s deployment/%s`.", c.Namespace, c.Name)
-	case c.Elects && e.Now.Sub(c.Renewed) > leaseLost:
+	case c.Elects && e.at.Sub(c.Renewed) > leaseLost:
 		return fmt.Sprintf("teamtask-controller runs, but its leader, %s, has been silent for %s; see `kubectl logs --namespace %s deployment/%s`.",
 			c.Leader, e.ago(c.Renewed), c.Namespace, c.Name)
 	}
@@ -87,5 +89,5 @@ func (e *explanation) controller() string {
 		log, _, _ = strings.Cut(c.Leader, "_") // the pod: client-go's election adds an id of its own to the host's name
 	}
 	return fmt.Sprintf("teamtask-controller runs, but has not seen to it; does it watch the namespace %s? See `kubectl logs --namespace %s %s`.",
-		e.List.Namespace, c.Namespace, log)
+		e.namespace, c.Namespace, log)
 }

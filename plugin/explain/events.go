@@ -17,9 +17,9 @@ const (
 var harmless = []string{"MissingClusterDNS", "DNSConfigForming"}
 
 // recent are the warnings of the last minutes that may matter, the latest first.
-func (e *explanation) recent() (out []corev1.Event) {
-	for _, w := range e.Warnings {
-		if e.Now.Sub(when(&w)) < oldWarning && !slices.Contains(harmless, w.Reason) {
+func (e *telling) recent() (out []corev1.Event) {
+	for _, w := range e.events {
+		if e.at.Sub(when(&w)) < oldWarning && !slices.Contains(harmless, w.Reason) {
 			out = append(out, w)
 		}
 	}
@@ -39,10 +39,10 @@ func when(w *corev1.Event) time.Time {
 }
 
 // warnings repeats what was said lately.
-func (e *explanation) warnings() {
+func (e *telling) warnings() {
 	for i, w := range e.recent() {
 		if i == mostWarnings {
-			e.say("See also `kubectl events --namespace %s --types=Warning`.", e.List.Namespace)
+			e.say("See also `kubectl events --namespace %s --types=Warning`.", e.namespace)
 			return
 		}
 		if note := strings.TrimSuffix(w.Message, "."); !e.said(note) {

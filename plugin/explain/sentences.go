@@ -2,8 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -15,7 +13,7 @@ import (
 
 // Sentences say why a list is, or is not, moving: the first is the answer, the others are details.
 func Sentences(f Facts) []string {
-	e := &explanation{Facts: f}
+	e := &explanation{Facts: f, telling: telling{at: f.Now, namespace: f.List.Namespace, events: f.Warnings, program: f.Controller}}
 	if !e.unanswered() {
 		e.answer()
 	}
@@ -27,29 +25,15 @@ func Sentences(f Facts) []string {
 		e.givenUp()
 	}
 	e.warnings()
-	for _, what := range f.Unread {
-		e.say("Not looked at: %s.", what)
-	}
+	e.unread(f.Unread)
 	return e.sentences
 }
 
-// explanation is an answer in the making.
+// explanation is an answer about a list in the making.
 type explanation struct {
 	Facts
-	sentences []string
+	telling
 }
-
-func (e *explanation) say(format string, args ...any) {
-	e.sentences = append(e.sentences, fmt.Sprintf(format, args...))
-}
-
-// said tells whether something was said already.
-func (e *explanation) said(what string) bool {
-	return slices.ContainsFunc(e.sentences, func(s string) bool { return strings.Contains(s, what) })
-}
-
-// ago is how long ago something was, for people.
-func (e *explanation) ago(t time.Time) string { return duration.HumanDuration(max(0, e.Now.Sub(t))) }
 
 // counted tells whether the list goes on, with a ledger that can be made anew.
 func (e *explanation) counted() bool {
