@@ -4,7 +4,7 @@ BIN     := bin
 STATICCHECK := v0.8.2
 LDFLAGS := -s -w -X teamtask.dev/version.stamped=$(VERSION)
 
-.PHONY: help build generate demo cluster demo-kube cluster-down test bench bench-peers lint clean
+.PHONY: help build generate demo demo-swarm cluster demo-kube cluster-down test bench bench-peers lint clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,10 @@ build: ## Build the programs into bin/
 demo: build ## Count the primes below 20 million with four workers, killing one
 	go build -trimpath -o $(BIN)/primes ./examples/primes
 	./examples/primes/demo.sh $(BIN)
+
+demo-swarm: build ## Share 26 streams out among workers that come, go and are killed
+	go build -trimpath -o $(BIN)/stream ./examples/streams
+	./examples/streams/demo.sh $(BIN)
 
 generate: ## Generate the CustomResourceDefinitions and deep copies from api/v1alpha1
 	go run ./hack/crds

@@ -17,7 +17,7 @@ import (
 var fenced = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 
 // pages are those whose examples are run.
-var pages = []string{"README.md", "docs/worklists.md", "docs/http.md", "docs/kubernetes.md"}
+var pages = []string{"README.md", "docs/worklists.md", "docs/swarms.md", "docs/http.md", "docs/kubernetes.md"}
 
 // Programs and files that the pages speak of as the reader's own.
 var readers = map[string]string{

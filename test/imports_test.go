@@ -11,7 +11,7 @@ import (
 func TestImports(t *testing.T) {
 	const module = "teamtask.dev/"
 	layer := map[string]int{"worklist": 0, "items": 0, "swarm": 0, "swarm/handover": 0, "version": 0, "api/v1alpha1": 1,
-		"member": 2, "swarm/plan": 2, "cli/text": 2, "client": 3, "store": 3, "worker": 3, "cli/change": 4, "kube": 4, "kube/swarms": 4,
+		"member": 2, "swarm/plan": 2, "cli/text": 3, "client": 3, "store": 3, "worker": 3, "cli/change": 4, "kube": 4, "kube/swarms": 4,
 		"server/swarms": 4, "server": 5, "load": 6, "cli/cmdline": 2, "cli": 8, "cmd/teamtask": 9,
 		"controller/assignments": 3, "controller/blocks": 3, "controller/pools": 3, "controller/swarms": 3, "controller/workers": 3,
 		"controller/worklists": 3, "controller": 4, "cmd/teamtask-controller": 5,

@@ -23,6 +23,9 @@ import (
 var teamtask string // the built command
 
 func TestMain(m *testing.M) {
+	if os.Getenv(poolEnv) != "" {
+		os.Exit(beMember())
+	}
 	dir, err := os.MkdirTemp("", "teamtask-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -135,7 +138,13 @@ func (s *site) create(name string, spec v1alpha1.WorklistSpec) {
 // eventually waits for a condition, for half a minute at most.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	within(t, 30*time.Second, what, ok)
+}
+
+// within waits for a condition.
+func within(t *testing.T, d time.Duration, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(d)
 	defer deadline.Stop()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()

@@ -6,4 +6,7 @@
 //
 // The pods' commands report to a foreman in the test, which can make them wait. So a test knows what is in hand when it pulls a
 // plug, and counts how often each item was done without having to trust any log.
+//
+// Who consumes a workload of a Swarm has a file locked, in a directory of the node. So a second consumer is refused, and says so; and
+// the kernel tells the test who consumes what, whatever the objects say.
 package e2e

@@ -35,7 +35,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "8") // they wait most of the time
+	flag.Set("test.parallel", "10") // they wait most of the time
 	flag.Parse()
 	code, err := run(m)
 	if err != nil {
@@ -75,6 +75,11 @@ func run(m *testing.M) (code int, err error) {
 			return 0, err
 		}
 	}
+	for image, dir := range map[string]string{"teamtask.dev/stream:test": "streams", "docker.io/library/swarm-worker:latest": "swarm-worker"} {
+		if err := running.BuildImage(ctx, image, filepath.Join("testdata", dir, "Containerfile"), programs); err != nil {
+			return 0, err
+		}
+	}
 	step("installing the chart")
 	if err := install(ctx, version, "--create-namespace"); err != nil {
 		return 0, err
@@ -86,7 +91,7 @@ func run(m *testing.M) (code int, err error) {
 // noteInputs looks at all that is read by other programs, so that `go test` knows a result of before it was changed for an old
 // one.
 func noteInputs() error {
-	for _, dir := range []string{"charts", "config", "images", "examples/kubernetes", "hack"} {
+	for _, dir := range []string{"charts", "config", "images", "examples/kubernetes", "hack", "test/e2e/testdata"} {
 		err := filepath.WalkDir(root(dir), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)
@@ -120,7 +125,8 @@ func root(path string) string { return filepath.Join("..", "..", path) }
 func build(ctx context.Context, dir string) error {
 	programs = filepath.Join(dir, "programs")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", programs+"/",
-		"teamtask.dev/cmd/teamtask", "teamtask.dev/cmd/teamtask-controller", "teamtask.dev/examples/primes")
+		"teamtask.dev/cmd/teamtask", "teamtask.dev/cmd/teamtask-controller", "teamtask.dev/examples/primes", "teamtask.dev/examples/streams",
+		"teamtask.dev/test/e2e/testdata/swarm-worker")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build our programs: %w: %s", err, out)

@@ -104,9 +104,16 @@ func (s *site) try(args ...string) (string, error) {
 // apply applies a manifest.
 func (s *site) apply(manifest string) {
 	s.t.Helper()
+	s.must(s.tryApply(manifest))
+}
+
+// tryApply is apply that may fail.
+func (s *site) tryApply(manifest string) error {
+	s.t.Helper()
 	file := s.t.TempDir() + "/manifest.yaml"
 	s.must(os.WriteFile(file, []byte(manifest), 0o600))
-	s.kubectl("apply", "--filename", file)
+	_, err := s.try("apply", "--filename", file)
+	return err
 }
 
 // pods are those of a list.
