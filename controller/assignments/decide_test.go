@@ -78,12 +78,12 @@ func TestLease(t *testing.T) {
 		{"it is told something new", behind(0), "Current, runs 4", brief},
 		{"and takes its time", behind(brief), "write, Behind, runs 4", 10 * time.Second},
 		{"and takes too long", func(s *Situation) {
-			behind(defaultTimeout)(s)
+			behind(v1alpha1.DefaultHandoverTimeout)(s)
 			s.Assignment.Status.SetPhase(v1alpha1.AssignmentBehind, "its worker has not acknowledged its latest part yet", now)
 		}, "restart, Behind, runs 4", 10 * time.Second},
-		{"which its status is to say first", behind(defaultTimeout), "write, Behind, runs 4", 10 * time.Second},
+		{"which its status is to say first", behind(v1alpha1.DefaultHandoverTimeout), "write, Behind, runs 4", 10 * time.Second},
 		{"for the second time", func(s *Situation) {
-			behind(defaultTimeout)(s)
+			behind(v1alpha1.DefaultHandoverTimeout)(s)
 			s.Restarts = 1
 			s.Assignment.Status.SetPhase(v1alpha1.AssignmentBehind, "its worker has not acknowledged its latest part yet", now)
 		}, "Behind, runs 4", 10 * time.Second},
@@ -108,15 +108,15 @@ func TestLease(t *testing.T) {
 		{"it is about to go", func(s *Situation) { s.Assignment.Spec.Draining = true }, "write, Draining, runs 5", 10 * time.Second},
 
 		{"it is silent for a while", func(s *Situation) { s.Silent = 10 * time.Second }, "write, Silent, runs 5", 6500 * time.Millisecond},
-		{"it is silent for its lease", func(s *Situation) { s.Silent = defaultLease }, "write, Silent, runs 5", 1500 * time.Millisecond},
-		{"and a tenth", func(s *Situation) { s.Silent = defaultLease + defaultLease/10 }, "gone, write, Gone, runs 5", 0},
+		{"it is silent for its lease", func(s *Situation) { s.Silent = v1alpha1.DefaultHandoverLease }, "write, Silent, runs 5", 1500 * time.Millisecond},
+		{"and a tenth", func(s *Situation) { s.Silent = v1alpha1.DefaultHandoverLease + v1alpha1.DefaultHandoverLease/10 }, "gone, write, Gone, runs 5", 0},
 		{"and a tenth, but it goes by a longer one, as the Swarm's has just been shortened", func(s *Situation) {
-			s.Assignment.Status.Lease = &metav1.Duration{Duration: 2 * defaultLease}
-			s.Silent = defaultLease + defaultLease/10
+			s.Assignment.Status.Lease = &metav1.Duration{Duration: 2 * v1alpha1.DefaultHandoverLease}
+			s.Silent = v1alpha1.DefaultHandoverLease + v1alpha1.DefaultHandoverLease/10
 		}, "Current, runs 5", 3500 * time.Millisecond},
 		{"its lease is longer", func(s *Situation) {
 			s.Swarm.Handover.Lease = &metav1.Duration{Duration: time.Minute}
-			s.Silent = defaultLease + defaultLease/10
+			s.Silent = v1alpha1.DefaultHandoverLease + v1alpha1.DefaultHandoverLease/10
 		}, "Current, runs 5", 23500 * time.Millisecond},
 		{"its pod is gone", func(s *Situation) { s.Pod = nil }, "gone, write, Gone, runs 5", 0},
 		{"there is another pod", func(s *Situation) { s.Pod.UID = "Q" }, "gone, write, Gone, runs 5", 0},
@@ -225,7 +225,7 @@ func TestSlot(t *testing.T) {
 		{"it says what was never published", []change{reload, wanted(7, "b"), entry(7, "b"), noted(7), says(10), behind}, "touch 7, Behind, runs 5, pod P reads 5 of 7", ask},
 		{"it does not answer", []change{reload, wanted(7, "b"), entry(7, "b"), noted(7), mute, behind}, "touch 7, Behind, runs 5, pod P reads 5 of 7", ask},
 		{"for some time", []change{reload, wanted(7, "b"), entry(7, "b"), noted(7), mute, behind, waited(16 * time.Second)}, "touch 7 again, Behind, runs 5, pod P reads 5 of 7", ask},
-		{"for too long", []change{reload, wanted(7, "b"), entry(7, "b"), noted(7), mute, behind, waited(defaultTimeout)}, "restart, Behind, runs 5, pod P reads 5 of 7", 0},
+		{"for too long", []change{reload, wanted(7, "b"), entry(7, "b"), noted(7), mute, behind, waited(v1alpha1.DefaultHandoverTimeout)}, "restart, Behind, runs 5, pod P reads 5 of 7", 0},
 		{"for too long, and the entry is new", []change{reload, wanted(7, "b"), entry(7, "b"), mute, waited(time.Hour)}, "write, Behind, runs 5, pod P reads 5 of 7", 0},
 		{"it has no address", []change{reload, wanted(7, "b"), entry(7, "b"), noted(7), func(s *Situation) { s.Pod.Address = "" }, behind}, "touch 7, Behind, runs 5, pod P reads 5 of 7", ask},
 		{"another pod has come", []change{reload, wanted(7, "b"), entry(7, "b"), noted(7), pod("Q")}, "write, Current, runs 7, pod Q reads 7 of 7", 0},

@@ -54,24 +54,14 @@ type Plan struct {
 	Again time.Duration // when to decide again although nothing has happened; 0: never
 }
 
-// Defaults of what a Swarm may leave out. The API server fills them in as well.
-const (
-	defaultTimeout = 30 * time.Second
-	defaultLease   = 15 * time.Second
-)
-
-func (s *Situation) timeout() time.Duration { return given(s.Swarm.Handover.Timeout, defaultTimeout) }
+func (s *Situation) timeout() time.Duration { return s.Swarm.Handover.TimeoutOrDefault() }
 
 // lease is what the worker goes by, which may not have heard yet of a change of the Swarm's.
 func (s *Situation) lease() time.Duration {
-	return given(s.Assignment.Status.Lease, given(s.Swarm.Handover.Lease, defaultLease))
-}
-
-func given(d *metav1.Duration, otherwise time.Duration) time.Duration {
-	if d == nil || d.Duration <= 0 {
-		return otherwise
+	if l := s.Assignment.Status.Lease; l != nil && l.Duration > 0 {
+		return l.Duration
 	}
-	return d.Duration
+	return s.Swarm.Handover.LeaseOrDefault()
 }
 
 // watches tells whether the worker acknowledges by itself.

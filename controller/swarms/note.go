@@ -41,13 +41,13 @@ func (r *Reconciler) note(l *look, d *plan.Decision, before string) {
 	case v1alpha1.SwarmMoving: // the moves have events of their own
 		return
 	}
-	r.Events.Eventf(named(l.swarm), nil, kind, now.Reason, "ShareOut", "%s", cut(now.Message))
+	r.Events.Eventf(named(l.swarm), nil, kind, now.Reason, "ShareOut", "%s", v1alpha1.Cut(now.Message, longNote))
 }
 
 // noteRefusal says that the API server will not take what is to be written: that is for people to mend, say a quota.
 func (r *Reconciler) noteRefusal(swarm *v1alpha1.Swarm, err error) {
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
-		r.Events.Eventf(named(swarm), nil, "Warning", "Refused", "Write", "%s", cut(err.Error()))
+		r.Events.Eventf(named(swarm), nil, "Warning", "Refused", "Write", "%s", v1alpha1.Cut(err.Error(), longNote))
 	}
 }
 
@@ -79,7 +79,7 @@ func (r *Reconciler) moved(l *look, d *plan.Decision, reason, action, done strin
 			}
 		}
 		related := &v1alpha1.Assignment{ObjectMeta: metav1.ObjectMeta{Namespace: assignment.Namespace, Name: assignment.Name, UID: assignment.UID}}
-		r.Events.Eventf(about, related, "Normal", reason, action, "%s", cut(fmt.Sprintf("%s %s %s, version %d", list(by[worker]), done, worker, d.Status.Version)))
+		r.Events.Eventf(about, related, "Normal", reason, action, "%s", v1alpha1.Cut(fmt.Sprintf("%s %s %s, version %d", list(by[worker]), done, worker, d.Status.Version), longNote))
 	}
 }
 
@@ -93,11 +93,4 @@ func list(names []string) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text + " are"
-}
-
-func cut(text string) string {
-	if len(text) <= longNote {
-		return text
-	}
-	return strings.ToValidUTF8(text[:longNote-3], "") + "..."
 }

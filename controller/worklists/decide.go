@@ -112,7 +112,7 @@ func (d *decision) refuse() {
 // turnAway sees to the Blocks of a list that cannot be begun: none has anything.
 func (d *decision) turnAway() {
 	before := d.List.Status.Phase()
-	d.Status.SetPhase(v1alpha1.PhaseInvalid, cut(d.Problem, longMessage), metav1.NewTime(d.Now))
+	d.Status.SetPhase(v1alpha1.PhaseInvalid, v1alpha1.Cut(d.Problem, longMessage), metav1.NewTime(d.Now))
 	d.Changed = changed(&d.List.Status, &d.Status)
 	d.note(before)
 	for i := range d.Blocks {
@@ -157,7 +157,7 @@ func (d *decision) conclude() {
 	if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionWorkers); phase == v1alpha1.PhaseActive && now.Blocks == 0 && c != nil && c.Status == metav1.ConditionFalse {
 		now.Reason = c.Message // nobody works, and this is why
 	}
-	st.SetPhase(phase, cut(now.Reason, longMessage), metav1.NewTime(d.Now))
+	st.SetPhase(phase, v1alpha1.Cut(now.Reason, longMessage), metav1.NewTime(d.Now))
 	fit(st)
 	d.Changed = changed(&d.List.Status, st)
 	d.measure()

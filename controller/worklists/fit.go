@@ -3,7 +3,6 @@ package worklists
 import (
 	"encoding/json"
 	"strconv"
-	"strings"
 
 	"teamtask.dev/api/v1alpha1"
 )
@@ -53,20 +52,11 @@ func encoded(s string) int {
 	return len(b)
 }
 
-// cut shortens a text for people to so many bytes.
-func cut(s string, longest int) string {
-	if len(s) <= longest {
-		return s
-	}
-	const end = "..."
-	return strings.ToValidUTF8(s[:longest-len(end)], "") + end
-}
-
 // fit shortens what is for people only.
 func fit(s *v1alpha1.WorklistStatus) {
 	left := mostReasons
 	reason := func(r *string) {
-		*r = cut(*r, longReason)
+		*r = v1alpha1.Cut(*r, longReason)
 		if left -= encoded(*r); left < 0 {
 			*r = ""
 		}

@@ -10,7 +10,7 @@ import (
 const longNote = 1024
 
 func (d *decision) event(warning bool, reason, format string, args ...any) {
-	d.Events = append(d.Events, Event{warning, reason, cut(fmt.Sprintf(format, args...), longNote)})
+	d.Events = append(d.Events, Event{warning, reason, v1alpha1.Cut(fmt.Sprintf(format, args...), longNote)})
 }
 
 // note says what has become of the list.

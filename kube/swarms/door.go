@@ -63,16 +63,16 @@ func (d *Door) join(ctx context.Context, w member.Worker) (*session, error) {
 	}
 	if in := a.Status.Incarnation; in != "" && !d.former(w.Name, in) {
 		return nil, fmt.Errorf("another worker %s is there, or was until a moment ago: it is held to be gone when it was not heard of for its lease, which is %s (last heard of at %s)",
-			w.Name, leaseOf(swarm), heard(a))
+			w.Name, swarm.Spec.Handover.LeaseOrDefault(), heard(a))
 	}
 	d.remember(w.Name, incarnation)
 	base := a.DeepCopy()
-	a.Status.Lease = &metav1.Duration{Duration: leaseOf(swarm)}
+	a.Status.Lease = &metav1.Duration{Duration: swarm.Spec.Handover.LeaseOrDefault()}
 	a.Status.Incarnation, a.Status.Version, a.Status.Draining, a.Status.RenewTime = incarnation, 0, false, &metav1.MicroTime{Time: time.Now()}
 	if err := d.Client.Status().Patch(ctx, a, ctrl.MergeFromWithOptions(base, ctrl.MergeFromWithOptimisticLock{})); err != nil {
 		return nil, d.explain("patch assignments/status", a.Name, err)
 	}
-	return &session{door: d, name: a.Name, incarnation: incarnation, lease: leaseOf(swarm), seen: a}, nil
+	return &session{door: d, name: a.Name, incarnation: incarnation, lease: swarm.Spec.Handover.LeaseOrDefault(), seen: a}, nil
 }
 
 // assignment is that of the worker. It is made where the Swarm has no pool.
@@ -141,14 +141,4 @@ func labels(l map[string]string) string {
 		return "none"
 	}
 	return metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: l})
-}
-
-// defaultLease is that of a Swarm that says nothing, as the CustomResourceDefinition has it.
-const defaultLease = 15 * time.Second
-
-func leaseOf(swarm *v1alpha1.Swarm) time.Duration {
-	if l := swarm.Spec.Handover.Lease; l != nil {
-		return l.Duration
-	}
-	return defaultLease
 }

@@ -46,7 +46,7 @@ func (s *session) Renew(ctx context.Context, version int64, draining bool) error
 	lease := s.Lease()
 	cached := &ctrl.GetOptions{Raw: &metav1.GetOptions{ResourceVersion: "0"}} // what the API server has in its memory is new enough
 	if err := s.door.Client.Get(ctx, s.door.key(s.door.Swarm), swarm, cached); err == nil {
-		lease = leaseOf(swarm)
+		lease = swarm.Spec.Handover.LeaseOrDefault()
 	}
 	changes := []change{{"add", "/status/renewTime", metav1.NowMicro()}, {"add", "/status/lease", metav1.Duration{Duration: lease}}}
 	if version > 0 {

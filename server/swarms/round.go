@@ -193,16 +193,10 @@ func (e *Engine) SetSwarm(s *v1alpha1.Swarm) error {
 
 // timeout is how long a worker may take to acknowledge its part.
 func (e *Engine) timeout() time.Duration {
-	if d := e.swarm.Spec.Handover.Timeout; d != nil {
-		return d.Duration
-	}
-	return defaultTimeout
+	return e.swarm.Spec.Handover.TimeoutOrDefault()
 }
 
 // lease is how long a worker that joins now may be silent.
 func (e *Engine) lease() time.Duration {
-	if l := e.swarm.Spec.Handover.Lease; l != nil {
-		return l.Duration
-	}
-	return defaultLease
+	return e.swarm.Spec.Handover.LeaseOrDefault()
 }

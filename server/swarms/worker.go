@@ -12,12 +12,6 @@ import (
 	"teamtask.dev/swarm/plan"
 )
 
-// How long a lease lasts, and a worker may take to acknowledge its part, where the Swarm does not say.
-const (
-	defaultLease   = 15 * time.Second
-	defaultTimeout = 30 * time.Second
-)
-
 // part is what is durable of a worker: its Assignment, with what else the next owner of the swarm must know.
 type part struct {
 	v1alpha1.Assignment

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/swarm"
@@ -15,9 +14,6 @@ const MaxGrants = 8192
 
 // maxSize is how many bytes they may be, of the 1.5 MiB that etcd takes: revocations need room as well.
 const maxSize = 1 << 20
-
-// defaultPatience is how long a worker is waited for where the Swarm does not say.
-const defaultPatience = 30 * time.Second
 
 // decision is one call of Decide.
 type decision struct {

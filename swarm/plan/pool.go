@@ -26,10 +26,7 @@ func (d *decision) patient(w *Worker) bool {
 
 // until is when a worker that is not there is waited for no longer.
 func (d *decision) until(w *Worker) time.Time {
-	if p := d.Spec.Handover.Patience; p != nil {
-		return w.Since.Add(p.Duration)
-	}
-	return w.Since.Add(defaultPatience)
+	return w.Since.Add(d.Spec.Handover.PatienceOrDefault())
 }
 
 // pool is what the handover is told of the workers. A worker that is waited for is not held to be gone: it keeps what it has.

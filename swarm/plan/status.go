@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -93,7 +92,7 @@ func (d *decision) status() (v1alpha1.SwarmStatus, bool) {
 	}
 	now := metav1.NewTime(d.Now)
 	set := func(kind string, state metav1.ConditionStatus, reason, text string) {
-		meta.SetStatusCondition(&next.Conditions, metav1.Condition{Type: kind, Status: state, Reason: reason, Message: cut(text),
+		meta.SetStatusCondition(&next.Conditions, metav1.Condition{Type: kind, Status: state, Reason: reason, Message: v1alpha1.Cut(text, longest),
 			ObservedGeneration: d.Generation, LastTransitionTime: now})
 	}
 	state, reason, text := d.converged(s)
@@ -106,16 +105,10 @@ func (d *decision) status() (v1alpha1.SwarmStatus, bool) {
 // waits are some of those that wait.
 func (d *decision) waits() (out []v1alpha1.WaitingWorkload) {
 	for _, w := range d.result.Waiting[:min(mostWaits, len(d.result.Waiting))] {
-		out = append(out, v1alpha1.WaitingWorkload{Name: w.Workload, Reason: cut(why(w) + "; " + d.advice(w.Reason))})
+		out = append(out, v1alpha1.WaitingWorkload{Name: w.Workload, Reason: v1alpha1.Cut(why(w)+"; "+d.advice(w.Reason), longest)})
 	}
 	return out
 }
 
-// cut keeps a sentence within what the schema of a status, and an event, take.
-func cut(text string) string {
-	const longest = 1024
-	if len(text) <= longest {
-		return text
-	}
-	return strings.ToValidUTF8(text[:longest-3], "") + "..."
-}
+// longest is what the schema of a status takes as a sentence, in bytes.
+const longest = 1024
