@@ -1,0 +1,42 @@
+package job
+
+// Needs is what one instance takes of its node.
+type Needs struct {
+	Memory Size `json:"memory"`
+	CPUs   CPUs `json:"cpus"`
+	// Local is the space of its local volumes.
+	Local Size `json:"local"`
+	// Shared is the space of the job's shared volumes, which all its instances have together: it is taken once, not once for each.
+	Shared Size `json:"shared"`
+}
+
+// Needs sums up the containers of one instance of a valid job. Volumes of one name count once.
+func (j Job) Needs() Needs {
+	var n Needs
+	counted := map[string]bool{}
+	for _, c := range j.Containers {
+		n.Memory += c.Memory
+		n.CPUs += c.CPUs
+		for _, v := range c.Volumes {
+			if v.Name != "" && counted[v.Name] {
+				continue
+			}
+			counted[v.Name] = true
+			if v.Type == Shared {
+				n.Shared += v.Space
+			} else {
+				n.Local += v.Space
+			}
+		}
+	}
+	return n
+}
+
+// HostPorts lists the ports of the node that an instance takes, container by container in the order of their names.
+func (j Job) HostPorts() []Port {
+	var ports []Port
+	for _, name := range j.names() {
+		ports = append(ports, j.Containers[name].Ports...)
+	}
+	return ports
+}
