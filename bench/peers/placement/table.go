@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+)
+
+const legend = `first     instances come one by one: the part in use of the scarcest of memory, disk and processors when the first is refused.
+last      the same after 20 refusals.
+moves     of instances that run, for each that is admitted.
+time      processor time for a decision, refusals included.
+needed    a set comes all at once, the largest first: nodes that it takes, as a multiple of a bound that nothing can be below.
+`
+
+func write(w io.Writer, rows []row) error {
+	fmt.Fprint(w, legend)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for i, r := range rows {
+		if i == 0 || r.shape != rows[i-1].shape || r.nodes != rows[i-1].nodes {
+			fmt.Fprintf(t, "\n%-28s\tfirst\tlast\tmoves\ttime\tneeded\t\n", fmt.Sprintf("%s, %d nodes", r.shape, r.nodes))
+		}
+		fmt.Fprintf(t, "  %-26s\t%.1f%%\t%.1f%%\t%.2f\t%s\t%.3f\t\n", r.rule, 100*r.first, 100*r.last, r.moves, short(r.took), r.needed)
+	}
+	return t.Flush()
+}
+
+// short is a duration with two digits or so.
+func short(d time.Duration) string {
+	digit := time.Duration(1)
+	for d/digit >= 100 {
+		digit *= 10
+	}
+	return d.Round(digit).String()
+}
