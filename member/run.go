@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/uptime"
 )
 
 // Apply makes the worker run what a part has in Workloads, and nothing else. It returns nil once that is so, which acknowledges the
@@ -54,7 +55,7 @@ const (
 // drained. It wraps [ErrRefused] where joining is of no use, and is that of apply if what a former process left running could not be
 // stopped. When Run returns nothing of a part runs any more.
 func Run(ctx context.Context, door Door, w Worker, o Options, apply Apply) error {
-	return run(ctx, door, w, o, apply, uptime)
+	return run(ctx, door, w, o, apply, uptime.Now)
 }
 
 func run(ctx context.Context, door Door, w Worker, o Options, apply Apply, now func() time.Duration) error {

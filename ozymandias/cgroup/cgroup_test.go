@@ -1,0 +1,98 @@
+package cgroup_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/ozymandias/cgroup/cgrouptest"
+)
+
+// A group that is not there has nothing in it, and killing that is no error.
+func TestNothingThere(t *testing.T) {
+	group, err := cgroup.Find(fmt.Sprintf("ozymandias-none-%d", os.Getpid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if processes, err := group.Processes(); err != nil || len(processes) != 0 {
+		t.Errorf("Processes() = %v, %v", processes, err)
+	}
+	if err := group.Kill(); err != nil {
+		t.Errorf("Kill() = %v", err)
+	}
+	if err := group.Remove(); err != nil {
+		t.Errorf("Remove() = %v", err)
+	}
+}
+
+// All that runs in the group and below is ended: programs of their own session, children of children, and those that take no signal
+// but SIGKILL. What runs beside the group is not.
+func TestKill(t *testing.T) {
+	path, enter := cgrouptest.Make(t, "kill")
+	below, enterBelow := cgrouptest.Make(t, "kill/below")
+	_ = below
+	shell := exec.Command("sh", "-c", `trap '' TERM INT HUP; read go; setsid sleep 1000 & (sleep 1001 & wait) & echo started; wait`)
+	inner := exec.Command("sh", "-c", `read go; echo started; exec sleep 1002`)
+	beside := exec.Command("sleep", "1003")
+	if err := beside.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer beside.Wait()
+	defer beside.Process.Kill()
+	start(t, shell, enter)
+	start(t, inner, enterBelow)
+
+	group, err := cgroup.Find(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	processes, err := group.Processes()
+	if err != nil || len(processes) < 4 {
+		t.Fatalf("Processes() = %v, %v; want the shell, its children and the one below", processes, err)
+	}
+	if err := group.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []*exec.Cmd{shell, inner} {
+		if err := command.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+			t.Errorf("%v ended with %v", command.Args, err)
+		}
+	}
+	cgrouptest.Empty(t, group)
+	if state, err := os.ReadFile("/proc/" + strconv.Itoa(beside.Process.Pid) + "/stat"); err != nil || strings.Contains(string(state), ") Z ") {
+		t.Errorf("what ran beside the group has ended: %s, %v", state, err)
+	}
+	if err := group.Remove(); err != nil {
+		t.Errorf("Remove() = %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(cgrouptest.Root(t), path)); !os.IsNotExist(err) {
+		t.Errorf("the group is still there: %v", err)
+	}
+}
+
+// start runs a command in a group: it waits for a line before it does anything, and says so when it has begun.
+func start(t *testing.T, command *exec.Cmd, enter func(pid int)) {
+	t.Helper()
+	in, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	enter(command.Process.Pid)
+	fmt.Fprintln(in, "go")
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
+		t.Fatalf("%v said %q, %v", command.Args, line, err)
+	}
+}

@@ -1,0 +1,134 @@
+package watchdog
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"teamtask.dev/uptime"
+)
+
+// answerWithin is how long a watchdog may take to answer. It has nothing else to do.
+const answerWithin = 2 * time.Second
+
+// A Dog is a watchdog, seen from the node that tells it how long to wait.
+type Dog struct {
+	socket string
+	start  func(until time.Duration) *exec.Cmd
+
+	mu         sync.Mutex
+	connection net.Conn
+	answers    *bufio.Reader
+}
+
+// Attach finds the watchdog that an earlier process of this node left, by its socket, or starts one. start makes the command that
+// runs [Guard] with a first time; it is run in a session of its own, so that what ends the node does not end it.
+//
+// Until the first call of [Dog.Until], a watchdog that was found goes by the time it was told last, and one that was started ends
+// everything: the node has not said that it may run anything.
+func Attach(ctx context.Context, socket string, start func(until time.Duration) *exec.Cmd) (*Dog, error) {
+	d := &Dog{socket: socket, start: start}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d, d.attach(ctx, uptime.Now())
+}
+
+// Until tells the watchdog when to end everything, by package uptime. If it does not answer another is started, with that time.
+func (d *Dog) Until(ctx context.Context, until time.Duration) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.order(fmt.Sprintf("until %d", until.Nanoseconds())); err == nil {
+		return nil
+	}
+	if err := d.attach(ctx, until); err != nil {
+		return err
+	}
+	return d.order(fmt.Sprintf("until %d", until.Nanoseconds()))
+}
+
+// Dismiss ends the watchdog: nothing runs that it would have to end.
+func (d *Dog) Dismiss() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.detach()
+	return d.order("go")
+}
+
+// Leave lets go of the watchdog, which goes on by the time it was told last.
+func (d *Dog) Leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.detach()
+}
+
+// attach connects to a watchdog that answers, and starts one if there is none.
+func (d *Dog) attach(ctx context.Context, until time.Duration) error {
+	if d.connect() == nil {
+		return nil
+	}
+	command := d.start(until)
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("start the watchdog: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }() // ends with the watchdog, which may be after this process
+	for {
+		if d.connect() == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("start the watchdog: %w", ctx.Err())
+		case err := <-ended:
+			return fmt.Errorf("the watchdog ended as soon as it was started: %w", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (d *Dog) connect() error {
+	d.detach()
+	connection, err := net.DialTimeout("unix", d.socket, answerWithin)
+	if err != nil {
+		return err
+	}
+	d.connection, d.answers = connection, bufio.NewReader(connection)
+	return d.order("hello") // one that is stopped lets itself be connected to
+}
+
+func (d *Dog) detach() {
+	if d.connection != nil {
+		d.connection.Close()
+		d.connection = nil
+	}
+}
+
+// order gives an order and waits for the answer.
+func (d *Dog) order(order string) error {
+	if d.connection == nil {
+		return fmt.Errorf("tell the watchdog: %w", os.ErrClosed)
+	}
+	if err := d.connection.SetDeadline(time.Now().Add(answerWithin)); err != nil {
+		return fmt.Errorf("tell the watchdog: %w", err)
+	}
+	if _, err := fmt.Fprintln(d.connection, order); err != nil {
+		return fmt.Errorf("tell the watchdog: %w", err)
+	}
+	answer, err := d.answers.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("hear from the watchdog: %w", err)
+	}
+	if answer = strings.TrimSpace(answer); answer != "ok" {
+		return errors.New("the watchdog refused: " + answer)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package watchdog
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/uptime"
+)
+
+// Whoever started a watchdog connects to it at once, or has ended before it could.
+const connectsWithin = time.Minute
+
+// look is how often the clock is looked at. Timers stand still while the machine sleeps, so waiting for the whole time would not do.
+const look = 50 * time.Millisecond
+
+// Guard is the watchdog's process. It returns when it is told to go or ctx ends; when another watchdog has taken over the socket, as
+// a node starts one if this does not answer; and when there is nothing left to watch: the time has passed, nothing runs in the group
+// any more, and nobody is connected. until is the first time, by package uptime.
+func Guard(ctx context.Context, socket string, group cgroup.Group, until time.Duration) error {
+	// Neither paging nor a shortage of memory is to keep it from its task. Both need rights that a container may lack.
+	_ = unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT)
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0)
+
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("clear the watchdog's socket: %w", err)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return fmt.Errorf("open the watchdog's socket: %w", err)
+	}
+	// As long as it is held open, a successor's socket cannot have the same number on the disk.
+	own, err := os.OpenFile(socket, unix.O_PATH, 0)
+	if err != nil {
+		return fmt.Errorf("open the watchdog's socket: %w", err)
+	}
+	defer own.Close()
+	listener.(*net.UnixListener).SetUnlinkOnClose(false) // it may be a successor's by then
+	ctx, done := context.WithCancel(ctx)
+	g := &guard{until: until, group: group, done: done, left: uptime.Now() + connectsWithin}
+	var served sync.WaitGroup
+	served.Go(func() { g.accept(ctx, listener, &served) })
+	defer served.Wait()
+	defer listener.Close()
+	defer done()
+	return g.watch(ctx, func() bool {
+		mine, err := own.Stat()
+		if err != nil {
+			return false
+		}
+		now, err := os.Stat(socket)
+		return err != nil || !os.SameFile(mine, now)
+	})
+}
+
+type guard struct {
+	group cgroup.Group
+	done  context.CancelFunc
+
+	mu        sync.Mutex
+	until     time.Duration
+	connected int
+	left      time.Duration // when the last one connected left; at first, by when one should have come
+}
+
+// watch ends everything whenever the time has passed, unless a successor does.
+func (g *guard) watch(ctx context.Context, replaced func() bool) error {
+	clock := time.NewTicker(look)
+	defer clock.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-clock.C:
+		}
+		g.mu.Lock()
+		passed, alone := uptime.Now() >= g.until, g.connected == 0 && uptime.Now() >= g.left
+		g.mu.Unlock()
+		if replaced() {
+			return nil // this one was stopped, and may know only of times long past
+		}
+		if !passed {
+			continue
+		}
+		if err := g.group.Kill(); err != nil {
+			fmt.Fprintln(os.Stderr, "watchdog:", err)
+			continue // and try again
+		}
+		if left, err := g.group.Processes(); err == nil && len(left) == 0 && alone {
+			return nil
+		}
+	}
+}
+
+// accept serves whoever connects, one goroutine each.
+func (g *guard) accept(ctx context.Context, listener net.Listener, served *sync.WaitGroup) {
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		served.Go(func() {
+			stop := context.AfterFunc(ctx, func() { connection.Close() })
+			defer stop()
+			defer connection.Close()
+			g.connect(+1)
+			defer g.connect(-1)
+			g.serve(connection)
+		})
+	}
+}
+
+func (g *guard) connect(one int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.connected += one
+	g.left = uptime.Now()
+}
+
+// serve takes orders, one on a line, and answers each with a line: "ok", or what is wrong.
+//
+//	hello                whether it is there
+//	until NANOSECONDS    the time, by package uptime; an earlier one than the last is taken too
+//	go                   nothing is to be watched any more
+func (g *guard) serve(connection io.ReadWriter) {
+	for lines := bufio.NewScanner(connection); lines.Scan(); {
+		order, rest, _ := strings.Cut(lines.Text(), " ")
+		answer := "ok"
+		switch order {
+		case "until":
+			at, err := strconv.ParseInt(rest, 10, 64)
+			if err != nil {
+				answer = "not a time: " + rest
+				break
+			}
+			g.mu.Lock()
+			g.until = time.Duration(at)
+			g.mu.Unlock()
+		case "hello", "go":
+		default:
+			answer = "unknown order: " + order
+		}
+		if _, err := fmt.Fprintln(connection, answer); err != nil {
+			return
+		}
+		if order == "go" {
+			g.done()
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package watchdog_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/ozymandias/cgroup/cgrouptest"
+	"teamtask.dev/ozymandias/watchdog"
+	"teamtask.dev/uptime"
+)
+
+// The test's own program is the watchdog when it is told so.
+func TestMain(m *testing.M) {
+	if socket := os.Getenv("WATCHDOG_SOCKET"); socket != "" {
+		until, err := strconv.ParseInt(os.Getenv("WATCHDOG_UNTIL"), 10, 64)
+		group, find := cgroup.Find(os.Getenv("WATCHDOG_GROUP"))
+		if err != nil || find != nil {
+			fmt.Fprintln(os.Stderr, err, find)
+			os.Exit(1)
+		}
+		if err := watchdog.Guard(context.Background(), socket, group, time.Duration(until)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// A kennel has watchdogs for one control group, and a program to be watched.
+type kennel struct {
+	*testing.T
+	socket, path string
+	group        cgroup.Group
+	enter        func(int)
+	dogs         []*exec.Cmd
+}
+
+func newKennel(t *testing.T) *kennel {
+	path, enter := cgrouptest.Make(t, "watched")
+	group, err := cgroup.Find(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &kennel{T: t, socket: filepath.Join(t.TempDir(), "watchdog.sock"), path: path, group: group, enter: enter}
+}
+
+func (k *kennel) attach() *watchdog.Dog {
+	k.Helper()
+	dog, err := watchdog.Attach(k.Context(), k.socket, func(until time.Duration) *exec.Cmd {
+		command := exec.Command(os.Args[0])
+		command.Env = append(os.Environ(), "WATCHDOG_SOCKET="+k.socket, "WATCHDOG_GROUP="+k.path,
+			"WATCHDOG_UNTIL="+strconv.FormatInt(int64(until), 10))
+		command.Stderr = os.Stderr
+		k.dogs = append(k.dogs, command)
+		return command
+	})
+	if err != nil {
+		k.Fatal(err)
+	}
+	return dog
+}
+
+// program starts one that takes no signal but SIGKILL, and returns what closes when it has ended.
+func (k *kennel) program() <-chan struct{} {
+	k.Helper()
+	command := exec.Command("sh", "-c", `trap '' TERM; read go; echo started; while :; do sleep 1000; done`)
+	in, err := command.StdinPipe()
+	if err != nil {
+		k.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		k.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		k.Fatal(err)
+	}
+	k.enter(command.Process.Pid)
+	fmt.Fprintln(in, "go")
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
+		k.Fatalf("the program said %q, %v", line, err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); command.Wait() }()
+	return ended
+}
+
+func (k *kennel) until(dog *watchdog.Dog, from time.Duration) {
+	k.Helper()
+	if err := dog.Until(k.Context(), uptime.Now()+from); err != nil {
+		k.Fatal(err)
+	}
+}
+
+// unheard waits until a watchdog that was sent a signal has ended or stopped: that takes a moment.
+func (k *kennel) unheard(dog *exec.Cmd) {
+	for k.Context().Err() == nil {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", dog.Process.Pid))
+		if err != nil || strings.Contains(string(stat), ") T ") || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// gone waits until a watchdog has ended.
+func (k *kennel) gone(dog *exec.Cmd) {
+	for syscall.Kill(dog.Process.Pid, 0) == nil && k.Context().Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func running(ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// What runs is left alone as long as the time lies ahead, and ended when it has passed; also what is started after that.
+func TestTimePasses(t *testing.T) {
+	k := newKennel(t)
+	dog := k.attach()
+	k.until(dog, time.Hour)
+	first := k.program()
+	k.until(dog, 2*time.Hour)
+	if !running(first) {
+		t.Fatal("ended before its time")
+	}
+	k.until(dog, 0)
+	<-first
+	<-k.program()
+	k.until(dog, time.Hour)
+	second := k.program()
+	if err := dog.Dismiss(); err != nil {
+		t.Fatal(err)
+	}
+	k.gone(k.dogs[0])
+	if !running(second) {
+		t.Error("ended by a watchdog that was told to go")
+	}
+}
+
+// A watchdog just started ends everything until it is told otherwise: the node has not said that it may run anything.
+func TestNothingMayRunYet(t *testing.T) {
+	k := newKennel(t)
+	program := k.program()
+	defer k.attach().Leave()
+	<-program
+}
+
+// The node's process ends, however it does; the watchdog goes on, and keeps to the time. It ends when all is done.
+func TestNodeIsGone(t *testing.T) {
+	k := newKennel(t)
+	dog := k.attach()
+	k.until(dog, time.Second)
+	program := k.program()
+	dog.Leave()
+	<-program
+	cgrouptest.Empty(t, k.group)
+	k.gone(k.dogs[0])
+}
+
+// A node that is started anew finds the watchdog that is there.
+func TestNodeComesBack(t *testing.T) {
+	k := newKennel(t)
+	dog := k.attach()
+	k.until(dog, time.Hour)
+	program := k.program()
+	dog.Leave()
+	again := k.attach()
+	if len(k.dogs) != 1 {
+		t.Fatalf("%d watchdogs were started", len(k.dogs))
+	}
+	if !running(program) {
+		t.Fatal("ended as the node came back")
+	}
+	k.until(again, 0)
+	<-program
+	again.Leave()
+}
+
+// A watchdog that is killed is replaced when it is told the next time, and nothing is ended by that. One that is stopped is replaced
+// as well, and when it wakes it leaves what runs to its successor.
+func TestReplaced(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			k := newKennel(t)
+			dog := k.attach()
+			k.until(dog, time.Hour)
+			program := k.program()
+			if signal == syscall.SIGSTOP {
+				k.until(dog, 3*time.Second) // it wakes when that is over
+			}
+			old := k.dogs[0]
+			if err := old.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			k.unheard(old)
+			k.until(dog, time.Hour)
+			if len(k.dogs) != 2 {
+				t.Fatalf("%d watchdogs were started", len(k.dogs))
+			}
+			if signal == syscall.SIGSTOP {
+				for wake := uptime.Now() + 3*time.Second; uptime.Now() < wake; {
+					time.Sleep(10 * time.Millisecond)
+				}
+				if err := old.Process.Signal(syscall.SIGCONT); err != nil {
+					t.Fatal(err)
+				}
+			}
+			k.gone(old)
+			if !running(program) {
+				t.Error("ended by a watchdog that was replaced")
+			}
+			k.until(dog, 0)
+			<-program
+			dog.Leave()
+		})
+	}
+}
