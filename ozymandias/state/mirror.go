@@ -1,0 +1,207 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/schedule"
+)
+
+// A Mirror is a copy of the records that follows them. It may lag behind, by as long as etcd's news take, or as etcd is out of reach.
+type Mirror struct {
+	store *Store
+
+	mu       sync.Mutex
+	revision int64         // of etcd, up to which all is in here
+	changed  chan struct{} // closed at the next change
+
+	head    head
+	headAt  int64
+	jobs    map[string]schedule.Job
+	specs   map[string]map[int64]job.Job
+	nodes   map[string]Machine
+	lives   map[string]Life
+	livesAt map[string]int64
+	plans   map[string]schedule.Plan
+	reports map[string]Report
+}
+
+// NewMirror reads all records. Run follows them from then on.
+func (s *Store) NewMirror(ctx context.Context) (*Mirror, error) {
+	m := &Mirror{store: s, changed: make(chan struct{})}
+	return m, m.read(ctx)
+}
+
+// Run follows the records until ctx ends, and returns its error. Whatever goes wrong with etcd, it tries again. A record that cannot be
+// read, which another program must have written, is told to odd and left out.
+func (m *Mirror) Run(ctx context.Context, odd func(error)) error {
+	for rest := time.Duration(0); ; rest = min(max(2*rest, 100*time.Millisecond), 2*time.Second) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rest):
+		}
+		err := m.follow(ctx, odd)
+		if errors.Is(err, rpctypes.ErrCompacted) {
+			err = m.read(ctx) // what happened meanwhile is gone from etcd's history
+		}
+		if err == nil {
+			rest = 0
+		}
+	}
+}
+
+// read takes all records anew.
+func (m *Mirror) read(ctx context.Context) error {
+	answer, err := m.store.client.Get(ctx, m.store.prefix, clientv3.WithPrefix())
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.head, m.headAt = head{}, 0
+	m.jobs, m.specs, m.nodes = map[string]schedule.Job{}, map[string]map[int64]job.Job{}, map[string]Machine{}
+	m.lives, m.livesAt = map[string]Life{}, map[string]int64{}
+	m.plans, m.reports = map[string]schedule.Plan{}, map[string]Report{}
+	for _, kv := range answer.Kvs {
+		if err := m.take(kv, false); err != nil {
+			return err
+		}
+	}
+	m.revision = answer.Header.Revision
+	m.tell()
+	return nil
+}
+
+// follow takes in the news until the watch ends.
+func (m *Mirror) follow(ctx context.Context, odd func(error)) error {
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
+	defer cancel()
+	m.mu.Lock()
+	from := m.revision + 1
+	m.mu.Unlock()
+	for news := range m.store.client.Watch(ctx, m.store.prefix, clientv3.WithPrefix(), clientv3.WithRev(from)) {
+		if err := news.Err(); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		for _, event := range news.Events {
+			if err := m.take(event.Kv, event.Type == mvccpb.DELETE); err != nil {
+				odd(err)
+			}
+		}
+		if n := len(news.Events); n > 0 {
+			// Not the header's, which may be ahead of the events when the watch is catching up.
+			m.revision = news.Events[n-1].Kv.ModRevision
+			m.tell()
+		}
+		m.mu.Unlock()
+	}
+	return ctx.Err()
+}
+
+// tell wakes those that wait for a change. m is locked.
+func (m *Mirror) tell() {
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// take takes in one record. m is locked.
+func (m *Mirror) take(kv *mvccpb.KeyValue, gone bool) error {
+	key := strings.TrimPrefix(string(kv.Key), m.store.prefix)
+	kind, name, _ := strings.Cut(key, "/")
+	var err error
+	switch kind + "/" {
+	case headKey + "/":
+		m.headAt = kv.ModRevision
+		m.head, err = decode[head](kv)
+	case jobs:
+		err = enter(m.jobs, name, kv, gone)
+	case specs:
+		uid, revision, ok := parseSpec(name)
+		if !ok {
+			return nil
+		}
+		if m.specs[uid] == nil {
+			m.specs[uid] = map[int64]job.Job{}
+		}
+		err = enter(m.specs[uid], revision, kv, gone)
+		if len(m.specs[uid]) == 0 {
+			delete(m.specs, uid)
+		}
+	case nodes:
+		err = enter(m.nodes, name, kv, gone)
+	case live:
+		err = enter(m.lives, name, kv, gone)
+		m.livesAt[name] = kv.CreateRevision
+		if gone {
+			delete(m.livesAt, name)
+		}
+	case plans:
+		err = enter(m.plans, name, kv, gone)
+	case reports:
+		err = enter(m.reports, name, kv, gone)
+	}
+	if err != nil {
+		return fmt.Errorf("%s in etcd was not written by this program: %w", kv.Key, err)
+	}
+	return nil
+}
+
+func decode[T any](kv *mvccpb.KeyValue) (T, error) {
+	var value T
+	return value, json.Unmarshal(kv.Value, &value)
+}
+
+// enter puts a record in a map of them, or takes it away.
+func enter[K comparable, T any](records map[K]T, name K, kv *mvccpb.KeyValue, gone bool) error {
+	if gone {
+		delete(records, name)
+		return nil
+	}
+	value, err := decode[T](kv)
+	if err == nil {
+		records[name] = value
+	}
+	return err
+}
+
+// State returns the state as it is in here, with what a decision from it rests on; and what is closed when it has changed. The caller
+// must not change what it is given.
+func (m *Mirror) State() (schedule.State, Basis, <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	state := schedule.State{Version: m.head.Version}
+	for _, name := range slices.Sorted(maps.Keys(m.jobs)) {
+		record := m.jobs[name]
+		record.Specs = maps.Clone(m.specs[record.UID])
+		state.Jobs = append(state.Jobs, record)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.nodes)) {
+		state.Nodes = append(state.Nodes, m.node(name))
+	}
+	return state, Basis{head: m.head, headAt: m.headAt, lives: maps.Clone(m.livesAt)}, m.changed
+}
+
+func (m *Mirror) node(name string) schedule.Node {
+	machine := m.nodes[name]
+	node := schedule.Node{Name: name, Labels: machine.Labels, Capacity: machine.Capacity, Draining: machine.Draining,
+		Incarnation: m.lives[name].Incarnation, Plan: m.plans[name]}
+	// A report of an earlier incarnation may be left for a moment, as leases end one by one.
+	if report := m.reports[name]; node.Alive() && report.Incarnation == node.Incarnation {
+		node.Load, node.Volumes, node.Report = report.Load, report.Volumes, report.report()
+	}
+	return node
+}

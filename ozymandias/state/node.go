@@ -1,0 +1,117 @@
+package state
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/schedule"
+)
+
+// ErrNameTaken says that a node of that name is alive.
+var ErrNameTaken = errors.New("a node of that name is alive")
+
+// Join enters a node among the living, under its lease, and writes down what it has. It is closed to new instances if it was draining
+// before. It returns the new incarnation.
+//
+// The error is ErrNameTaken if the name's last lease lives still: either another machine has the name, or this one was started again
+// before its last lease ended, and does not know of it any more.
+func (s *Store) Join(ctx context.Context, name string, machine Machine, lease clientv3.LeaseID) (incarnation string, err error) {
+	incarnation = rand.Text()[:12]
+	for {
+		answer, err := s.client.Get(ctx, s.prefix+nodes+name)
+		if err != nil {
+			return "", fmt.Errorf("read what is known of node %s: %w", name, err)
+		}
+		t := transaction{prefix: s.prefix}
+		machine.Joined, machine.Draining = time.Now().UTC(), false
+		t.ifWritten(nodes+name, 0)
+		if len(answer.Kvs) == 1 {
+			before, err := decode[Machine](answer.Kvs[0])
+			if err != nil {
+				return "", fmt.Errorf("read what is known of node %s: %w", name, err)
+			}
+			machine.Joined, machine.Draining = before.Joined, before.Draining
+			t.ifs = nil
+			t.ifWritten(nodes+name, answer.Kvs[0].ModRevision)
+		}
+		t.ifMade(live+name, 0)
+		t.put(nodes+name, machine)
+		t.put(live+name, Life{Incarnation: incarnation, Since: time.Now().UTC()}, clientv3.WithLease(lease))
+		taken, err := s.do(ctx, t)
+		if err != nil {
+			return "", fmt.Errorf("enter node %s among the living: %w", name, err)
+		}
+		if taken {
+			return incarnation, nil
+		}
+		if answer, err := s.client.Get(ctx, s.prefix+live+name, clientv3.WithCountOnly()); err != nil {
+			return "", fmt.Errorf("look whether node %s is alive: %w", name, err)
+		} else if answer.Count > 0 {
+			return "", fmt.Errorf("%w: %s", ErrNameTaken, name)
+		}
+	}
+}
+
+// Alive says whether the node's entry among the living is that of the incarnation.
+func (s *Store) Alive(ctx context.Context, name, incarnation string) (bool, error) {
+	answer, err := s.client.Get(ctx, s.prefix+live+name)
+	if err != nil || len(answer.Kvs) == 0 {
+		return false, err
+	}
+	life, err := decode[Life](answer.Kvs[0])
+	return life.Incarnation == incarnation, err
+}
+
+// Report writes what a node says of itself, under its lease.
+func (s *Store) Report(ctx context.Context, name string, report Report, lease clientv3.LeaseID) error {
+	t := transaction{prefix: s.prefix}
+	t.put(reports+name, report, clientv3.WithLease(lease))
+	if _, err := s.do(ctx, t); err != nil {
+		return fmt.Errorf("write the report of node %s: %w", name, err)
+	}
+	return nil
+}
+
+// Drain sets whether a node's instances are to go elsewhere. It reports false if there is no such node.
+func (s *Store) Drain(ctx context.Context, name string, draining bool) (bool, error) {
+	return s.alter(ctx, name, func(machine *Machine) { machine.Draining = draining })
+}
+
+// alter changes what is known of a node.
+func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (bool, error) {
+	for {
+		answer, err := s.client.Get(ctx, s.prefix+nodes+name)
+		if err != nil || len(answer.Kvs) == 0 {
+			return false, err
+		}
+		machine, err := decode[Machine](answer.Kvs[0])
+		if err != nil {
+			return false, fmt.Errorf("read what is known of node %s: %w", name, err)
+		}
+		change(&machine)
+		t := transaction{prefix: s.prefix}
+		t.ifWritten(nodes+name, answer.Kvs[0].ModRevision)
+		t.put(nodes+name, machine)
+		if taken, err := s.do(ctx, t); err != nil || taken {
+			return taken, err
+		}
+	}
+}
+
+// Plan reads what a node is to run, from etcd itself.
+func (s *Store) Plan(ctx context.Context, name string) (plan schedule.Plan, err error) {
+	answer, err := s.client.Get(ctx, s.prefix+plans+name)
+	if err != nil {
+		return plan, fmt.Errorf("read the plan of node %s: %w", name, err)
+	}
+	for _, kv := range answer.Kvs {
+		err = json.Unmarshal(kv.Value, &plan)
+	}
+	return plan, err
+}

@@ -1,0 +1,177 @@
+package state
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/schedule"
+)
+
+// The errors of a commit that a caller decides on.
+var (
+	// ErrOvertaken says that what a decision rests on has changed: read again, and decide anew.
+	ErrOvertaken = errors.New("another decision was taken, or a node was lost, since the state was read")
+	// ErrUnknown says that etcd did not answer, and cannot be asked whether it took the decision.
+	ErrUnknown = errors.New("it is not known whether the decision was taken")
+)
+
+// A Store is the records in etcd.
+type Store struct {
+	client *clientv3.Client
+	prefix string
+}
+
+// New returns the records below a prefix that ends in "/".
+func New(client *clientv3.Client, prefix string) *Store {
+	return &Store{client: client, prefix: prefix}
+}
+
+// A Basis is what a decision rests on.
+type Basis struct {
+	head   head
+	headAt int64            // the revision that wrote the head; 0: there is none yet
+	lives  map[string]int64 // by node: the revision that made its entry among the living
+}
+
+// A Change is what a decision writes.
+type Change struct {
+	// Jobs by name; nil takes one away, with all of its specs.
+	Jobs map[string]*schedule.Job
+	// Specs are written for the revisions named, and taken away where nil.
+	Specs map[Revision]*job.Job
+	// Plans by node.
+	Plans map[string]schedule.Plan
+}
+
+// A Revision is one of a job's.
+type Revision struct {
+	UID    string
+	Number int64
+}
+
+// empty says that there is nothing to write.
+func (c Change) empty() bool { return len(c.Jobs)+len(c.Specs)+len(c.Plans) == 0 }
+
+// Commit writes a change if what it rests on is as it was read: no decision was taken since, and every node whose plan is written and
+// has something in it lives as it did, or was as dead. The versions of plans are set to the decision's.
+//
+// The error is ErrOvertaken, ErrUnknown, or says why etcd cannot take it. After ctx has ended it still asks, for a short while, whether
+// a decision that was sent was taken.
+func (s *Store) Commit(ctx context.Context, basis Basis, change Change) error {
+	if change.empty() {
+		return nil
+	}
+	name := rand.Text()[:16]
+	next := head{Version: basis.head.Version + 1,
+		Commits: append([]string{name}, basis.head.Commits[:min(len(basis.head.Commits), remembered-1)]...)}
+	t := transaction{prefix: s.prefix}
+	t.ifWritten(headKey, basis.headAt)
+	t.put(headKey, next)
+	for _, name := range slices.Sorted(maps.Keys(change.Jobs)) {
+		if record := change.Jobs[name]; record != nil {
+			t.put(jobs+name, record)
+		} else {
+			t.drop(jobs + name)
+		}
+	}
+	for revision, spec := range change.Specs {
+		if key := specKey(revision.UID, revision.Number); spec != nil {
+			t.put(key, spec)
+		} else {
+			t.drop(key)
+		}
+	}
+	for _, node := range slices.Sorted(maps.Keys(change.Plans)) {
+		plan := change.Plans[node]
+		plan.Version = next.Version
+		t.put(plans+node, plan)
+		if len(plan.Instances) > 0 {
+			t.ifMade(live+node, basis.lives[node])
+		}
+	}
+	taken, err := s.do(ctx, t)
+	switch {
+	case err == nil && taken:
+		return nil
+	case err == nil:
+		return ErrOvertaken
+	case errors.Is(err, rpctypes.ErrTooManyOps):
+		return fmt.Errorf("a decision that touches %d records: etcd takes fewer in one transaction; start it with --max-txn-ops=1024: %w", len(t.thens), err)
+	case errors.Is(err, rpctypes.ErrRequestTooLarge):
+		return fmt.Errorf("a decision of %d records is too large for etcd; start it with --max-request-bytes=8388608: %w", len(t.thens), err)
+	}
+	return s.settle(ctx, name, basis, err)
+}
+
+func (s *Store) do(ctx context.Context, t transaction) (taken bool, err error) {
+	if t.err != nil {
+		return false, t.err
+	}
+	answer, err := s.client.Txn(ctx).If(t.ifs...).Then(t.thens...).Commit()
+	if err != nil {
+		return false, err
+	}
+	return answer.Succeeded, nil
+}
+
+// settle finds out whether a decision was taken whose answer was lost.
+func (s *Store) settle(ctx context.Context, name string, basis Basis, lost error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	var now head
+	answer, err := s.client.Get(ctx, s.prefix+headKey)
+	if err == nil && len(answer.Kvs) == 1 {
+		err = json.Unmarshal(answer.Kvs[0].Value, &now)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w; and asking failed: %w", ErrUnknown, lost, err)
+	case slices.Contains(now.Commits, name):
+		return nil
+	case now.Version == basis.head.Version:
+		// It may still be on its way, and be taken later; whoever decides next from the same state makes it fail, or is made to.
+		return fmt.Errorf("%w: %w", ErrUnknown, lost)
+	case now.Version-basis.head.Version < remembered:
+		return ErrOvertaken
+	}
+	return fmt.Errorf("%w: %w", ErrUnknown, lost)
+}
+
+// A transaction is one in the making.
+type transaction struct {
+	prefix string
+	ifs    []clientv3.Cmp
+	thens  []clientv3.Op
+	err    error
+}
+
+func (t *transaction) ifWritten(key string, revision int64) {
+	t.ifs = append(t.ifs, clientv3.Compare(clientv3.ModRevision(t.prefix+key), "=", revision))
+}
+
+func (t *transaction) ifMade(key string, revision int64) {
+	t.ifs = append(t.ifs, clientv3.Compare(clientv3.CreateRevision(t.prefix+key), "=", revision))
+}
+
+func (t *transaction) put(key string, value any, options ...clientv3.OpOption) {
+	b, err := json.Marshal(value)
+	if err != nil {
+		t.err = errors.Join(t.err, fmt.Errorf("encode %s: %w", key, err))
+		return
+	}
+	t.thens = append(t.thens, clientv3.OpPut(t.prefix+key, string(b), options...))
+}
+
+func (t *transaction) drop(key string) {
+	t.thens = append(t.thens, clientv3.OpDelete(t.prefix+key))
+}
