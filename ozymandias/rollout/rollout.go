@@ -1,0 +1,164 @@
+package rollout
+
+import (
+	"slices"
+
+	"teamtask.dev/ozymandias/job"
+)
+
+// A Situation is a job on its way to a revision.
+type Situation struct {
+	// Wanted are the IDs of the instances, in the order in which they are taken. Extra are those that may be there meanwhile.
+	Wanted, Extra []string
+	// Target is the revision that all are to run in the end, and Known one that is known to work, or 0.
+	Target, Known int64
+	// Halted says that nothing is to be changed that runs.
+	Halted bool
+
+	Update    job.Update
+	Instances map[string]Instance // those that have a place
+}
+
+// An Instance is one as it is.
+type Instance struct {
+	Revision int64
+	Healthy  bool // it is healthy now
+	Settled  bool // it has been for min_healthy
+}
+
+// A Step is what is to be.
+type Step struct {
+	// Run has the instances that are to run, with their revisions.
+	Run map[string]int64
+	// Up is how many of those wanted are up at the target.
+	Up int
+	// OnTheWay tells whether an instance was sent to the target that is not up yet.
+	OnTheWay bool
+	// Done says that all that are wanted are up at the target, and that there are any.
+	Done bool
+}
+
+// Next makes one step. Without news it makes none: applied to what it said, it says the same.
+func Next(s Situation) Step {
+	r := roller{Situation: s, step: Step{Run: map[string]int64{}}}
+	r.bound()
+	r.count()
+	r.start()
+	if !s.Halted {
+		r.surge()
+		r.replace()
+	}
+	r.step.Done = len(s.Wanted) > 0 && r.step.Up == len(s.Wanted)
+	return r.step
+}
+
+type roller struct {
+	Situation
+	step Step
+
+	unavailable int // at most
+	most        int // on the way at once
+	onTheWay    int
+	up          int
+	proven      bool // something is up at the target
+	old         bool // something that is wanted does not run the target yet
+}
+
+// bound reads the bounds. With neither there would be no way to go on at all.
+func (r *roller) bound() {
+	r.unavailable = r.Update.MaxUnavailable
+	if r.Update.MaxSurge == 0 {
+		r.unavailable = max(1, r.unavailable)
+	}
+	r.most = r.Update.MaxSurge + r.unavailable
+}
+
+func (r *roller) count() {
+	for at, id := range slices.Concat(r.Wanted, r.Extra) {
+		in, wanted := r.Instances[id], at < len(r.Wanted)
+		switch {
+		case in.Revision == 0:
+		case r.isUp(in):
+			r.up++
+			if in.Revision == r.Target {
+				r.proven = true
+				r.step.Up += truth(wanted)
+			}
+		case in.Revision == r.Target:
+			r.onTheWay++
+		}
+		r.old = r.old || wanted && in.Revision != 0 && in.Revision != r.Target
+	}
+	r.step.OnTheWay = r.onTheWay > 0
+}
+
+func (r *roller) isUp(in Instance) bool {
+	if in.Revision == r.Target {
+		return in.Settled
+	}
+	return in.Healthy
+}
+
+// start says of all that are there, and of those that are not, what they run if nothing is replaced. What is not there starts at the
+// target, but not one more than may be on their way as long as nothing has come up there: then at what is known to work.
+func (r *roller) start() {
+	for _, id := range r.Wanted {
+		switch in := r.Instances[id]; {
+		case in.Revision != 0:
+			r.step.Run[id] = in.Revision
+		case r.Known != 0 && (r.Halted || r.onTheWay >= r.most && !r.proven):
+			r.step.Run[id] = r.Known
+		default:
+			r.send(id)
+		}
+	}
+	for _, id := range r.Extra {
+		if in := r.Instances[id]; in.Revision != 0 && r.step.Up < len(r.Wanted) {
+			r.step.Run[id] = in.Revision
+		}
+	}
+}
+
+// surge starts instances beyond those wanted.
+func (r *roller) surge() {
+	for _, id := range r.Extra {
+		if r.Instances[id].Revision == 0 && r.old && r.onTheWay < r.most {
+			r.step.Run[id] = r.Target
+			r.onTheWay++
+		}
+	}
+}
+
+// replace takes what is not up, then what can be spared.
+func (r *roller) replace() {
+	back := r.Target == r.Known // what is known to work is in nobody's way
+	var spare []string
+	for _, id := range slices.Concat(r.Wanted, r.Extra) {
+		in := r.Instances[id]
+		switch _, runs := r.step.Run[id]; {
+		case !runs || in.Revision == 0 || in.Revision == r.Target:
+		case r.isUp(in):
+			spare = append(spare, id)
+		case back || r.onTheWay < r.most:
+			r.send(id)
+		}
+	}
+	for _, id := range spare {
+		if r.onTheWay < r.most && r.up-1 >= len(r.Wanted)-r.unavailable {
+			r.send(id)
+			r.up--
+		}
+	}
+}
+
+func (r *roller) send(id string) {
+	r.step.Run[id] = r.Target
+	r.onTheWay++
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

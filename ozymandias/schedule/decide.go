@@ -1,0 +1,243 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/placement"
+)
+
+// A Decision is what follows from a state.
+type Decision struct {
+	// Version is the next one, if anything changes.
+	Version int64
+	// Plans are those that change, by node.
+	Plans map[string]Plan
+	// Jobs are those that change, and Removed those that are gone, by UID. Lists are in the order of jobs' names and UIDs.
+	Jobs    []Job
+	Removed []string
+	// Waits is what has no place, or not the one it is to have, and why. It changes nothing.
+	Waits []Wait
+	// Events say what changes, for people.
+	Events []Event
+	// Again is when to decide once more if nothing happens until then; zero for never.
+	Again time.Time
+}
+
+// Changed tells whether there is anything to be written.
+func (d *Decision) Changed() bool { return len(d.Plans)+len(d.Jobs)+len(d.Removed) > 0 }
+
+// A Wait is an instance that waits.
+type Wait struct {
+	Instance
+	Name    string // as people know it: "web-0"
+	Node    string // where it stays meanwhile, or ""
+	Verdict placement.Verdict
+	Why     string
+	Refusal *placement.Refusal // in figures, where it is for want of room
+}
+
+// An Event is one sentence on what changes.
+type Event struct {
+	Job  string // the UID, or "" if it is about a node
+	Node string // or ""
+	Text string
+}
+
+// Decide says what follows from a state. It is pure: whoever decides from the same state at the same time decides the same, in
+// whatever order jobs and nodes come; and once a decision is written, nothing further follows until there is news. What it returns
+// may share memory with the state.
+//
+// The error names what is wrong with the state. Having no room is not an error.
+func Decide(s State, now time.Time) (Decision, error) {
+	var d *decider
+	gone := map[Instance]bool{}
+	for again := true; again; again = d.displaced() {
+		d = newDecider(s, now)
+		d.gone = gone
+		d.losses()
+		for _, t := range d.tasks {
+			d.advance(t)
+		}
+		if err := d.place(); err != nil {
+			return Decision{}, fmt.Errorf("decide from version %d: %w", s.Version, err)
+		}
+	}
+	d.plan()
+	for _, t := range d.tasks {
+		d.conclude(t)
+	}
+	return d.out, nil
+}
+
+// decider is one call of Decide.
+type decider struct {
+	State
+	now time.Time
+	end bool // look at how all is when deploys and drains are through, rather than at the next step
+
+	tasks []*task
+	where map[Instance]spot    // what is planned, on nodes that are alive and the same as when it was
+	lost  map[Instance]bool    // what was planned on nodes that are lost
+	doubt map[Instance][]Place // where something that was taken away may still run
+	gone  map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
+	held  map[string][]Leaving // by node: what holds room there though it is not planned any more
+	wants []*want
+	out   Decision
+}
+
+// task is a job and what comes of it.
+type task struct {
+	Job
+	changed bool
+	ids     []string         // wanted
+	run     map[string]int64 // what is to run: the ids, and those beyond while a deploy is under way
+	waiting bool             // a deploy waits for what is on its way
+	sent    bool             // something was given a place at the new revision
+	storage *storage         // what its shared volumes ask for, or nil
+}
+
+// spot is where an instance is planned.
+type spot struct {
+	Planned
+	node *Node
+	now  Condition // zero unless the node reports this epoch
+}
+
+func newDecider(s State, now time.Time) *decider {
+	s.Nodes, s.Jobs = slices.Clone(s.Nodes), slices.Clone(s.Jobs)
+	slices.SortFunc(s.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Jobs, func(a, b Job) int {
+		return cmp.Or(strings.Compare(a.Spec.Name, b.Spec.Name), strings.Compare(a.UID, b.UID))
+	})
+	d := &decider{State: s, now: now, where: map[Instance]spot{}, lost: map[Instance]bool{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}}
+	d.out = Decision{Version: s.Version + 1, Plans: map[string]Plan{}}
+	for i := range d.Jobs {
+		d.tasks = append(d.tasks, &task{Job: d.Jobs[i].clone()})
+	}
+	for i := range d.Nodes {
+		d.look(&d.Nodes[i])
+	}
+	return d
+}
+
+// look takes in what is and was planned on a node.
+func (d *decider) look(n *Node) {
+	if !n.current() {
+		for _, p := range n.Plan.Instances {
+			d.lost[p.Instance] = true
+		}
+		return
+	}
+	for _, p := range n.Plan.Instances {
+		at := spot{Planned: p, node: n}
+		if c := n.Report.Instances[p.Instance]; c.Epoch == p.Epoch {
+			at.now = c
+		}
+		d.where[p.Instance] = at
+	}
+	for _, l := range n.Plan.Leaving {
+		if place := (Place{n.Name, n.Incarnation, l.Epoch, l.Version}); !Free(l.Instance, place, n) {
+			d.doubt[l.Instance] = append(d.doubt[l.Instance], place)
+			d.held[n.Name] = append(d.held[n.Name], l)
+		}
+	}
+}
+
+// displaced finds what has to stop while its job is between revisions. Without a place it may be started at another one at
+// once, where it may need less.
+func (d *decider) displaced() (again bool) {
+	for _, w := range d.wants {
+		if w.home != nil && w.at == "" && !d.gone[w.Instance] && w.task.Stable != w.task.Revision {
+			d.gone[w.Instance], again = true, true
+		}
+	}
+	return again
+}
+
+// losses tells of nodes that are lost.
+func (d *decider) losses() {
+	for i := range d.Nodes {
+		if n := &d.Nodes[i]; !n.current() && len(n.Plan.Instances) > 0 {
+			text := n.Name + " is lost"
+			if n.Alive() {
+				text = n.Name + " was lost, and is back"
+			}
+			d.out.Events = append(d.out.Events, Event{Node: n.Name, Text: fmt.Sprintf("%s: it was to run %d", text, len(n.Plan.Instances))})
+		}
+	}
+}
+
+func (d *decider) tell(t *task, node, format string, args ...any) {
+	d.out.Events = append(d.out.Events, Event{Job: t.UID, Node: node, Text: fmt.Sprintf(format, args...)})
+}
+
+func (d *decider) again(at time.Time) {
+	if d.out.Again.IsZero() || at.Before(d.out.Again) {
+		d.out.Again = at
+	}
+}
+
+// name is the instance's, as people know it.
+func (t *task) name(id string) string { return placement.Name{Job: t.Spec.Name, ID: id}.String() }
+
+// conclude writes down what has become of a job.
+func (d *decider) conclude(t *task) {
+	if t.Deleted {
+		d.remove(t)
+		return
+	}
+	if under := t.underWay(); under && t.sent {
+		t.Deploy.Progress, t.changed = d.now, true
+		t.waiting = true
+	}
+	if t.waiting && t.underWay() {
+		d.again(t.deadline())
+	}
+	if t.changed {
+		d.prune(t)
+		d.out.Jobs = append(d.out.Jobs, t.Job)
+	}
+}
+
+// remove lets a deleted job go once nothing of it runs.
+func (d *decider) remove(t *task) {
+	for i := range d.where {
+		if i.Job == t.UID {
+			return
+		}
+	}
+	for i := range d.doubt {
+		if i.Job == t.UID {
+			return
+		}
+	}
+	d.out.Removed = append(d.out.Removed, t.UID)
+	d.tell(t, "", "%s is gone", t.Spec.Name)
+}
+
+// prune forgets revisions that nothing runs and nothing goes back to.
+func (d *decider) prune(t *task) {
+	used := map[int64]bool{t.Stable: true, t.Deploy.From: true, t.Deploy.To: true}
+	for i := range d.Nodes {
+		plans := []Plan{d.Nodes[i].Plan}
+		if next, ok := d.out.Plans[d.Nodes[i].Name]; ok {
+			plans = append(plans, next)
+		}
+		for _, plan := range plans {
+			for _, p := range plan.Instances {
+				used[p.Revision] = used[p.Revision] || p.Job == t.UID
+			}
+			for _, l := range plan.Leaving {
+				used[l.Revision] = used[l.Revision] || l.Job == t.UID
+			}
+		}
+	}
+	t.Specs = maps.Clone(t.Specs)
+	maps.DeleteFunc(t.Specs, func(revision int64, _ job.Job) bool { return !used[revision] })
+}

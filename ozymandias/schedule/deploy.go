@@ -1,0 +1,249 @@
+package schedule
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/rollout"
+)
+
+// advance says which of a job's instances are to run, at which revisions.
+func (d *decider) advance(t *task) {
+	if t.Deleted {
+		return
+	}
+	if t.Deploy == nil || t.Deploy.To != t.Revision {
+		d.begin(t)
+	}
+	d.noteEnds(t)
+	t.ids = d.ids(t)
+	if d.end {
+		t.run = make(map[string]int64, len(t.ids))
+		for _, id := range t.ids {
+			t.run[id] = t.target()
+		}
+		return
+	}
+	step := d.step(t)
+	if d.judge(t, step) {
+		t.ids = d.ids(t)
+		step = d.step(t)
+	}
+	t.run, t.waiting = step.Run, step.OnTheWay
+}
+
+// begin starts a deploy. What ended at an earlier revision is wanted again.
+func (d *decider) begin(t *task) {
+	if t.Deploy != nil {
+		t.Ended = nil
+		d.tell(t, "", "deploying revision %d of %s", t.Revision, t.Spec.Name)
+	}
+	t.Deploy, t.changed = &Deploy{From: t.Stable, To: t.Revision, Progress: d.now}, true
+}
+
+// underWay tells whether a deploy may still succeed or fail.
+func (j *Job) underWay() bool {
+	return j.Deploy != nil && j.Deploy.Failed == "" && j.Deploy.To == j.Revision && j.Stable != j.Revision
+}
+
+// back tells whether a job goes back to its last stable revision.
+func (j *Job) back() bool {
+	u := j.Spec.Update
+	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && (u.Rollback == nil || *u.Rollback)
+}
+
+// target is the revision that all instances are to run in the end.
+func (j *Job) target() int64 {
+	if j.back() {
+		return j.Stable
+	}
+	return j.Revision
+}
+
+// deadline is when a deploy fails unless there is progress.
+func (j *Job) deadline() time.Time {
+	return j.Deploy.Progress.Add(time.Duration(j.Spec.Update.HealthyWithin))
+}
+
+// noteEnds remembers what ran to its end, so that it is not started again.
+func (d *decider) noteEnds(t *task) {
+	target := t.target()
+	for i, at := range d.where {
+		if i.Job != t.UID || at.Planned.Revision != target {
+			continue
+		}
+		outcome := Complete
+		switch at.now.Phase {
+		case Broken:
+			outcome = Failed
+		case Ended:
+		default:
+			continue
+		}
+		if _, known := t.Ended[i.ID]; !known {
+			t.Ended = maps.Clone(t.Ended)
+			if t.Ended == nil {
+				t.Ended = map[string]Outcome{}
+			}
+			t.Ended[i.ID], t.changed = outcome, true
+		}
+	}
+}
+
+// ids are the instances of a job that are to be there, whether there is room or not.
+func (d *decider) ids(t *task) (ids []string) {
+	if t.Spec.Daemon {
+		for i := range d.Nodes {
+			if n := &d.Nodes[i]; d.eligible(t, n) {
+				ids = append(ids, n.Name)
+			}
+		}
+	} else {
+		ids = ordinals(0, d.number(t))
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { _, ended := t.Ended[id]; return ended })
+}
+
+// eligible tells whether a daemon is to run on a node. On one that is draining it goes last.
+func (d *decider) eligible(t *task, n *Node) bool {
+	for label, value := range t.Spec.Placement.Requires {
+		if has, ok := n.Labels[label]; !ok || has != value {
+			return false
+		}
+	}
+	if !n.Draining || !n.Alive() {
+		return n.Alive()
+	}
+	if _, here := d.where[Instance{t.UID, n.Name}]; !here || d.end {
+		return false
+	}
+	others := func(i Instance) bool { j := d.job(i.Job); return j != nil && !j.Spec.Daemon }
+	return slices.ContainsFunc(n.Plan.Instances, func(p Planned) bool { return others(p.Instance) }) ||
+		slices.ContainsFunc(d.held[n.Name], func(l Leaving) bool { return others(l.Instance) })
+}
+
+// maxInstances is the most that a job may ask for, whatever work there is.
+const maxInstances = 10_000
+
+// number is how many instances a job is to have that is no daemon.
+func (d *decider) number(t *task) int {
+	most := t.Spec.Instances()
+	if t.Spec.Unbounded() {
+		most = maxInstances
+	}
+	switch {
+	case t.Spec.Worklist == "":
+		return most
+	case t.Work != nil:
+		return max(0, min(*t.Work, most))
+	}
+	n := 0
+	there := func(i Instance) {
+		if ordinal, err := strconv.Atoi(i.ID); err == nil && i.Job == t.UID {
+			n = max(n, ordinal+1)
+		}
+	}
+	for i := range d.where {
+		there(i)
+	}
+	for i := range d.lost {
+		there(i)
+	}
+	return min(n, most)
+}
+
+func ordinals(from, to int) (ids []string) {
+	for i := from; i < to; i++ {
+		ids = append(ids, strconv.Itoa(i))
+	}
+	return ids
+}
+
+// step asks package rollout.
+func (d *decider) step(t *task) rollout.Step {
+	s := rollout.Situation{Wanted: t.ids, Target: t.target(), Update: t.Spec.Update, Instances: map[string]rollout.Instance{}}
+	if t.At(t.Stable) != nil && t.lasts() {
+		s.Known = t.Stable
+	}
+	s.Halted = t.Deploy.Failed != "" && !t.back()
+	if !t.Spec.Daemon {
+		n := d.number(t)
+		for _, id := range ordinals(n, n+min(n, t.Spec.Update.MaxSurge)) {
+			if _, ended := t.Ended[id]; !ended {
+				s.Extra = append(s.Extra, id)
+			}
+		}
+	}
+	for _, id := range slices.Concat(s.Wanted, s.Extra) {
+		i := Instance{t.UID, id}
+		if at, ok := d.where[i]; ok && !d.gone[i] {
+			s.Instances[id] = rollout.Instance{Revision: at.Planned.Revision, Healthy: at.now.Healthy, Settled: at.now.Settled}
+		}
+	}
+	return rollout.Next(s)
+}
+
+// judge says how a deploy goes, and tells whether the job turns back.
+func (d *decider) judge(t *task, step rollout.Step) (turned bool) {
+	if step.Done && t.target() == t.Revision && t.Stable != t.Revision {
+		if t.Stable != 0 {
+			d.tell(t, "", "revision %d of %s is up", t.Revision, t.Spec.Name)
+		}
+		t.Stable, t.Deploy.Failed, t.Deploy.Healthy, t.changed = t.Revision, "", step.Up, true
+		return false
+	}
+	if !t.underWay() {
+		return false
+	}
+	if step.Up > t.Deploy.Healthy {
+		t.Deploy.Healthy, t.Deploy.Progress, t.changed = step.Up, d.now, true
+	}
+	why := d.failure(t, step)
+	if why == "" {
+		return false
+	}
+	t.Deploy.Failed, t.changed = why, true
+	if !t.back() {
+		d.tell(t, "", "deploying revision %d of %s failed: %s", t.Revision, t.Spec.Name, why)
+		return false
+	}
+	t.Ended = nil
+	d.tell(t, "", "deploying revision %d of %s failed: %s; going back to revision %d", t.Revision, t.Spec.Name, why, t.Stable)
+	return true
+}
+
+// failure is why a deploy has failed, or "". As long as nothing is on its way, because there is no room, time does not count.
+func (d *decider) failure(t *task, step rollout.Step) string {
+	for _, id := range slices.Sorted(maps.Keys(t.Ended)) {
+		if t.Ended[id] == Failed {
+			return t.name(id) + " has used up its tries"
+		}
+	}
+	if step.OnTheWay && !d.now.Before(t.deadline()) {
+		return fmt.Sprintf("%d of %d came up, and no more within %s", t.Deploy.Healthy, len(t.ids), t.Spec.Update.HealthyWithin)
+	}
+	return ""
+}
+
+// runs is what an instance runs at a revision. One that is not known any more is taken to need what the present one does.
+func (t *task) runs(revision int64) *job.Job {
+	if spec := t.At(revision); spec != nil {
+		return spec
+	}
+	return &t.Spec
+}
+
+// lasts tells whether instances are to run for ever. Those that run to their end do it once for a revision, and are not started at
+// an earlier one for want of proof that the new one works.
+func (t *task) lasts() bool {
+	for _, c := range t.Spec.Containers {
+		if c.Restart.Policy == job.Always {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,43 @@
+// Package schedule decides what every node is to run: from the state of the whole to the next plans.
+//
+// # The idea
+//
+// There is no master. Any node reads the state, calls [Decide], and writes what it says in one transaction, unless another
+// decision was written since; then it reads again. Decide is a pure function, so it does not matter who does this, nor that it
+// may die in between: a decision leaves nothing half done that only its maker knows of.
+//
+//	state := read()
+//	decision, err := schedule.Decide(state, now)
+//	write(decision)          // if the head still has state.Version
+//	wait for news, or until decision.Again
+//
+// Written, a decision is followed by none until there is news; rarely, where priorities took room from others, by one or two that
+// make a better use of what is left.
+//
+// # One of each
+//
+// An instance that moves is taken from one plan and put in another by the same decision; there it waits for the first (decision
+// 9 of docs/adr). A plan remembers what was taken out of it ([Leaving]) until its node has said that it is gone, so that
+// whoever decides next, and puts the instance somewhere else again, knows all the places where it may still run. Each place
+// has a greater epoch than the one before.
+//
+// A plan is for one incarnation of its node. One that comes back finds a plan for its predecessor and runs nothing of it: so it does
+// not matter who is first, the node that came back or the one that decided, on an older view, to place its instances
+// elsewhere.
+//
+// [Free] and [State.WaitsFor] are the same rules for the node that is to start an instance.
+//
+// # What is decided
+//
+//   - Which instances there are to be: ordinals 0 to n-1, the highest go first; of a daemon one on each node; none that has ended.
+//   - Which revision each is to run: package rollout; how a deploy goes, fails and is taken back is in deploy.go.
+//   - Where: package placement. What is taken from it or added to it here: local volumes keep an instance to its node as long as
+//     it fits there; shared volumes keep a job together (volumes.go); ports of the node exclude each other; what has
+//     not stopped yet holds its room (place.go); nodes are drained by and by, daemons last (want.go).
+//   - What people are told of all that.
+//
+// Nothing is moved for the sake of balance when a node joins. A step that does, a bounded number of moves at a time, can be
+// taken where place has found a node for everything: it would choose wants and clear their homes.
+//
+// [Preview] says where a change would lead, and [Losses] what the loss of each node would mean.
+package schedule

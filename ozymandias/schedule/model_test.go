@@ -1,0 +1,165 @@
+package schedule
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/placement"
+)
+
+// Whatever nodes do and whenever they do it, from whatever state whoever decides: no instance runs twice, epochs grow, no machine
+// runs more than it has room for, decisions come to an end without news, and are the same whatever the order of what they
+// are made from; and when the trouble is over, everything that is wanted comes up, at the revision that is wanted.
+func TestAnyNodeDecidesAtAnyMoment(t *testing.T) {
+	rapid.Check(t, model)
+}
+
+// FuzzDecide is the same, led by what code is reached.
+func FuzzDecide(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(model))
+}
+
+// drawJob draws a job as somebody would have it. With room, it is one that works.
+func drawJob(t *rapid.T, name string, works bool) job.Job {
+	j := job.Job{Name: name, NumInstances: new(rapid.IntRange(0, 4).Draw(t, "instances")), Priority: rapid.IntRange(0, 2).Draw(t, "priority")}
+	c := job.Container{Image: rapid.SampledFrom([]string{"v1", "v2", "broken"}).Draw(t, "image"), Memory: job.Size(rapid.IntRange(1, 4).Draw(t, "memory")) * 1e9}
+	if works {
+		c.Image = "v3"
+	}
+	switch name {
+	case "agent":
+		j.Daemon, j.NumInstances = true, nil
+	case "db":
+		c.Volumes = []job.Volume{{Type: job.Local, Path: "/data", Space: 1e9}}
+	case "wiki":
+		c.Volumes = []job.Volume{{Type: job.Shared, Path: "/data", Space: 1e9}}
+	case "proxy", "mail":
+		c.Ports = []job.Port{{Host: 80, Container: 80}}
+		j.NumInstances = new(1)
+	case "web":
+		j.Update.MaxSurge = rapid.IntRange(0, 2).Draw(t, "surge")
+		j.Update.MaxUnavailable = rapid.IntRange(0, 2).Draw(t, "unavailable")
+	}
+	j.Containers = map[string]job.Container{"main": c}
+	j = j.Default()
+	if err := j.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+var jobNames = []string{"web", "db", "wiki", "proxy", "mail", "agent"}
+
+func model(t *rapid.T) {
+	w := newWorld(t.Fatalf)
+	w.afterthoughts = 3
+	names := []string{"n1", "n2", "n3"}
+	for _, name := range names {
+		w.Nodes = append(w.Nodes, Node{Name: name, Capacity: placement.Resources{Memory: 8e9, Disk: 1e11, CPU: 4000}})
+		w.boot(name)
+	}
+	put := func(name string, works bool) {
+		w.State = w.Put(fmt.Sprintf("%s.%d", name, w.Version), drawJob(t, name, works))
+		w.Version++
+	}
+	node := func(t *rapid.T) string { return rapid.SampledFrom(names).Draw(t, "node") }
+	alive := func(t *rapid.T) string {
+		name := node(t)
+		if !w.node(name).Alive() {
+			t.Skip("lost")
+		}
+		return name
+	}
+	act := func(f func(string)) func(*rapid.T) { return func(t *rapid.T) { f(alive(t)) } }
+	old := w.State
+	snapshot := func() State {
+		s := w.State
+		s.Nodes = slices.Clone(s.Nodes)
+		return s
+	}
+	t.Repeat(map[string]func(*rapid.T){
+		"":        func(*rapid.T) { w.check() },
+		"decide":  func(*rapid.T) { w.decide(w.State) },
+		"look":    func(*rapid.T) { old = snapshot() },
+		"late":    func(*rapid.T) { w.decide(old) },
+		"read":    act(w.read),
+		"stop":    act(w.stop),
+		"start":   act(w.start),
+		"heal":    act(w.heal),
+		"report":  act(w.report),
+		"work":    func(*rapid.T) { w.work() },
+		"work on": func(*rapid.T) { w.decide(w.State); w.work(); w.decide(w.State); w.work() },
+		"lose":    act(w.lose),
+		"drain":   func(t *rapid.T) { w.State, _ = w.Drain(node(t), rapid.Bool().Draw(t, "drain")) },
+		"move": func(t *rapid.T) { // away and perhaps on again, before anybody has stopped anything
+			for range rapid.IntRange(1, 3).Draw(t, "moves") {
+				name := node(t)
+				w.State, _ = w.Drain(name, true)
+				w.decide(w.State)
+				w.State, _ = w.Drain(name, false)
+			}
+		},
+		"pass":     func(t *rapid.T) { w.now = w.now.Add(time.Duration(rapid.IntRange(1, 400).Draw(t, "s")) * time.Second) },
+		"put":      func(t *rapid.T) { put(rapid.SampledFrom(jobNames).Draw(t, "job"), false) },
+		"put, too": func(t *rapid.T) { put(rapid.SampledFrom(jobNames).Draw(t, "job"), false) },
+		"remove": func(t *rapid.T) {
+			if s, err := w.Remove(rapid.SampledFrom(jobNames).Draw(t, "job")); err == nil {
+				w.State = s
+				w.Version++
+			}
+		},
+		"boot": func(t *rapid.T) {
+			if name := node(t); !w.node(name).Alive() {
+				w.boot(name)
+			}
+		},
+		"unwell": func(t *rapid.T) {
+			m := w.machine(alive(t))
+			for i, c := range m.runs {
+				c.Healthy, c.Settled = false, false
+				m.runs[i] = c
+			}
+		},
+	})
+	for _, name := range names {
+		n := w.node(name)
+		n.Capacity.Memory, n.Draining = 1e11, false
+		if !n.Alive() {
+			w.boot(name)
+		}
+	}
+	for _, name := range jobNames {
+		put(name, true)
+	}
+	d := w.settle()
+	if len(d.Waits) > 0 {
+		t.Fatalf("it waits: %+v", d.Waits)
+	}
+	running := map[string][]string{}
+	for _, incarnation := range slices.Sorted(maps.Keys(w.machines)) {
+		for i, c := range w.machines[incarnation].runs {
+			j := w.job(i.Job)
+			if j == nil || c.Revision != j.Revision || !c.Settled {
+				t.Fatalf("%s runs %s: %+v", incarnation, w.called(i), c)
+			}
+			running[j.Spec.Name] = append(running[j.Spec.Name], i.ID)
+		}
+	}
+	for _, j := range w.Jobs {
+		want := ordinals(0, j.Spec.Instances())
+		if j.Spec.Daemon {
+			want = names
+		}
+		got := running[j.Spec.Name]
+		slices.Sort(got)
+		if !slices.Equal(got, want) || j.Stable != j.Revision && len(want) > 0 {
+			t.Fatalf("%s runs %v and not %v: %+v", j.Spec.Name, got, want, j)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package schedule
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// plan writes the plans down that change.
+func (d *decider) plan() {
+	byNode := map[string][]*want{}
+	for _, w := range d.wants {
+		if w.at != "" {
+			byNode[w.at] = append(byNode[w.at], w)
+		}
+		if w.wait != nil {
+			d.out.Waits = append(d.out.Waits, *w.wait)
+		}
+		d.report(w)
+	}
+	for i := range d.Nodes {
+		d.planNode(&d.Nodes[i], byNode[d.Nodes[i].Name])
+	}
+	d.scaledIn()
+}
+
+// planNode writes a node's plan, if it changes.
+func (d *decider) planNode(n *Node, wants []*want) {
+	next := Plan{Version: d.Version + 1, Incarnation: n.Incarnation}
+	here := map[Instance]bool{}
+	changed := false
+	for _, w := range wants {
+		here[w.Instance] = true
+		p, ok := d.where[w.Instance]
+		planned := p.Planned
+		if !ok || p.node != n || planned.Revision != w.revision {
+			changed = true
+			planned = Planned{Instance: w.Instance, Revision: w.revision, Epoch: next.Version, After: d.after(w.Instance, n)}
+			w.task.sent = w.task.sent || w.revision == w.task.Revision
+		}
+		next.Instances = append(next.Instances, planned)
+	}
+	if !n.current() {
+		changed = len(next.Instances)+len(n.Plan.Instances)+len(n.Plan.Leaving) > 0
+	} else {
+		next.Leaving = slices.Clone(d.held[n.Name])
+		for _, p := range n.Plan.Instances {
+			if !here[p.Instance] {
+				changed = true
+				next.Leaving = append(next.Leaving, Leaving{Instance: p.Instance, Revision: p.Revision, Epoch: p.Epoch, Version: next.Version})
+			}
+		}
+	}
+	if !changed {
+		return
+	}
+	slices.SortFunc(next.Instances, func(a, b Planned) int { return a.compare(b.Instance) })
+	slices.SortFunc(next.Leaving, func(a, b Leaving) int { return cmp.Or(a.compare(b.Instance), cmp.Compare(a.Epoch, b.Epoch)) })
+	d.out.Plans[n.Name] = next
+}
+
+// compare orders instances as placement orders names.
+func (i Instance) compare(j Instance) int {
+	return cmp.Or(strings.Compare(i.Job, j.Job), cmp.Compare(len(i.ID), len(j.ID)), strings.Compare(i.ID, j.ID))
+}
+
+// after are the places where an instance may still run when it is put on a node: wherever it was taken away and is not known to
+// have stopped, and where it is taken away now. A node does not wait for itself: it never has two epochs of one instance.
+func (d *decider) after(i Instance, n *Node) (places []Place) {
+	for _, p := range d.doubt[i] {
+		if p.Node != n.Name {
+			places = append(places, p)
+		}
+	}
+	if at, ok := d.where[i]; ok && at.node != n {
+		places = append(places, Place{at.node.Name, at.node.Incarnation, at.Planned.Epoch, d.Version + 1})
+	}
+	return places
+}
+
+// report tells what becomes of an instance.
+func (d *decider) report(w *want) {
+	at, planned := d.where[w.Instance]
+	t, name := w.task, w.name
+	switch {
+	case w.at == "" && planned:
+		d.tell(t, at.node.Name, "%s stops on %s: %s", name, at.node.Name, w.because())
+	case w.at == "":
+	case !planned:
+		d.tell(t, w.at, "%s goes to %s at revision %d", name, w.at, w.revision)
+	case at.node.Name != w.at:
+		d.tell(t, w.at, "%s moves from %s to %s: %s", name, at.node.Name, w.at, w.because())
+	case at.Planned.Revision != w.revision:
+		d.tell(t, w.at, "%s goes from revision %d to %d on %s", name, at.Planned.Revision, w.revision, w.at)
+	}
+}
+
+func (w *want) because() string {
+	if w.lost != "" {
+		return "it " + w.lost
+	}
+	return w.move
+}
+
+// scaledIn tells of what is planned and not wanted any more.
+func (d *decider) scaledIn() {
+	wanted := make(map[Instance]bool, len(d.wants))
+	for _, w := range d.wants {
+		wanted[w.Instance] = true
+	}
+	for _, t := range d.tasks {
+		var ids []Instance
+		for i := range d.where {
+			if i.Job == t.UID && !wanted[i] {
+				ids = append(ids, i)
+			}
+		}
+		slices.SortFunc(ids, Instance.compare)
+		for _, i := range ids {
+			why := "it is not wanted any more"
+			if outcome, ended := t.Ended[i.ID]; ended {
+				why = "it is " + string(outcome)
+			}
+			d.tell(t, d.where[i].node.Name, "%s leaves %s: %s", t.name(i.ID), d.where[i].node.Name, why)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package schedule
+
+import (
+	"time"
+
+	"teamtask.dev/ozymandias/placement"
+)
+
+// A Forecast is what a change comes to in the end, when deploys and drains are through.
+type Forecast struct {
+	// Verdict is about what the change itself brings about: Fits if nothing waits that would have had a place without it.
+	Verdict placement.Verdict
+	// Placed are those that get a place, and Moves those that go elsewhere.
+	Placed []placement.Placement
+	Moves  []placement.Move
+	// Waits are those that would wait because of the change.
+	Waits []Wait
+}
+
+// Preview says what would become of everything if the state were changed, such as by [State.Put] or [State.Drain]. Nothing is
+// decided: as the state may be another when the change is made, so may be the outcome.
+func Preview(before, after State, now time.Time) (Forecast, error) {
+	was, err := foresee(before, now)
+	if err != nil {
+		return Forecast{}, err
+	}
+	will, err := foresee(after, now)
+	if err != nil {
+		return Forecast{}, err
+	}
+	waited := map[Instance]bool{}
+	for _, w := range was.wants {
+		waited[w.Instance] = w.wait != nil
+	}
+	f := Forecast{Verdict: placement.Fits}
+	for _, w := range will.wants {
+		switch {
+		case w.wait == nil && w.home == nil:
+			f.Placed = append(f.Placed, placement.Placement{Name: w.name, Node: w.at})
+		case w.wait == nil && w.home.Name != w.at:
+			f.Moves = append(f.Moves, placement.Move{Name: w.name, From: w.home.Name, To: w.at, Why: w.move})
+		case w.wait != nil && !waited[w.Instance]:
+			f.Waits = append(f.Waits, *w.wait)
+			if f.Verdict != placement.ProvedInfeasible {
+				f.Verdict = w.wait.Verdict
+			}
+		}
+	}
+	return f, nil
+}
+
+// Losses says for each node that is alive what would be lost if it died: see [placement.WithoutEach].
+func Losses(s State, now time.Time) ([]placement.Loss, error) {
+	d, err := foresee(s, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range d.wants {
+		w.from = w.at
+		w.stays = false
+		if len(w.tied) > 0 {
+			w.loose = true // who has lost its node has lost its volumes
+		}
+	}
+	return placement.WithoutEach(d.problem(d.wants))
+}
+
+// foresee decides where everything is in the end.
+func foresee(s State, now time.Time) (*decider, error) {
+	d := newDecider(s, now)
+	d.end = true
+	for _, t := range d.tasks {
+		d.advance(t)
+	}
+	return d, d.place()
+}

@@ -1,0 +1,182 @@
+package schedule
+
+import (
+	"time"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/placement"
+)
+
+// A State is all that a decision rests on, as it was read at one revision of the store.
+type State struct {
+	// Version is the head's: how many decisions were taken. The one that follows from this state is the next, and so are the
+	// epochs that it gives out and the versions of the plans that it writes.
+	Version int64
+	Jobs    []Job
+	Nodes   []Node
+}
+
+// A Job is what is wanted, and what is remembered of it.
+type Job struct {
+	// UID tells two jobs of the same name apart: one that was deleted from one that was made after it.
+	UID  string  `json:"uid"`
+	Spec job.Job `json:"spec"` // as it is wanted, after [job.Job.Default]
+	// Revision counts the changes of what instances run, from 1; scaling does not change it.
+	Revision int64 `json:"revision"`
+	// Stable is the last revision of which all instances were up at once; 0 for none. A deploy that fails goes back to it.
+	Stable int64 `json:"stable,omitempty"`
+	// Specs has the other revisions that instances still run, or that may be gone back to.
+	Specs map[int64]job.Job `json:"-"`
+	// Deploy is the change of revisions that is under way, or the last one.
+	Deploy *Deploy `json:"deploy,omitempty"`
+	// Ended are the instances that ran to their end, with how. They are not started again at this revision.
+	Ended map[string]Outcome `json:"ended,omitempty"`
+	// Work is how many instances the job's worklist has work for. It is nil for jobs without one, and as long as it is not
+	// known: then there are as many as there were.
+	Work *int `json:"work,omitempty"`
+	// Deleted says that the job is to go once nothing of it runs any more.
+	Deleted bool `json:"deleted,omitempty"`
+}
+
+// A Deploy brings a job from one revision to another.
+type Deploy struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"` // From is 0 for the first
+	// Healthy is the most instances of To that were up at once until now.
+	Healthy int `json:"healthy,omitempty"`
+	// Progress is when Healthy last grew, or an instance of To was last given a place.
+	Progress time.Time `json:"progress"`
+	// Failed says why the deploy failed; empty if it did not. The job then goes back to From or, if it is not to or there is
+	// none, stays as it is.
+	Failed string `json:"failed,omitempty"`
+}
+
+// An Outcome is how an instance ended for good.
+type Outcome string
+
+// The outcomes.
+const (
+	Complete Outcome = "Complete" // all of its containers ended with 0
+	Failed   Outcome = "Failed"   // its tries are used up
+)
+
+// A Node is a machine.
+type Node struct {
+	Name     string
+	Labels   map[string]string
+	Capacity placement.Resources
+	// Draining says that what runs here is to go elsewhere, and that nothing new is to come.
+	Draining bool
+	// Incarnation is of the node's process and lease; empty if no lease lives. One that is gone never comes back.
+	Incarnation string
+	// Load is the load average over its processors, smoothed by the node; 1 is a machine that is just busy.
+	Load float64
+	// Volumes are those on its disks.
+	Volumes []Volume
+	// Plan is what it is to run.
+	Plan Plan
+	// Report is what it says of itself; empty if no lease lives.
+	Report Report
+}
+
+// Alive says whether the node's lease lived when the state was read.
+func (n *Node) Alive() bool { return n.Incarnation != "" }
+
+// StorageLabel is the label of nodes that have a file system in common: those with the same value of it have the same shared
+// volumes. A node without it has only its own.
+const StorageLabel = "shared-storage"
+
+// An Instance is the name of one: a job's ordinal, or for a daemon the node's name.
+type Instance struct {
+	Job string `json:"job"` // the job's UID
+	ID  string `json:"id"`
+}
+
+// A Volume is what an instance, or a job, keeps on a node's disk, whether it runs there at the moment or not.
+type Volume struct {
+	Instance        // of a shared volume, which is the job's, the ID is empty `json:"instance"`
+	Name     string `json:"name"`
+	Space    int64  `json:"space"` // bytes
+}
+
+// A Plan is what a node is to run. It runs nothing else.
+type Plan struct {
+	// Version is that of the decision that wrote it.
+	Version int64 `json:"version"`
+	// Incarnation is whom it is for. A node that came back as another has lost what it ran, and runs nothing of the plan until
+	// there is one for itself: meanwhile its instances may be given to others.
+	Incarnation string    `json:"incarnation,omitempty"`
+	Instances   []Planned `json:"instances,omitempty"`
+	// Leaving are those of earlier versions of which it was not known, when this one was written, that they had stopped. It
+	// is for those who decide; whoever runs the plan stops everything that is not in Instances.
+	Leaving []Leaving `json:"leaving,omitempty"`
+}
+
+// A Planned is an instance in a node's plan.
+type Planned struct {
+	Instance
+	Revision int64 `json:"revision"`
+	// Epoch is that of the decision that placed it here at this revision. Those of an instance only grow, from one place to the
+	// next, so that what an instance writes to can refuse the writes of its predecessor.
+	Epoch int64 `json:"epoch"`
+	// After are the other places where the instance may still run. It starts here only once each of them is free: see [Free].
+	After []Place `json:"after,omitempty"`
+}
+
+// A Leaving is an instance that was taken out of a node's plan.
+type Leaving struct {
+	Instance
+	Revision int64 `json:"revision"`
+	Epoch    int64 `json:"epoch"`   // that it had here
+	Version  int64 `json:"version"` // of the first plan without it
+}
+
+// A Place is where an instance was put, and may still run.
+type Place struct {
+	Node        string `json:"node"`
+	Incarnation string `json:"incarnation"`
+	Epoch       int64  `json:"epoch"`   // that it had there
+	Version     int64  `json:"version"` // of that node's first plan without it
+}
+
+// A Report is what a node says of its own machine.
+type Report struct {
+	// Plan is the version of the plan that the node goes by. What is not in that plan and not in Instances does not run, and is
+	// not started any more.
+	Plan int64
+	// Instances are all that are planned, and all that have anything left on the machine that runs or may run. While something
+	// of an earlier epoch is left, it is that which is reported.
+	Instances map[Instance]Condition
+}
+
+// A Condition is how an instance fares.
+type Condition struct {
+	Epoch    int64 `json:"epoch"`
+	Revision int64 `json:"revision"`
+	Phase    Phase `json:"phase"`
+	// Address is the pod's, once it has one.
+	Address string `json:"address,omitempty"`
+	// Healthy says that all containers run and all checks pass; so names and routes may lead to it.
+	Healthy bool `json:"healthy,omitempty"`
+	// Settled says that it has been healthy for update.min_healthy without a break, by the node's own clock.
+	Settled bool `json:"settled,omitempty"`
+	// Since is when the phase began, by the node's clock: for people.
+	Since    time.Time `json:"since"`
+	Restarts int       `json:"restarts,omitempty"`
+	// Message says why, for people.
+	Message string `json:"message,omitempty"`
+}
+
+// A Phase is where an instance is on its way.
+type Phase string
+
+// The phases.
+const (
+	Waiting  Phase = "Waiting"  // to be let start: see [State.WaitsFor]; nothing of it is on the machine
+	Starting Phase = "Starting" // volumes, images, containers in their order
+	Running  Phase = "Running"
+	BackOff  Phase = "BackOff" // it ended, and is started again after a while
+	Stopping Phase = "Stopping"
+	Ended    Phase = "Ended"  // all containers ended with 0, and are not to be started again
+	Broken   Phase = "Broken" // its tries are used up
+)

@@ -1,0 +1,161 @@
+package schedule
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"teamtask.dev/ozymandias/placement"
+)
+
+// storage is what the shared volumes of a job ask for: that all its instances are where these are. That is one node or, of nodes
+// that have a file system in common (see [StorageLabel]), all of them.
+type storage struct {
+	groups  [][]string // the choices, the best first
+	choice  int
+	carrier *want // who is counted for the space, where it is not taken yet
+	space   int64
+}
+
+// store finds where the shared volumes of a job are or could be. While something of the job is planned it is where that is; else
+// where the volumes are, on a node that is alive; else they begin anew. On a draining node they stay: unlike one that is
+// lost, it can still be asked not to lose them.
+func (d *decider) store(t *task, wants []*want) {
+	space := int64(t.Spec.Needs().Shared)
+	if space == 0 || len(wants) == 0 {
+		return
+	}
+	s := &storage{space: space}
+	t.storage = s
+	for _, w := range wants {
+		if w.home != nil {
+			s.groups = [][]string{d.sharing(w.home)}
+			if !has(w.home, Instance{Job: t.UID}) && w.home.Labels[StorageLabel] == "" { // nothing has been kept there yet
+				s.groups = append(s.groups, d.stores(t)...)
+			}
+			break
+		}
+	}
+	for i := range d.Nodes {
+		if n := &d.Nodes[i]; len(s.groups) == 0 && n.Alive() && has(n, Instance{Job: t.UID}) {
+			s.groups = [][]string{d.sharing(n)}
+		}
+	}
+	if len(s.groups) == 0 {
+		s.groups = d.stores(t)
+	}
+	if len(s.groups) == 0 {
+		s.groups = [][]string{nil} // no node at all: placement says so
+	}
+	s.carrier = wants[0]
+}
+
+// takes is how much disk the shared volumes of a job take where they are to be: none in storage that nodes have in common, which is
+// not the nodes' own, nor where they are already, which is counted apart.
+func (d *decider) takes(t *task) int64 {
+	if group := t.storage.groups[t.storage.choice]; len(group) > 0 {
+		if n := d.node(group[0]); n.Labels[StorageLabel] != "" || has(n, Instance{Job: t.UID}) {
+			return 0
+		}
+	}
+	return t.storage.space
+}
+
+// sharing are the nodes that have the same shared volumes as n.
+func (d *decider) sharing(n *Node) (group []string) {
+	value := n.Labels[StorageLabel]
+	if value == "" {
+		return []string{n.Name}
+	}
+	for i := range d.Nodes {
+		if m := &d.Nodes[i]; m.Alive() && m.Labels[StorageLabel] == value {
+			group = append(group, m.Name)
+		}
+	}
+	return group
+}
+
+// stores are where the shared volumes of a job could begin: storage that several nodes have rather than one node's, as it
+// outlives the node; then where most memory is not planned.
+func (d *decider) stores(t *task) (groups [][]string) {
+	free := map[string]int64{}
+	for i := range d.Nodes {
+		free[d.Nodes[i].Name] = d.Nodes[i].Capacity.Memory
+	}
+	for i, at := range d.where {
+		if j := d.job(i.Job); j != nil {
+			if spec := j.At(at.Planned.Revision); spec != nil {
+				free[at.node.Name] -= int64(spec.Needs().Memory)
+			}
+		}
+	}
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		if !n.Alive() || n.Draining {
+			continue
+		}
+		if group := d.sharing(n); !slices.ContainsFunc(groups, func(g []string) bool { return g[0] == group[0] }) {
+			groups = append(groups, group)
+		}
+	}
+	room := func(group []string) (sum int64) {
+		for _, name := range group {
+			sum += free[name]
+		}
+		return sum
+	}
+	common := func(group []string) int {
+		if d.node(group[0]).Labels[StorageLabel] != "" {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(groups, func(a, b []string) int {
+		return cmp.Or(cmp.Compare(common(a), common(b)), cmp.Compare(room(b), room(a)), strings.Compare(a[0], b[0]))
+	})
+	return groups
+}
+
+// tie keeps an instance with local volumes to the node that has them, as long as that is alive and not draining. Where it does not
+// fit there any more it is let go, and finds them empty. One that publishes ports keeps to its node, too, as others of the
+// cluster keep away from it: placement does not know of ports and would move it among them.
+func (d *decider) tie(w *want) {
+	volumes := w.spec.Needs().Local > 0
+	if !volumes && len(w.spec.HostPorts()) == 0 {
+		return
+	}
+	if w.home != nil {
+		if !w.home.Draining {
+			w.tied = []string{w.home.Name}
+		}
+		return
+	}
+	for i := range d.Nodes {
+		if n := &d.Nodes[i]; volumes && n.Alive() && !n.Draining && has(n, w.Instance) {
+			w.tied = append(w.tied, n.Name)
+		}
+	}
+}
+
+// has tells whether a node has a volume of an instance, or of a job.
+func has(n *Node, i Instance) bool {
+	return slices.ContainsFunc(n.Volumes, func(v Volume) bool { return v.Instance == i })
+}
+
+// taken is the room on a node that is not to be had though nothing that is planned has it: what is leaving, and volumes that nobody
+// there counts.
+func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resources) {
+	for _, l := range d.held[n.Name] {
+		if spec := d.spec(l.Job, l.Revision); spec != nil {
+			needs := spec.Needs()
+			r.Memory += int64(needs.Memory)
+			r.CPU += int64(needs.CPUs)
+		}
+	}
+	for _, v := range n.Volumes {
+		if !counted[v.Instance] {
+			r.Disk += v.Space
+		}
+	}
+	return r
+}

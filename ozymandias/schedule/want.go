@@ -1,0 +1,157 @@
+package schedule
+
+import (
+	"math"
+	"slices"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/placement"
+)
+
+// want is an instance that is to run, and what decides where.
+type want struct {
+	Instance
+	task     *task
+	revision int64
+	spec     *job.Job // at that revision
+	name     placement.Name
+	extra    bool // it is there only while a deploy is under way, and gives way to everything
+
+	home   *Node  // where it is planned, or nil
+	stays  bool   // it may not be moved now
+	done   bool   // it is decided what becomes of it
+	from   string // where it is, in the course of deciding; "" for nowhere
+	tied   []string
+	loose  bool            // it has lost hope of the node that has its volumes
+	banned map[string]bool // nodes where others have its ports
+	avoids map[string]bool // nodes where others have them already; it may not insist as long as it has any other choice
+	insist bool
+	anchor string // the node from which it has kept another with its ports, and where it remains for that
+	adrift bool   // it did not fit there after all
+	lost   string // why it can be nowhere, where placement is not asked
+
+	at   string // where it is to be in the end
+	move string // why it goes there
+	wait *Wait
+}
+
+// gather makes the wants, jobs in order and instances by number.
+func (d *decider) gather() {
+	for _, t := range d.tasks {
+		extra := make([]string, 0, len(t.run))
+		for id := range t.run {
+			if !slices.Contains(t.ids, id) {
+				extra = append(extra, id)
+			}
+		}
+		slices.SortFunc(extra, func(a, b string) int { return placement.Name{ID: a}.Compare(placement.Name{ID: b}) })
+		for at, id := range slices.Concat(t.ids, extra) {
+			w := &want{Instance: Instance{t.UID, id}, task: t, revision: t.run[id], spec: t.runs(t.run[id]), extra: at >= len(t.ids)}
+			w.name = placement.Name{Job: t.Spec.Name, ID: id}
+			if at, ok := d.where[w.Instance]; ok {
+				w.home, w.from = at.node, at.node.Name
+			}
+			d.wants = append(d.wants, w)
+		}
+		d.pace(t, d.wants[len(d.wants)-len(t.ids)-len(extra):])
+	}
+}
+
+// pace keeps what is to leave draining nodes from leaving all at once: at most max_unavailable of a job are missing, but one at
+// least may. What is not up, or is restarted anyhow, may always go.
+func (d *decider) pace(t *task, wants []*want) {
+	if d.end {
+		return
+	}
+	disturbed := func(w *want) bool {
+		at := d.where[w.Instance]
+		return !at.now.Healthy || at.Planned.Revision != w.revision
+	}
+	missing := 0
+	for _, w := range wants {
+		if !w.extra && disturbed(w) {
+			missing++
+		}
+	}
+	for _, w := range wants {
+		if w.home == nil || !w.home.Draining {
+			continue
+		}
+		switch {
+		case t.Spec.Daemon:
+			w.stays = true
+		case disturbed(w) || w.extra:
+		case missing < max(1, t.Spec.Update.MaxUnavailable):
+			missing++
+		default:
+			w.stays = true
+		}
+	}
+}
+
+// instance is the want as placement sees it.
+func (d *decider) instance(w *want) placement.Instance {
+	t := w.task
+	needs := w.spec.Needs()
+	in := placement.Instance{Name: w.name, Node: w.from, Pinned: w.stays, Tied: d.ties(w), Requires: t.Spec.Placement.Requires, Priority: w.importance(),
+		Needs:  placement.Resources{Memory: int64(needs.Memory), CPU: int64(needs.CPUs), Disk: int64(needs.Local)},
+		Spread: placement.Spread{PerNode: t.Spec.Placement.MaxPerNode, Label: t.Spec.Placement.Spread}}
+	if t.storage != nil && t.storage.carrier == w {
+		in.Needs.Disk += d.takes(t)
+	}
+	if len(w.spec.HostPorts()) > 0 {
+		in.Spread.PerNode = 1
+	}
+	return in
+}
+
+// importance decides who gives way.
+func (w *want) importance() int {
+	if w.extra {
+		return math.MinInt
+	}
+	return w.task.Spec.Priority
+}
+
+// ties are the nodes on which an instance may be; none: on any. What is banned everywhere is not asked for.
+func (d *decider) ties(w *want) []string {
+	tied := w.tied
+	if w.loose {
+		tied = nil
+	}
+	if s := w.task.storage; s != nil {
+		group := s.groups[s.choice]
+		if tied = intersect(tied, group); len(tied) == 0 {
+			tied = group
+		}
+	}
+	if w.task.Spec.Daemon {
+		tied = []string{w.ID}
+	}
+	if w.anchor != "" {
+		tied = []string{w.anchor}
+	}
+	if len(w.banned)+len(w.avoids) == 0 {
+		return tied
+	}
+	if tied == nil {
+		for i := range d.Nodes {
+			if d.Nodes[i].Alive() {
+				tied = append(tied, d.Nodes[i].Name)
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(tied), func(n string) bool { return w.banned[n] || w.avoids[n] && !w.insist })
+}
+
+func intersect(a, b []string) (both []string) {
+	for _, s := range a {
+		if slices.Contains(b, s) {
+			both = append(both, s)
+		}
+	}
+	return both
+}
+
+// moves tells whether an instance is about to leave the node where it is for another.
+func (w *want) moves() bool { return w.from != "" && w.at != "" && w.at != w.from }

@@ -1,0 +1,297 @@
+package schedule
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/placement"
+)
+
+// world is a State with machines that do what they are told, when they come to it.
+type world struct {
+	State
+	now  time.Time
+	born int
+	// machines by incarnation, whether their leases live or not: what is there in truth.
+	machines map[string]*machine
+	epochs   map[Instance]int64 // the greatest at which each was started
+	// afterthoughts are how many more decisions there may be without news. One is enough but where priorities take room from others
+	// while ports or volumes bind them: then the next may find a better use for what is left.
+	afterthoughts int
+	fatal         func(format string, args ...any)
+}
+
+type machine struct {
+	node, incarnation string
+	seen              Plan // the plan it goes by
+	runs              map[Instance]Condition
+	sick              bool // what it starts does not become healthy
+}
+
+func newWorld(fatal func(format string, args ...any)) *world {
+	return &world{now: time.Unix(1e9, 0).UTC(), machines: map[string]*machine{}, epochs: map[Instance]int64{}, fatal: fatal}
+}
+
+// boot starts a node's process, which begins with a clean machine.
+func (w *world) boot(name string) {
+	w.born++
+	n := w.node(name)
+	n.Incarnation = fmt.Sprintf("%s/%d", name, w.born)
+	n.Report = Report{Instances: map[Instance]Condition{}}
+	w.machines[n.Incarnation] = &machine{node: name, incarnation: n.Incarnation, runs: map[Instance]Condition{}}
+}
+
+// lose ends a node's lease. By then whatever it ran has stopped.
+func (w *world) lose(name string) {
+	n := w.node(name)
+	delete(w.machines, n.Incarnation)
+	n.Incarnation, n.Report = "", Report{}
+}
+
+func (w *world) machine(name string) *machine {
+	if n := w.node(name); n != nil {
+		return w.machines[n.Incarnation]
+	}
+	return nil
+}
+
+// read has a machine take up its plan; from then on it starts nothing else.
+func (w *world) read(name string) {
+	if m, n := w.machine(name), w.node(name); m != nil {
+		m.seen = n.Plan
+	}
+}
+
+// stop has a machine let go of what is not in the plan that it goes by.
+func (w *world) stop(name string) {
+	m := w.machine(name)
+	if m == nil {
+		return
+	}
+	maps.DeleteFunc(m.runs, func(i Instance, c Condition) bool {
+		return !slices.ContainsFunc(m.seen.Instances, func(p Planned) bool { return p.Instance == i && p.Epoch == c.Epoch })
+	})
+}
+
+// view is the state as a machine sees it: of itself it knows what is.
+func (w *world) view(name string) *State {
+	view, m := w.State, w.machine(name)
+	view.Nodes = slices.Clone(view.Nodes)
+	own := view.node(name)
+	own.Plan, own.Report = m.seen, Report{Plan: m.seen.Version, Instances: m.runs}
+	return &view
+}
+
+// start has a machine start what it may.
+func (w *world) start(name string) {
+	m, n := w.machine(name), w.node(name)
+	if m == nil {
+		return
+	}
+	for _, p := range m.seen.Instances {
+		c, runs := m.runs[p.Instance]
+		if runs && c.Epoch == p.Epoch || w.view(name).WaitsFor(name, p) != "" {
+			continue
+		}
+		if runs {
+			w.fatal("%s starts %s, and runs it still", name, w.called(p.Instance))
+		}
+		if p.Epoch <= w.epochs[p.Instance] {
+			w.fatal("%s starts %s at epoch %d, and it had %d", name, w.called(p.Instance), p.Epoch, w.epochs[p.Instance])
+		}
+		w.epochs[p.Instance] = p.Epoch
+		m.runs[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running}
+		for _, v := range w.spec(p.Instance.Job, p.Revision).Containers["main"].Volumes {
+			if owner := (Instance{Job: p.Instance.Job}); v.Type == job.Local {
+				owner.ID = p.ID
+				keepVolume(n, owner, v)
+			} else if n.Labels[StorageLabel] == "" {
+				keepVolume(n, owner, v)
+			}
+		}
+	}
+}
+
+func keepVolume(n *Node, owner Instance, v job.Volume) {
+	if !has(n, owner) {
+		n.Volumes = append(slices.Clone(n.Volumes), Volume{owner, v.Name, int64(v.Space)})
+	}
+}
+
+// heal has what runs on a machine come up.
+func (w *world) heal(name string) {
+	m := w.machine(name)
+	if m == nil {
+		return
+	}
+	for i, c := range m.runs {
+		if spec := w.spec(i.Job, c.Revision); spec != nil && spec.Containers["main"].Image != "broken" && !m.sick && c.Phase == Running {
+			c.Healthy, c.Settled = true, true
+			m.runs[i] = c
+		}
+	}
+}
+
+// report has a machine say what is there.
+func (w *world) report(name string) {
+	if m, n := w.machine(name), w.node(name); m != nil {
+		n.Report = Report{Plan: m.seen.Version, Instances: maps.Clone(m.runs)}
+		for _, p := range m.seen.Instances {
+			if _, there := m.runs[p.Instance]; !there {
+				n.Report.Instances[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Waiting}
+			}
+		}
+	}
+}
+
+// work has all machines do what they are to do, once.
+func (w *world) work() {
+	for _, act := range []func(string){w.read, w.stop, w.report, w.start, w.heal, w.report} {
+		for i := range w.Nodes {
+			act(w.Nodes[i].Name)
+			w.check()
+		}
+	}
+}
+
+// decide takes a decision from a state, which may be an old one, and writes it unless another was written since.
+func (w *world) decide(s State) (Decision, bool) {
+	d, err := Decide(s, w.now)
+	if err != nil {
+		w.fatal("%v", err)
+	}
+	turned := s
+	turned.Nodes, turned.Jobs = slices.Clone(s.Nodes), slices.Clone(s.Jobs)
+	slices.Reverse(turned.Nodes)
+	slices.Reverse(turned.Jobs)
+	if other, err := Decide(turned, w.now); err != nil || fmt.Sprint(other.Plans, other.Waits, other.Events, other.Removed) != fmt.Sprint(d.Plans, d.Waits, d.Events, d.Removed) {
+		w.fatal("in another order it is decided otherwise:\n%v\n%v (%v)", other, d, err)
+	}
+	if s.Version != w.Version {
+		return d, false
+	}
+	w.State = apply(w.State, d)
+	w.check()
+	after := apply(s, d)
+	again, err := Decide(after, w.now)
+	for range w.afterthoughts {
+		after = apply(after, again)
+		again, err = Decide(after, w.now)
+	}
+	if err != nil || again.Changed() {
+		w.fatal("after\n%s\nthere is more:\n%s\n%+v\n(%v)", strings.Join(w.words(d), "\n"), strings.Join(w.words(again), "\n"), again.Plans, err)
+	}
+	return d, true
+}
+
+// apply writes a decision.
+func apply(s State, d Decision) State {
+	if !d.Changed() {
+		return s
+	}
+	s.Version = d.Version
+	s.Nodes, s.Jobs = slices.Clone(s.Nodes), slices.Clone(s.Jobs)
+	for name, plan := range d.Plans {
+		s.node(name).Plan = plan
+	}
+	for _, j := range d.Jobs {
+		*s.job(j.UID) = j
+	}
+	s.Jobs = slices.DeleteFunc(s.Jobs, func(j Job) bool { return slices.Contains(d.Removed, j.UID) })
+	return s
+}
+
+// settle decides and works until nothing changes.
+func (w *world) settle() (d Decision) {
+	for range 100 {
+		before := fmt.Sprint(w.State)
+		for {
+			if d, _ = w.decide(w.State); !d.Changed() {
+				break
+			}
+		}
+		w.work()
+		if fmt.Sprint(w.State) == before {
+			return d
+		}
+	}
+	w.fatal("no end: %v", w.State)
+	return d
+}
+
+// check looks at the laws.
+func (w *world) check() {
+	running := map[Instance]string{}
+	for _, incarnation := range slices.Sorted(maps.Keys(w.machines)) {
+		m := w.machines[incarnation]
+		var used placement.Resources
+		var names []string
+		for i, c := range m.runs {
+			if other, twice := running[i]; twice {
+				w.fatal("%s runs on %s and on %s", w.called(i), other, incarnation)
+			}
+			running[i] = incarnation
+			if spec := w.spec(i.Job, c.Revision); spec != nil {
+				used.Memory += int64(spec.Needs().Memory)
+				names = append(names, w.called(i))
+			}
+		}
+		if n := w.node(m.node); used.Memory > n.Capacity.Memory {
+			slices.Sort(names)
+			w.fatal("%s runs %v, %d of %d bytes", m.node, names, used.Memory, n.Capacity.Memory)
+		}
+	}
+	planned := map[Instance]string{}
+	for i := range w.Nodes {
+		for _, p := range w.Nodes[i].Plan.Instances {
+			if other, twice := planned[p.Instance]; twice {
+				w.fatal("%s is planned on %s and on %s", w.called(p.Instance), other, w.Nodes[i].Name)
+			}
+			planned[p.Instance] = w.Nodes[i].Name
+			if p.Epoch > w.Version {
+				w.fatal("%s has epoch %d at version %d", w.called(p.Instance), p.Epoch, w.Version)
+			}
+		}
+	}
+}
+
+func (w *world) called(i Instance) string {
+	if j := w.job(i.Job); j != nil {
+		return j.Spec.Name + "-" + i.ID
+	}
+	return i.Job + "-" + i.ID
+}
+
+// lines are the plans as they are.
+func (w *world) plans() (lines []string) {
+	for i := range w.Nodes {
+		n := &w.Nodes[i]
+		var parts []string
+		for _, p := range n.Plan.Instances {
+			text := fmt.Sprintf("%s r%d e%d", w.called(p.Instance), p.Revision, p.Epoch)
+			for _, a := range p.After {
+				text += fmt.Sprintf(" after %s e%d", a.Incarnation, a.Epoch)
+			}
+			parts = append(parts, text)
+		}
+		for _, l := range n.Plan.Leaving {
+			parts = append(parts, fmt.Sprintf("(%s e%d leaving since %d)", w.called(l.Instance), l.Epoch, l.Version))
+		}
+		state := ""
+		switch {
+		case !n.Alive():
+			state = " (lost)"
+		case n.Draining:
+			state = " (draining)"
+		}
+		if len(parts) == 0 {
+			parts = []string{"nothing"}
+		}
+		lines = append(lines, fmt.Sprintf("%s%s: %s", n.Name, state, strings.Join(parts, ", ")))
+	}
+	return lines
+}
