@@ -1,0 +1,230 @@
+package podman_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/podman/podmantest"
+)
+
+// How a container ended is told with its exit code.
+func TestExitCode(t *testing.T) {
+	for command, want := range map[string]int{"exit 0": 0, "exit 7": 7, "stay-not-a-word": 111} {
+		t.Run(command, func(t *testing.T) {
+			name := started(t, command)
+			code, err := machine.Client.Wait(patient(t), name)
+			if err != nil || code != want {
+				t.Errorf("Wait() = %d, %v, want %d", code, err, want)
+			}
+			state := inspect(t, name)
+			if state.Running() || state.ExitCode != want || state.OutOfMemory || state.PID != 0 || state.Finished.IsZero() {
+				t.Errorf("it is %+v", state)
+			}
+		})
+	}
+}
+
+// A container that uses more memory than it may is killed, and it is told why. One that was merely killed was not out of memory.
+func TestMemory(t *testing.T) {
+	limited := func(c *podman.Container) { c.Spec.Memory = 32 << 20 }
+	name := started(t, "print before wait eat 100000000 print after stay", limited)
+	says(t, name, "before")
+	if state := inspect(t, name); !state.Running() || state.OutOfMemory {
+		t.Fatalf("before it takes the memory it is %+v", state)
+	}
+	if err := machine.Client.Signal(patient(t), name, "SIGTERM"); err != nil {
+		t.Fatal(err)
+	}
+	if state := ended(t, name); state.ExitCode != 137 || !state.OutOfMemory {
+		t.Errorf("it is %+v", state)
+	}
+	within := started(t, "eat 8000000 print after stay", limited)
+	says(t, within, "after")
+	if err := machine.Client.Signal(patient(t), within, "SIGKILL"); err != nil {
+		t.Fatal(err)
+	}
+	if state := ended(t, within); state.ExitCode != 137 || state.OutOfMemory {
+		t.Errorf("the one that kept within its memory is %+v", state)
+	}
+}
+
+// What a job says of a container, and what the node adds, is what it gets.
+func TestSettings(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("xyzzy\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	name := started(t, "env BOTH env JOBS read /secrets/secret write /data/new stay", func(c *podman.Container) {
+		c.Spec.Environment = job.Environment{"BOTH": "the job's", "JOBS": "a b=c"}
+		c.Environment = map[string]string{"BOTH": "the node's"}
+		c.Labels = map[string]string{"ozymandias.job": "web"}
+		c.Spec.ReadOnly = true
+		c.Mounts = []podman.Mount{{Source: dir, Target: "/secrets", ReadOnly: true}, {Source: dir, Target: "/data"}}
+	})
+	says(t, name, "xyzzy")
+	state := inspect(t, name)
+	if state.Labels["ozymandias.job"] != "web" || state.PID == 0 || state.Name != name {
+		t.Errorf("it is %+v", state)
+	}
+	var lines []string
+	for line, err := range machine.Client.Logs(patient(t), name, podman.Log{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line.Text)
+	}
+	if got := strings.Join(lines, "|"); got != "the node's|a b=c|xyzzy" {
+		t.Errorf("it said %q", got)
+	}
+	if state := started(t, "write /new", func(c *podman.Container) { c.Spec.ReadOnly = true }); ended(t, state).ExitCode != 111 {
+		t.Error("a read-only container wrote to its root")
+	}
+	readOnly := started(t, "write /secrets/new", func(c *podman.Container) {
+		c.Mounts = []podman.Mount{{Source: dir, Target: "/secrets", ReadOnly: true}}
+	})
+	if ended(t, readOnly).ExitCode != 111 {
+		t.Error("a container wrote to a mount that is read-only")
+	}
+}
+
+// Stop asks first, by the container's own signal, and kills only what does not listen.
+func TestStop(t *testing.T) {
+	ctx := patient(t)
+	t.Run("by its signal", func(t *testing.T) {
+		name := started(t, "print here stay")
+		says(t, name, "here")
+		if err := machine.Client.Stop(ctx, name, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if state := inspect(t, name); state.Running() || state.ExitCode != 0 {
+			t.Errorf("it is %+v", state)
+		}
+		if err := machine.Client.Stop(ctx, name, time.Minute); err != nil {
+			t.Errorf("stop what has ended: %v", err)
+		}
+	})
+	t.Run("by another signal", func(t *testing.T) {
+		name := started(t, "print here stay", func(c *podman.Container) { c.Spec.StopSignal = "SIGUSR1" })
+		says(t, name, "here")
+		if err := machine.Client.Stop(ctx, name, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if state := inspect(t, name); state.ExitCode != 10 {
+			t.Errorf("it is %+v", state)
+		}
+	})
+	t.Run("one that does not listen", func(t *testing.T) {
+		name := started(t, "deaf print here stay")
+		says(t, name, "here")
+		if err := machine.Client.Stop(ctx, name, 10*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		if state := inspect(t, name); state.Running() || state.ExitCode != 137 {
+			t.Errorf("it is %+v", state)
+		}
+	})
+	t.Run("one that does not listen, and is killed by another meanwhile", func(t *testing.T) {
+		name := started(t, "deaf print here stay")
+		says(t, name, "here")
+		stopped := make(chan error)
+		go func() { stopped <- machine.Client.Stop(ctx, name, time.Hour) }()
+		if err := machine.Client.Signal(ctx, name, "SIGKILL"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-stopped; err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("one that is not there", func(t *testing.T) {
+		if err := machine.Client.Stop(ctx, "nobody", time.Minute); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("no longer than its context", func(t *testing.T) {
+		name := started(t, "deaf print here stay")
+		says(t, name, "here")
+		soon, done := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer done()
+		if err := machine.Client.Stop(soon, name, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop() = %v", err)
+		}
+		if !inspect(t, name).Running() {
+			t.Error("it was killed before its grace was over")
+		}
+	})
+}
+
+// A container that has ended can be started again, and is the same one.
+func TestStartAgain(t *testing.T) {
+	name := started(t, "print here exit 3")
+	first := ended(t, name)
+	start(t, name)
+	if again := ended(t, name); again.ID != first.ID || again.ExitCode != 3 || !again.Started.After(first.Started) {
+		t.Errorf("first %+v, then %+v", first, again)
+	}
+}
+
+// What was not to be is told apart by errors.
+func TestContainerErrors(t *testing.T) {
+	ctx, p := patient(t), pod(t)
+	name := container(t, p, "exit 0")
+	spec := func(change func(*podman.Container)) error {
+		c := podman.Container{Name: "other", Pod: p.Name, Spec: job.Container{Image: podmantest.Image}}
+		change(&c)
+		return machine.Client.CreateContainer(ctx, c)
+	}
+	_, inspected := machine.Client.Container(ctx, "nobody")
+	_, waited := machine.Client.Wait(ctx, "nobody")
+	for what, got := range map[string]struct{ err, want error }{
+		"a name that is taken":        {spec(func(c *podman.Container) { c.Name = name }), podman.ErrExists},
+		"an image that is not there":  {spec(func(c *podman.Container) { c.Spec.Image = "localhost/nothing:1" }), podman.ErrNotFound},
+		"a pod that is not there":     {spec(func(c *podman.Container) { c.Pod = "nothing" }), podman.ErrNotFound},
+		"start what is not there":     {machine.Client.Start(ctx, "nobody"), podman.ErrNotFound},
+		"inspect what is not there":   {inspected, podman.ErrNotFound},
+		"wait for what is not there":  {waited, podman.ErrNotFound},
+		"signal what is not there":    {machine.Client.Signal(ctx, "nobody", "SIGTERM"), podman.ErrNotFound},
+		"signal what does not run":    {machine.Client.Signal(ctx, name, "SIGTERM"), podman.ErrState},
+		"remove what is not there":    {machine.Client.RemoveContainer(ctx, "nobody"), nil},
+		"remove what was not started": {machine.Client.RemoveContainer(ctx, name), nil},
+	} {
+		if !errors.Is(got.err, got.want) {
+			t.Errorf("%s: %v, want %v", what, got.err, got.want)
+		}
+	}
+	err := spec(func(c *podman.Container) { c.Spec.StopSignal = "SIGNAL" })
+	if err == nil || !strings.Contains(err.Error(), `there is no signal "SIGNAL"`) {
+		t.Errorf("a signal there is not: %v", err)
+	}
+}
+
+// A program that is not in the image is told of when the container is started.
+func TestNoProgram(t *testing.T) {
+	name := container(t, pod(t), "", func(c *podman.Container) { c.Spec.Entrypoint = job.Words{"/nothing"} })
+	err := machine.Client.Start(patient(t), name)
+	if err == nil || !strings.Contains(err.Error(), "/nothing") {
+		t.Errorf("Start() = %v", err)
+	}
+}
+
+// What containers use is told by their ids, also when some do not run.
+func TestStats(t *testing.T) {
+	name := started(t, "eat 8000000 print here stay", func(c *podman.Container) { c.Spec.Memory = 64 << 20 })
+	says(t, name, "here")
+	over := started(t, "exit 0")
+	ended(t, over)
+	id := inspect(t, name).ID
+	stats, err := machine.Client.Stats(patient(t), name)
+	if err != nil || stats[id].Memory < 8_000_000 || stats[id].CPU <= 0 {
+		t.Errorf("Stats() = %v, %v", stats, err)
+	}
+	if stats, err := machine.Client.Stats(patient(t), over); err != nil || len(stats) > 0 && stats[inspect(t, over).ID].Memory != 0 {
+		t.Errorf("Stats() of what has ended = %v, %v", stats, err)
+	}
+}

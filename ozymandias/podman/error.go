@@ -1,0 +1,77 @@
+package podman
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// What a caller may decide on; use errors.Is.
+var (
+	// ErrNotFound says that there is no such pod, container, image or network.
+	ErrNotFound = errors.New("not found")
+	// ErrExists says that the name is taken.
+	ErrExists = errors.New("exists already")
+	// ErrState says that a container cannot do this as it is, as taking a signal when it does not run.
+	ErrState = errors.New("not in the state for this")
+)
+
+// Error is podman's answer to a request that it refused or that failed.
+type Error struct {
+	// Status of HTTP.
+	Status int
+	// Cause is the innermost reason, in podman's fixed words.
+	Cause string
+	// Message is for people, and ends with the cause.
+	Message string
+}
+
+func (e *Error) Error() string { return "podman: " + e.Message }
+
+// Is tells whether this is one of the errors above. The status alone does not: podman 4.3 answers 500 to a container's name that is
+// taken, to an image that is not there, and to a signal for a container that does not run.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrNotFound:
+		return e.Status == http.StatusNotFound || strings.HasPrefix(e.Cause, "no such ") || e.Cause == "image not known" || e.Cause == "network not found"
+	case ErrExists:
+		return strings.HasSuffix(e.Cause, "already exists") || strings.HasSuffix(e.Cause, "already in use")
+	case ErrState:
+		return e.Cause == "container state improper" || strings.HasPrefix(e.Message, "cannot kill a pod with no running containers")
+	}
+	return false
+}
+
+// refusal reads the body of an answer that is no success.
+func refusal(answer *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("read podman's answer %s: %w", answer.Status, err)
+	}
+	e := &Error{Status: answer.StatusCode}
+	if json.Unmarshal(body, e) != nil || e.Message == "" {
+		e.Message = strings.TrimSpace(answer.Status + " " + string(body))
+	}
+	return e
+}
+
+// failures reads what went wrong from the body of a success: what is done to a whole pod may fail in some of its containers.
+func failures(body io.Reader) error {
+	var report struct {
+		Err  any
+		Errs []any
+	}
+	if err := json.NewDecoder(body).Decode(&report); err != nil {
+		return fmt.Errorf("read podman's answer: %w", err)
+	}
+	if report.Err != nil {
+		report.Errs = append(report.Errs, report.Err)
+	}
+	if len(report.Errs) > 0 {
+		return &Error{Status: http.StatusOK, Message: fmt.Sprint("in part: ", report.Errs)}
+	}
+	return nil
+}

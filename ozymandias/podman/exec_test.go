@@ -1,0 +1,100 @@
+package podman_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"teamtask.dev/ozymandias/podman"
+)
+
+// guest is a command for program guest.
+func guest(words string) []string { return append([]string{"/guest"}, strings.Fields(words)...) }
+
+// A command's output and exit code come back, its input gets there.
+func TestExec(t *testing.T) {
+	ctx, name := patient(t), started(t, "stay")
+	var out, fault bytes.Buffer
+	code, err := machine.Client.Exec(ctx, name, podman.Exec{Command: guest("print out warn fault env A exit 4"), Environment: []string{"A=b c"}, Stdout: &out, Stderr: &fault})
+	if err != nil || code != 4 || out.String() != "out\nb c\n" || fault.String() != "fault\n" {
+		t.Errorf("Exec() = %d, %v; it said %q and %q", code, err, out.String(), fault.String())
+	}
+	if code, err := machine.Client.Exec(ctx, name, podman.Exec{Command: guest("print dropped")}); err != nil || code != 0 {
+		t.Errorf("Exec() = %d, %v", code, err)
+	}
+	// More than fits anywhere in between.
+	sent := strings.Repeat("0123456789abcde\n", 1<<16)
+	out.Reset()
+	code, err = machine.Client.Exec(ctx, name, podman.Exec{Command: guest("cat"), Stdin: strings.NewReader(sent), Stdout: &out})
+	if err != nil || code != 0 || out.String() != sent {
+		t.Errorf("Exec() = %d, %v; of %d bytes %d came back", code, err, len(sent), out.Len())
+	}
+}
+
+// With a terminal, output comes as a terminal shows it.
+func TestExecTerminal(t *testing.T) {
+	name := started(t, "stay")
+	sizes := make(chan podman.TerminalSize, 1)
+	sizes <- podman.TerminalSize{Rows: 40, Columns: 100}
+	var out bytes.Buffer
+	code, err := machine.Client.Exec(patient(t), name, podman.Exec{Command: guest("print out warn fault exit 5"), Terminal: true, Sizes: sizes, Stdin: strings.NewReader(""), Stdout: &out})
+	if err != nil || code != 5 || out.String() != "out\r\nfault\r\n" {
+		t.Errorf("Exec() = %d, %v; it said %q", code, err, out.String())
+	}
+}
+
+// A command that takes too long is killed, and nothing else in the container is.
+func TestExecTimeout(t *testing.T) {
+	ctx, name := patient(t), started(t, "print here stay")
+	says(t, name, "here")
+	soon, done := context.WithTimeout(ctx, time.Second)
+	defer done()
+	var out bytes.Buffer
+	_, err := machine.Client.Exec(soon, name, podman.Exec{Command: guest("deaf print begun stay"), Stdout: &out})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Exec() = %v", err)
+	}
+	first := inspect(t, name)
+	if !first.Running() {
+		t.Errorf("the container is %+v", first)
+	}
+	// Killed is not yet ended, by a little.
+	for ctx.Err() == nil {
+		left := 0
+		lines, _ := filepath.Glob("/proc/[0-9]*/cgroup")
+		for _, line := range lines {
+			groups, _ := os.ReadFile(line)
+			state, _ := os.ReadFile(filepath.Join(filepath.Dir(line), "stat"))
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(line)))
+			if bytes.Contains(groups, []byte("libpod-"+first.ID)) && pid != first.PID && !bytes.Contains(state, []byte(") Z ")) {
+				left++
+			}
+		}
+		if left == 0 {
+			return
+		}
+	}
+	t.Error("the command still runs")
+}
+
+// What cannot be run is an error, or code 126 or 127 as in a shell, never a success.
+func TestExecErrors(t *testing.T) {
+	ctx, name := patient(t), started(t, "exit 0")
+	ended(t, name)
+	if _, err := machine.Client.Exec(ctx, name, podman.Exec{Command: guest("exit 0")}); !errors.Is(err, podman.ErrState) {
+		t.Errorf("in a container that has ended: %v", err)
+	}
+	if _, err := machine.Client.Exec(ctx, "nobody", podman.Exec{Command: guest("exit 0")}); !errors.Is(err, podman.ErrNotFound) {
+		t.Errorf("in a container that is not there: %v", err)
+	}
+	code, err := machine.Client.Exec(ctx, started(t, "stay"), podman.Exec{Command: []string{"/nothing"}})
+	if err == nil && code != 126 && code != 127 {
+		t.Errorf("a program that is not there: %d, %v", code, err)
+	}
+}

@@ -1,0 +1,88 @@
+package podmantest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// unmount unmounts podman's own directory, which it mounts on itself and leaves so, and says what else is mounted.
+func (m *Machine) unmount() error {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	var faults []error
+	own := filepath.Join(m.Options.Dir, "storage", "overlay")
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !strings.HasPrefix(fields[1], m.dir+"/") {
+			continue
+		}
+		if fields[1] != own {
+			faults = append(faults, fmt.Errorf("%s is still mounted", fields[1]))
+		}
+		if err := unix.Unmount(fields[1], unix.MNT_DETACH); err != nil {
+			faults = append(faults, fmt.Errorf("unmount %s: %w", fields[1], err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// removeCgroups removes the machine's control groups in all hierarchies. Those of pods have to be gone: what is in the way is an error.
+// Podman leaves empty ones behind in the hierarchies that are not its own.
+func (m *Machine) removeCgroups() error {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 || !strings.HasPrefix(fields[2], "cgroup") {
+			continue
+		}
+		var below []string
+		err := filepath.WalkDir(filepath.Join(fields[1], m.Cgroup), func(path string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err == nil && entry.IsDir() {
+				below = append(below, path)
+			}
+			return err
+		})
+		faults = append(faults, err)
+		for i := len(below) - 1; i >= 0; i-- { // the innermost first
+			if err := os.Remove(below[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				faults = append(faults, fmt.Errorf("a control group is in use: %w", err))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// said keeps what podman says.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}

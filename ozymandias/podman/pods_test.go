@@ -1,0 +1,204 @@
+package podman_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/ozymandias/cgroup/cgrouptest"
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/podman"
+)
+
+// A pod has an address in its network, which the node reaches, and its containers reach each other on the loopback.
+func TestPodNetwork(t *testing.T) {
+	ctx := patient(t)
+	address := machine.Network.Subnet.Addr()
+	for range 77 {
+		address = address.Next()
+	}
+	port := freePort(t)
+	p := pod(t, func(p *podman.Pod) {
+		p.Address = address
+		p.Nameservers, p.Search = []netip.Addr{machine.Network.Gateway}, []string{"ozymandias.internal"}
+		p.Ports = []job.Port{{IP: netip.MustParseAddr("127.0.0.1"), Host: port, Container: 80, Protocol: job.TCPProtocol}}
+	})
+	name := container(t, p, "serve 80 read /etc/resolv.conf read /etc/hostname print ready stay")
+	start(t, name)
+	says(t, name, "nameserver "+machine.Network.Gateway.String())
+	says(t, name, "search ozymandias.internal")
+	says(t, name, "web-1")
+	state, err := machine.Client.Pod(ctx, p.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := machine.Client.Address(ctx, state, machine.Network.Name); err != nil || got != address {
+		t.Errorf("Address() = %v, %v, want %v", got, err, address)
+	}
+	if namespace, err := machine.Client.Namespace(ctx, state); err != nil || namespace == "" {
+		t.Errorf("Namespace() = %q, %v", namespace, err)
+	}
+	for _, at := range []string{address.String(), fmt.Sprintf("127.0.0.1:%d", port)} {
+		served(t, at)
+	}
+}
+
+// served asks until there is an answer.
+func served(t *testing.T, at string) {
+	t.Helper()
+	ctx := patient(t)
+	for {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err == nil {
+			line, _ := bufio.NewReader(answer.Body).ReadString('\n')
+			answer.Body.Close()
+			if line != "served\n" {
+				t.Errorf("%s answered %q", at, line)
+			}
+			return
+		}
+		if ctx.Err() != nil {
+			t.Errorf("%s does not answer: %v", at, err)
+			return
+		}
+	}
+}
+
+func freePort(t *testing.T) uint16 {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return uint16(l.Addr().(*net.TCPAddr).Port)
+}
+
+// Pods are found by their labels and names, with their containers but not podman's own.
+func TestPods(t *testing.T) {
+	ctx := patient(t)
+	p := pod(t, func(p *podman.Pod) { p.Labels = map[string]string{"ozymandias.job": "web", "ozymandias.id": "3"} })
+	pod(t, func(p *podman.Pod) { p.Labels = map[string]string{"ozymandias.job": "web", "ozymandias.id": "33"} })
+	name := container(t, p, "stay")
+	found, err := machine.Client.Pods(ctx, p.Labels)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("Pods() = %+v, %v", found, err)
+	}
+	if f := found[0]; f.Name != p.Name || f.Status != "Created" || f.Labels["ozymandias.id"] != "3" || len(f.Containers) != 1 || f.Containers[0].Name != name || f.Created.IsZero() {
+		t.Errorf("it is %+v", f)
+	}
+	if found, err := machine.Client.Pods(ctx, map[string]string{"ozymandias.job": "web"}); err != nil || len(found) != 2 {
+		t.Errorf("Pods() = %+v, %v", found, err)
+	}
+	start(t, name)
+	if state, err := machine.Client.Pod(ctx, p.Name); err != nil || state.Status != "Running" || state.Containers[0].Status != "running" {
+		t.Errorf("Pod() = %+v, %v", state, err)
+	}
+	if _, err := machine.Client.Pod(ctx, p.Name[:len(p.Name)-1]); !errors.Is(err, podman.ErrNotFound) {
+		t.Errorf("part of a name: %v", err)
+	}
+	if err := machine.Client.CreatePod(ctx, p); !errors.Is(err, podman.ErrExists) {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	for what, err := range map[string]error{
+		"stop": machine.Client.StopPod(ctx, "nothing", time.Second), "kill": machine.Client.KillPod(ctx, "nothing"), "remove": machine.Client.RemovePod(ctx, "nothing"),
+	} {
+		if err != nil {
+			t.Errorf("%s what is not there: %v", what, err)
+		}
+	}
+	if err := machine.Client.StartPod(ctx, "nothing"); !errors.Is(err, podman.ErrNotFound) {
+		t.Errorf("start what is not there: %v", err)
+	}
+}
+
+// A whole pod is started, stopped and killed.
+func TestWholePod(t *testing.T) {
+	ctx, p := patient(t), pod(t)
+	listens, deaf := container(t, p, "print here stay"), container(t, p, "deaf print here stay")
+	if err := machine.Client.StartPod(ctx, p.Name); err != nil {
+		t.Fatal(err)
+	}
+	says(t, listens, "here")
+	says(t, deaf, "here")
+	if err := machine.Client.StartPod(ctx, p.Name); err != nil {
+		t.Errorf("start what runs: %v", err)
+	}
+	if err := machine.Client.StopPod(ctx, p.Name, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := inspect(t, listens), inspect(t, deaf); a.Running() || a.ExitCode != 0 || b.Running() || b.ExitCode != 137 {
+		t.Errorf("stopped they are %+v and %+v", a, b)
+	}
+	if err := machine.Client.StopPod(ctx, p.Name, time.Second); err != nil {
+		t.Errorf("stop what is stopped: %v", err)
+	}
+	if err := machine.Client.StartPod(ctx, p.Name); err != nil {
+		t.Fatal(err)
+	}
+	if err := machine.Client.KillPod(ctx, p.Name); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := ended(t, listens), ended(t, deaf); a.ExitCode != 137 || b.ExitCode != 137 {
+		t.Errorf("killed they are %+v and %+v", a, b)
+	}
+	if err := machine.Client.KillPod(ctx, p.Name); err != nil {
+		t.Errorf("kill what has ended: %v", err)
+	}
+}
+
+// All that runs in a pod stands below the control group it was given, and can be ended by that: podman takes note.
+func TestCgroup(t *testing.T) {
+	ctx := patient(t)
+	p := pod(t, func(p *podman.Pod) { p.CgroupParent = filepath.Join(machine.Cgroup, "n1", "stop"); p.CPUs = 1500 })
+	name := container(t, p, "fork print forked deaf stay")
+	start(t, name)
+	says(t, name, "forked")
+	group, err := cgroup.Find(p.CgroupParent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	processes, err := group.Processes()
+	if err != nil || len(processes) < 3 {
+		t.Fatalf("Processes() = %v, %v; want the guest, its child and podman's own", processes, err)
+	}
+	if err := group.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cgrouptest.Empty(t, group)
+	if state := ended(t, name); state.ExitCode != 137 || state.OutOfMemory {
+		t.Errorf("podman takes it to be %+v", state)
+	}
+	// The same pod can be used again.
+	if err := machine.Client.Start(ctx, name); err != nil {
+		t.Fatal(err)
+	}
+	if err := machine.Client.RemovePod(ctx, p.Name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := machine.Client.Pod(ctx, p.Name); !errors.Is(err, podman.ErrNotFound) {
+		t.Errorf("it was removed: %v", err)
+	}
+	cgrouptest.Empty(t, group)
+	if left, err := filepath.Glob(filepath.Join(cgrouptest.Root(t), p.CgroupParent, "*", "cgroup.procs")); err != nil {
+		t.Error(err)
+	} else {
+		for _, file := range left {
+			if b, err := os.ReadFile(file); err == nil && len(b) > 0 {
+				t.Errorf("%s still has %s", file, b)
+			}
+		}
+	}
+}
