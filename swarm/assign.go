@@ -98,54 +98,43 @@ func (p *problem) begin() {
 // put gives a workload to a worker.
 func (p *problem) put(i, w int32) {
 	p.at[i] = w
-	p.load[w] += p.workloads[i].units()
+	p.load[w] += p.units[i]
 }
 
 // take takes a workload from its worker.
 func (p *problem) take(i int32) {
-	p.load[p.at[i]] -= p.workloads[i].units()
+	p.load[p.at[i]] -= p.units[i]
 	p.at[i] = none
 }
 
 // share assigns the workloads that are not exclusive.
 func (p *problem) share() {
-	var shared []int32
 	equal := true
 	used := make([]bool, len(p.kinds))
+	for _, i := range p.shared {
+		equal = equal && p.units[i] == p.units[p.shared[0]]
+		used[p.kind[i]] = true
+	}
 	kinds := 0
-	for i := range p.workloads {
-		w := &p.workloads[i]
-		if w.Exclusive {
-			continue
-		}
-		if shared == nil {
-			shared = make([]int32, 0, len(p.workloads))
-		}
-		shared = append(shared, int32(i))
-		equal = equal && w.units() == p.workloads[shared[0]].units()
-		if k := p.kind[i]; !used[k] {
-			used[k] = true
+	for _, is := range used {
+		if is {
 			kinds++
 		}
 	}
 	switch {
-	case len(shared) == 0:
+	case len(p.shared) == 0:
 		p.minimal = p.proven
 	case equal && kinds <= maxKinds:
-		p.minimal = p.shareEvenly(shared, used) && p.proven
+		p.minimal = p.shareEvenly(used) && p.proven
 	default:
-		p.shareByWeight(shared)
+		p.shareByWeight()
 	}
 }
 
 // plain tells whether the choice of workers for exclusive workloads is proven to be the best: see dedicate.
 func (p *problem) plain() bool {
-	exclusive := false
-	for i := range p.workloads {
-		exclusive = exclusive || p.workloads[i].Exclusive
-	}
 	reserved := slices.ContainsFunc(p.reserved, func(up int64) bool { return up != math.MinInt64 })
-	return !exclusive || !reserved && p.unbounded() && len(p.kinds) == 1 && len(p.kinds[0].workers) == p.live
+	return len(p.exclusive) == 0 || !reserved && p.unbounded() && len(p.kinds) == 1 && len(p.kinds[0].workers) == p.live
 }
 
 // unbounded tells whether no worker's capacity can be felt.
@@ -158,7 +147,7 @@ func (p *problem) unbounded() bool {
 func (p *problem) linger() {
 	var stay []int32
 	for i, w := range p.owner {
-		if w != none && p.at[i] == none && p.workers[w].Draining && p.workers[w].fulfils(p.workloads[i].Require) {
+		if w != none && p.at[i] == none && p.workers[w].Draining && p.workers[w].fulfils(p.kinds[p.kind[i]].require) {
 			stay = append(stay, int32(i))
 		}
 	}
@@ -166,7 +155,7 @@ func (p *problem) linger() {
 	alone := make([]bool, len(p.workers))
 	for _, i := range stay {
 		w, exclusive := p.owner[i], p.workloads[i].Exclusive
-		if alone[w] || exclusive && p.load[w] > 0 || !p.workers[w].holds(p.load[w]+p.workloads[i].units()) {
+		if alone[w] || exclusive && p.load[w] > 0 || !p.workers[w].holds(p.load[w]+p.units[i]) {
 			continue
 		}
 		p.put(i, w)

@@ -18,25 +18,17 @@ import (
 // With labels, capacities or weights the same order is followed as far as it goes, without that proof. Of equal costs the
 // worker with fewer shared workloads comes first.
 func (p *problem) dedicate() {
-	var exclusive []int32
+	if len(p.exclusive) == 0 {
+		return
+	}
+	exclusive := slices.Clone(p.exclusive)
+	p.sortByRank(exclusive)
 	has := make([]int64, len(p.workers)) // shared workloads in the previous table
-	was := slices.Repeat([]int32{none}, len(p.workers))
-	shared := int64(0)
-	for i := range p.workloads {
-		w := p.owner[i]
-		if p.workloads[i].Exclusive {
-			exclusive = append(exclusive, int32(i))
-			continue
-		}
-		shared++
-		if w != none {
+	for _, i := range p.shared {
+		if w := p.owner[i]; w != none {
 			has[w]++
 		}
 	}
-	if len(exclusive) == 0 {
-		return
-	}
-	p.sortByRank(exclusive)
 	order := make([]int32, 0, p.live)
 	for w := range p.workers {
 		if !p.workers[w].Draining {
@@ -45,12 +37,13 @@ func (p *problem) dedicate() {
 	}
 
 	admitted := p.match(exclusive, order)
+	was := slices.Repeat([]int32{none}, len(p.workers))
 	for _, i := range admitted {
 		if w := p.owner[i]; w != none && was[w] == none && p.mayHold(i, w) {
 			was[w] = i
 		}
 	}
-	quota := shared / int64(max(1, len(order)-len(admitted)))
+	quota := int64(len(p.shared)) / int64(max(1, len(order)-len(admitted)))
 	cost := func(w int32) int64 {
 		c := 2 * min(has[w], quota)
 		if was[w] != none {
@@ -139,9 +132,9 @@ func (p *problem) giveWay(all bool) bool {
 		return false
 	}
 	var waiting []int32
-	for i := range p.workloads {
-		if p.at[i] == none && !p.workloads[i].Exclusive {
-			waiting = append(waiting, int32(i))
+	for _, i := range p.shared {
+		if p.at[i] == none {
+			waiting = append(waiting, i)
 		}
 	}
 	p.sortByRank(waiting)
@@ -153,7 +146,7 @@ func (p *problem) giveWay(all bool) bool {
 		last[k] = none
 	}
 	for _, i := range waiting {
-		k, units := p.kind[i], p.workloads[i].units()
+		k, units := p.kind[i], p.units[i]
 		if w := last[k]; w != none && room[w] >= units {
 			room[w] -= units
 			continue
@@ -197,9 +190,9 @@ func (p *problem) fillEmpty() {
 		return // nothing was reserved
 	}
 	var waiting []int32
-	for i, w := range p.at {
-		if w == none && p.workloads[i].Exclusive {
-			waiting = append(waiting, int32(i))
+	for _, i := range p.exclusive {
+		if p.at[i] == none {
+			waiting = append(waiting, i)
 		}
 	}
 	p.sortByRank(waiting)
@@ -229,7 +222,7 @@ func (p *problem) outranked(i int32, room map[int32]int64) int32 {
 			continue
 		}
 		if left, ok := room[w]; ok {
-			if left >= p.workloads[i].units() {
+			if left >= p.units[i] {
 				return w
 			}
 			continue

@@ -16,7 +16,7 @@ func (s *weighted) findLower(priority int32) *lower {
 	l := &lower{priority: priority, load: make([]int64, len(p.workers)), workloads: make([][]int32, len(p.workers))}
 	for _, j := range s.shared {
 		if w := p.at[j]; w != none && p.workloads[j].Priority < priority {
-			l.load[w] += p.workloads[j].units()
+			l.load[w] += p.units[j]
 			l.workloads[w] = append(l.workloads[w], j)
 		}
 	}
@@ -30,7 +30,7 @@ func (s *weighted) findLower(priority int32) *lower {
 // rank first. It returns none if there is no such worker.
 func (s *weighted) displace(i int32, displaced *pile) int32 {
 	p := s.p
-	units, priority := p.workloads[i].units(), p.workloads[i].Priority
+	units, priority := p.units[i], p.workloads[i].Priority
 	if s.lower == nil || s.lower.priority != priority {
 		s.lower = s.findLower(priority)
 	}
@@ -46,7 +46,7 @@ func (s *weighted) displace(i int32, displaced *pile) int32 {
 		last := len(l.workloads[best]) - 1
 		j := l.workloads[best][last]
 		l.workloads[best] = l.workloads[best][:last]
-		l.load[best] -= p.workloads[j].units()
+		l.load[best] -= p.units[j]
 		s.take(j)
 		heap.Push(displaced, j)
 	}

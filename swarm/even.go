@@ -23,8 +23,8 @@ type even struct {
 }
 
 // shareEvenly assigns workloads of equal weight and tells whether the moves are proven to be the fewest.
-func (p *problem) shareEvenly(shared []int32, used []bool) bool {
-	e := &even{p: p, shared: shared, weight: p.workloads[shared[0]].units(), index: make([]int, len(p.kinds))}
+func (p *problem) shareEvenly(used []bool) bool {
+	e := &even{p: p, shared: p.shared, weight: p.units[p.shared[0]], index: make([]int, len(p.kinds))}
 	for k := range used {
 		if used[k] {
 			e.index[k] = e.kinds
@@ -115,6 +115,7 @@ func (e *even) admit() {
 		return
 	}
 	trial = newBasins(slices.Clone(e.basins.all), e.basins.open)
+	e.shared = slices.Clone(e.shared)
 	e.p.sortByRank(e.shared)
 	closed := make([]bool, e.kinds)
 	admitted := e.shared[:0]

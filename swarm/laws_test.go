@@ -142,7 +142,16 @@ func look(t *rapid.T, in instance) world {
 // may tells whether a worker is one that the workload can be given at all.
 func (v world) may(workload, worker string) bool {
 	w, i := v.worker[worker], v.workload[workload]
-	return !w.Draining && w.holds(i.units()) && w.fulfils(i.Require)
+	return !w.Draining && w.holds(i.units()) && fulfils(w, i.Require)
+}
+
+func fulfils(w Worker, require map[string]string) bool {
+	for label, value := range require {
+		if has, ok := w.Labels[label]; !ok || has != value {
+			return false
+		}
+	}
+	return true
 }
 
 // What holds of every table, whatever is asked for.
@@ -175,7 +184,7 @@ func everyTable(t *rapid.T, v world) {
 		}
 		for _, name := range p.Workloads {
 			switch {
-			case !w.fulfils(v.workload[name].Require):
+			case !fulfils(w, v.workload[name].Require):
 				t.Fatalf("%s does not have the labels that %s requires", p.Worker, name)
 			case w.Draining && v.was[name] != p.Worker:
 				t.Fatalf("%s is draining and was given %s", p.Worker, name)
@@ -234,7 +243,7 @@ func (v world) waitsForAReason(t *rapid.T, wait Wait) {
 			continue
 		}
 		live = true
-		if !w.fulfils(i.Require) {
+		if !fulfils(w, i.Require) {
 			continue
 		}
 		matches = true

@@ -26,6 +26,14 @@ func hash(name string) uint64 {
 // byHash is the order of hashes, and of names where these collide: no two workloads are equal in it.
 func (p *problem) byHash(i, j int32) int { return cmp.Compare(p.turn[i], p.turn[j]) }
 
+// byWeight puts the heavier first.
+func (p *problem) byWeight(i, j int32) int {
+	if c := cmp.Compare(p.units[j], p.units[i]); c != 0 {
+		return c
+	}
+	return p.byHash(i, j)
+}
+
 // rank is where a workload stands when room is given: the higher priority first, then what runs already, then the heavier
 // (which finds room less easily), then by hash.
 type rank struct {
@@ -38,7 +46,7 @@ type rank struct {
 
 func (p *problem) rank(i int32) rank {
 	w := &p.workloads[i]
-	return rank{w.Priority, p.owner[i] == none, w.units(), p.turn[i], i}
+	return rank{w.Priority, p.owner[i] == none, p.units[i], p.turn[i], i}
 }
 
 func (a rank) compare(b rank) int {

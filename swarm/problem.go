@@ -3,7 +3,6 @@ package swarm
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -19,10 +18,13 @@ type problem struct {
 	before    [][]string // by worker: its part of the previous table, if that is sorted
 	live      int        // workers that are not draining
 
-	turn  []int32 // by workload: its place in the order of hashes
-	kind  []int32 // by workload: its requirements
-	kinds []kind
-	owner []int32 // by workload: its worker in the previous table if that is still there, or none
+	shared    []int32 // the workloads that are not exclusive; not to be sorted, whoever shares them out
+	exclusive []int32 // those that are
+	units     []int64 // by workload: its weight, beside the next one's: read often, it is in the cache then
+	turn      []int32 // by workload: its place in the order of hashes
+	kind      []int32 // by workload: its requirements
+	kinds     []kind
+	owner     []int32 // by workload: its worker in the previous table if that is still there, or none
 
 	// What is decided.
 	at       []int32 // by workload: its worker, or none: it waits
@@ -35,9 +37,11 @@ type problem struct {
 
 // kind is a set of required labels.
 type kind struct {
-	require map[string]string
+	require []label // in order of name
 	workers []int32 // those that fulfil it and are not draining, in order
 }
+
+type label struct{ name, value string }
 
 // newProblem checks the input and numbers it.
 func newProblem(previous Table, workloads []Workload, workers []Worker) (*problem, error) {
@@ -80,6 +84,8 @@ func (p *problem) checkWorkloads() ([]entry, error) {
 		return nil, fmt.Errorf("there are %d workloads: at most %d are possible", len(p.workloads), math.MaxInt32)
 	}
 	entries := make([]entry, len(p.workloads))
+	p.units = make([]int64, len(p.workloads))
+	p.shared = make([]int32, 0, len(p.workloads))
 	total := int64(0)
 	for i := range p.workloads {
 		w := &p.workloads[i]
@@ -89,8 +95,14 @@ func (p *problem) checkWorkloads() ([]entry, error) {
 		case w.Weight < 0 || w.Weight > MaxWeight:
 			return nil, fmt.Errorf("workload %q has weight %d: it must be 1 to %d, or 0 for 1", w.Name, w.Weight, int64(MaxWeight))
 		}
-		if total += w.units(); total > MaxWeight {
-			return nil, fmt.Errorf("the weights add up to more than %d, with that of workload %q (%d): choose a larger unit", int64(MaxWeight), w.Name, w.units())
+		p.units[i] = w.units()
+		if total += p.units[i]; total > MaxWeight {
+			return nil, fmt.Errorf("the weights add up to more than %d, with that of workload %q (%d): choose a larger unit", int64(MaxWeight), w.Name, p.units[i])
+		}
+		if w.Exclusive {
+			p.exclusive = append(p.exclusive, int32(i))
+		} else {
+			p.shared = append(p.shared, int32(i))
 		}
 		entries[i] = entry{hash: hash(w.Name), at: int32(i)}
 	}
@@ -170,18 +182,20 @@ func (p *problem) findKinds() {
 	p.kind = make([]int32, len(p.workloads))
 	ids := map[string]int32{}
 	var keys []string
+	var labels []label
 	var key []byte
 	last := none
 	for i := range p.workloads {
 		require := p.workloads[i].Require
-		if last == none || !maps.Equal(require, p.kinds[last].require) { // equal ones tend to follow one another
-			key = appendKey(key[:0], require)
+		if last == none || !p.kinds[last].equals(require) { // equal ones tend to follow one another
+			labels = appendLabels(labels[:0], require)
+			key = appendKey(key[:0], labels)
 			id, ok := ids[string(key)]
 			if !ok {
 				id = int32(len(p.kinds))
 				ids[string(key)] = id
 				keys = append(keys, string(key))
-				p.kinds = append(p.kinds, kind{require: require})
+				p.kinds = append(p.kinds, kind{require: slices.Clone(labels)})
 			}
 			last = id
 		}
@@ -192,17 +206,36 @@ func (p *problem) findKinds() {
 }
 
 // appendKey is the same for the same labels, and for no others.
-func appendKey(key []byte, require map[string]string) []byte {
-	var few [8]string // on the stack: this is done for every workload
-	labels := slices.AppendSeq(few[:0], maps.Keys(require))
-	slices.Sort(labels)
-	for _, label := range labels {
-		for _, s := range [2]string{label, require[label]} {
+func appendKey(key []byte, labels []label) []byte {
+	for _, l := range labels {
+		for _, s := range [2]string{l.name, l.value} {
 			key = binary.AppendUvarint(key, uint64(len(s)))
 			key = append(key, s...)
 		}
 	}
 	return key
+}
+
+// equals tells whether these labels are the kind's. It looks names up, which in a map is quicker than to go through it.
+func (k *kind) equals(require map[string]string) bool {
+	if len(require) != len(k.require) {
+		return false
+	}
+	for _, l := range k.require {
+		if value, ok := require[l.name]; !ok || value != l.value {
+			return false
+		}
+	}
+	return true
+}
+
+// appendLabels puts labels in order of name.
+func appendLabels(labels []label, require map[string]string) []label {
+	for name, value := range require {
+		labels = append(labels, label{name, value})
+	}
+	slices.SortFunc(labels, func(a, b label) int { return strings.Compare(a.name, b.name) })
+	return labels
 }
 
 // sortKinds renumbers the kinds, which were found in the order of the input.
@@ -228,11 +261,10 @@ func (p *problem) sortKinds(keys []string) {
 // matchKinds finds the workers for each kind, by the label that the fewest of them have: a thousand kinds that each name
 // one worker must not look at every worker a thousand times.
 func (p *problem) matchKinds() {
-	type label struct{ name, value string }
 	having := map[label][]int32{}
 	for _, k := range p.kinds {
-		for name, value := range k.require {
-			having[label{name, value}] = nil
+		for _, l := range k.require {
+			having[l] = nil
 		}
 	}
 	var all []int32
@@ -252,8 +284,8 @@ func (p *problem) matchKinds() {
 	}
 	for k := range p.kinds {
 		fewest := all
-		for name, value := range p.kinds[k].require {
-			if list := having[label{name, value}]; len(list) < len(fewest) {
+		for _, l := range p.kinds[k].require {
+			if list := having[l]; len(list) < len(fewest) {
 				fewest = list
 			}
 		}
@@ -272,7 +304,7 @@ func (p *problem) matchKinds() {
 // mayUse tells whether the worker is one that the workload can be given, whatever else is there.
 func (p *problem) mayUse(i, w int32) bool {
 	worker := &p.workers[w]
-	return !worker.Draining && worker.holds(p.workloads[i].units()) && worker.fulfils(p.workloads[i].Require)
+	return !worker.Draining && worker.holds(p.units[i]) && worker.fulfils(p.kinds[p.kind[i]].require)
 }
 
 // sharedLoad is the load of the workers that are neither draining nor an exclusive workload's, and how many they are.

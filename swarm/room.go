@@ -90,7 +90,7 @@ func (s *weighted) partition(list []int32) (possible, impossible []int32) {
 				largest[k] = max(largest[k], p.workers[s.queues[q].workers[0]].Capacity)
 			}
 		}
-		if p.workloads[i].units() <= largest[k] {
+		if p.units[i] <= largest[k] {
 			possible = append(possible, i)
 		} else {
 			impossible = append(impossible, i)
@@ -125,7 +125,7 @@ func (m *mover) find(i int32) (found opening, reach int64) {
 		for _, search := range []func(v *view, units int64, w int32, best *opening) int64{m.one, m.two} {
 			found = opening{worker: none}
 			for _, w := range workers {
-				reach = max(reach, search(v, m.s.p.workloads[i].units(), w, &found))
+				reach = max(reach, search(v, m.s.p.units[i], w, &found))
 			}
 			if found.worker != none {
 				return found, 0
@@ -146,7 +146,7 @@ func (m *mover) lookBelow(priority int32) {
 	m.beside = view{lower: make([]int64, len(p.workers)), best: make([][]int32, len(p.kinds))}
 	for _, j := range m.s.shared {
 		if w := p.at[j]; w != none && p.workloads[j].Priority < priority {
-			m.beside.lower[w] += p.workloads[j].units()
+			m.beside.lower[w] += p.units[j]
 		}
 	}
 }
@@ -190,7 +190,7 @@ func (m *mover) elsewhere(v *view, j, w int32) (first, second int32) {
 	}
 	first = none
 	for _, to := range v.best[k] {
-		if to == w || m.room(v, to) < p.workloads[j].units() {
+		if to == w || m.room(v, to) < p.units[j] {
 			continue
 		}
 		if first != none {
@@ -220,18 +220,18 @@ func (m *mover) one(v *view, units int64, w int32, best *opening) (reach int64) 
 	p, room := m.s.p, m.room(v, w)
 	least := none
 	for _, j := range m.movable(v, w) {
-		weight := p.workloads[j].units()
+		weight := p.units[j]
 		reach = max(reach, room+weight)
 		if room+weight < units {
 			continue
 		}
-		if least == none || cmp.Or(cmp.Compare(weight, p.workloads[least].units()), p.byHash(j, least)) < 0 {
+		if least == none || cmp.Or(cmp.Compare(weight, p.units[least]), p.byHash(j, least)) < 0 {
 			least = j
 		}
 	}
-	if least != none && (best.worker == none || p.workloads[least].units() < best.weight) {
+	if least != none && (best.worker == none || p.units[least] < best.weight) {
 		to, _ := m.elsewhere(v, least, w)
-		*best = opening{w, []shift{{least, to}}, p.workloads[least].units()}
+		*best = opening{w, []shift{{least, to}}, p.units[least]}
 	}
 	return reach
 }
@@ -240,14 +240,12 @@ func (m *mover) one(v *view, units int64, w int32, best *opening) (reach int64) 
 func (m *mover) two(v *view, units int64, w int32, best *opening) (reach int64) {
 	p, room := m.s.p, m.room(v, w)
 	list := m.movable(v, w)
-	slices.SortFunc(list, func(i, j int32) int {
-		return cmp.Or(cmp.Compare(p.workloads[j].units(), p.workloads[i].units()), p.byHash(i, j))
-	})
+	slices.SortFunc(list, p.byWeight)
 	list = list[:min(maxPaired, len(list))]
 	m.effort -= len(list) * len(list)
 	for at, i := range list {
 		for _, j := range list[at+1:] {
-			weight := p.workloads[i].units() + p.workloads[j].units()
+			weight := p.units[i] + p.units[j]
 			better := room+weight >= units && (best.worker == none || weight < best.weight)
 			if !better && room+weight <= reach {
 				continue
@@ -273,7 +271,7 @@ func (m *mover) both(v *view, i, j, w int32) []shift {
 	to, to2 := m.elsewhere(v, i, w)
 	or, or2 := m.elsewhere(v, j, w)
 	switch {
-	case to != or, m.room(v, to) >= p.workloads[i].units()+p.workloads[j].units():
+	case to != or, m.room(v, to) >= p.units[i]+p.units[j]:
 		return []shift{{i, to}, {j, or}}
 	case or2 != none:
 		return []shift{{i, to}, {j, or2}}
@@ -318,7 +316,7 @@ func (m *mover) put(i, w int32) {
 	m.s.put(i, w)
 	m.on[w] = append(m.on[w], i)
 	if m.beside.lower != nil && m.s.p.workloads[i].Priority < m.priority {
-		m.beside.lower[w] += m.s.p.workloads[i].units()
+		m.beside.lower[w] += m.s.p.units[i]
 	}
 }
 
@@ -327,6 +325,6 @@ func (m *mover) take(i int32) {
 	m.s.take(i)
 	m.on[w] = slices.DeleteFunc(m.on[w], func(j int32) bool { return j == i })
 	if m.beside.lower != nil && m.s.p.workloads[i].Priority < m.priority {
-		m.beside.lower[w] -= m.s.p.workloads[i].units()
+		m.beside.lower[w] -= m.s.p.units[i]
 	}
 }

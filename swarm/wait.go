@@ -2,7 +2,6 @@ package swarm
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -83,11 +82,10 @@ func (p *problem) obstacle(k int32) *obstacle {
 }
 
 // missing is the first label that no worker has, or all of them where each can be had, but not together.
-func (p *problem) missing(require map[string]string) (all []string) {
-	for _, label := range slices.Sorted(maps.Keys(require)) {
-		one := map[string]string{label: require[label]}
-		text := label + "=" + require[label]
-		if !slices.ContainsFunc(p.workers, func(w Worker) bool { return !w.Draining && w.fulfils(one) }) {
+func (p *problem) missing(require []label) (all []string) {
+	for at, l := range require {
+		text := l.name + "=" + l.value
+		if !slices.ContainsFunc(p.workers, func(w Worker) bool { return !w.Draining && w.fulfils(require[at:at+1]) }) {
 			return []string{text}
 		}
 		all = append(all, text)

@@ -1,7 +1,6 @@
 package swarm
 
 import (
-	"cmp"
 	"container/heap"
 	"encoding/binary"
 	"slices"
@@ -20,8 +19,8 @@ type weighted struct {
 }
 
 // shareByWeight assigns workloads, however much they differ.
-func (p *problem) shareByWeight(shared []int32) {
-	s := &weighted{p: p, shared: shared}
+func (p *problem) shareByWeight() {
+	s := &weighted{p: p, shared: p.shared}
 	s.findQueues()
 	waiting := s.keep()
 	for round := 0; ; {
@@ -100,17 +99,22 @@ func (s *weighted) take(i int32) {
 	s.queues[s.of[w]].fix(w)
 }
 
-// lightest is the worker with the smallest load of those that have room for a workload, or none.
-func (s *weighted) lightest(i int32) int32 {
+// lightest is the worker with the smallest load of those that a kind may use and that have room for a weight, or none.
+func (s *weighted) lightest(kind int32, units int64) int32 {
 	p, best := s.p, none
-	units := p.workloads[i].units()
-	for _, q := range s.open[p.kind[i]] {
+	for _, q := range s.open[kind] {
 		w := s.queues[q].workers[0]
 		if p.workers[w].holds(p.load[w]+units) && (best == none || p.load[w] < p.load[best] || p.load[w] == p.load[best] && w < best) {
 			best = w
 		}
 	}
 	return best
+}
+
+// mayUse is that of the problem for workers that are in a queue, without looking at labels.
+func (s *weighted) mayUse(i, w int32) bool {
+	_, open := slices.BinarySearch(s.open[s.p.kind[i]], s.of[w])
+	return open && s.p.workers[w].holds(s.p.units[i])
 }
 
 // keep lets what has a worker stay there, in order of rank as far as there is room, and returns what is to be placed.
@@ -120,9 +124,9 @@ func (s *weighted) keep() (rest []int32) {
 	total := make([]int64, len(p.workers))
 	stays := make([]bool, len(s.shared))
 	for at, i := range s.shared {
-		if w := p.owner[i]; w != none && s.of[w] != none && p.mayUse(i, w) {
+		if w := p.owner[i]; w != none && s.mayUse(i, w) {
 			stays[at] = true
-			total[w] += p.workloads[i].units()
+			total[w] += p.units[i]
 		}
 	}
 	for at, i := range s.shared {
@@ -138,7 +142,7 @@ func (s *weighted) keep() (rest []int32) {
 	for w, list := range crowded {
 		p.sortByRank(list)
 		for _, i := range list {
-			if p.workers[w].holds(p.load[w] + p.workloads[i].units()) {
+			if p.workers[w].holds(p.load[w] + p.units[i]) {
 				p.put(i, w)
 			} else {
 				rest = append(rest, i)
@@ -167,15 +171,15 @@ func (s *weighted) place(rest []int32) (waiting []int32) {
 		} else {
 			i, rest = rest[0], rest[1:]
 		}
-		w := s.lightest(i)
+		w := s.lightest(p.kind[i], p.units[i])
 		if w == none {
 			at := refusal{p.kind[i], p.workloads[i].Priority}
-			if least, ok := hopeless[at]; ok && p.workloads[i].units() >= least {
+			if least, ok := hopeless[at]; ok && p.units[i] >= least {
 				waiting = append(waiting, i)
 				continue
 			}
 			if w = s.displace(i, displaced); w == none {
-				hopeless[at] = p.workloads[i].units()
+				hopeless[at] = p.units[i]
 				waiting = append(waiting, i)
 				continue
 			}
@@ -214,7 +218,7 @@ func (s *weighted) level() (moved bool) {
 	}
 	heaviest := int64(0)
 	for _, i := range s.shared {
-		heaviest = max(heaviest, p.workloads[i].units())
+		heaviest = max(heaviest, p.units[i])
 	}
 	slack := min(heaviest, load/workers/10)
 	b := band{load/workers + slack, (load+workers-1)/workers - slack}
@@ -243,8 +247,8 @@ func (s *weighted) levelOnce(b band) (moved bool) {
 	heaviest := s.restless(b)
 	for heaviest.Len() > 0 && (over > 0 || s.lowest() < b.least) { // where all is well, the rest need not be looked at
 		i := heap.Pop(heaviest).(int32)
-		from, to := p.at[i], s.better(i, b)
-		if to == none {
+		from, to := p.at[i], s.lightest(p.kind[i], p.units[i])
+		if !s.better(i, to, b) {
 			continue
 		}
 		was := p.load[from] > b.most
@@ -253,7 +257,7 @@ func (s *weighted) levelOnce(b band) (moved bool) {
 		if was && p.load[from] <= b.most {
 			over--
 		}
-		if now := p.load[to]; now > b.most && now-p.workloads[i].units() <= b.most {
+		if now := p.load[to]; now > b.most && now-p.units[i] <= b.most {
 			over++
 		}
 		moved = true
@@ -261,27 +265,32 @@ func (s *weighted) levelOnce(b band) (moved bool) {
 	return moved
 }
 
-// better is the worker that a workload should move to, or none if it should stay.
-func (s *weighted) better(i int32, b band) int32 {
-	load := s.p.load
-	from, to := s.p.at[i], s.lightest(i)
-	if to == none || load[to]+s.p.workloads[i].units() >= load[from] || load[from] <= b.most && load[to] >= b.least {
-		return none
+// better tells whether a workload should move to a worker.
+func (s *weighted) better(i, to int32, b band) bool {
+	if to == none {
+		return false
 	}
-	return to
+	from, load := s.p.at[i], s.p.load
+	return load[to]+s.p.units[i] < load[from] && (load[from] > b.most || load[to] < b.least)
 }
 
 // restless are the workloads that would move, the heaviest first.
 func (s *weighted) restless(b band) *pile {
 	p := s.p
-	h := &pile{before: func(i, j int32) int {
-		return cmp.Or(cmp.Compare(p.workloads[j].units(), p.workloads[i].units()), p.byHash(i, j))
-	}}
-	lowest := s.lowest()
+	h := &pile{before: p.byWeight, list: make([]int32, 0, len(s.shared))}
+	lightest := make([]int32, len(p.kinds)) // by kind, whether it has room or not
+	for k := range lightest {
+		lightest[k] = s.lightest(int32(k), 0)
+	}
 	for _, i := range s.shared {
-		if w := p.at[i]; w != none && lowest+p.workloads[i].units() < p.load[w] && s.better(i, b) != none {
-			h.list = append(h.list, i)
+		to := lightest[p.kind[i]]
+		if p.at[i] == none || !s.better(i, to, b) { // then no worker with more on it is better
+			continue
 		}
+		if !p.workers[to].holds(p.load[to]+p.units[i]) && !s.better(i, s.lightest(p.kind[i], p.units[i]), b) {
+			continue
+		}
+		h.list = append(h.list, i)
 	}
 	heap.Init(h)
 	return h

@@ -33,9 +33,9 @@ func (w *Workload) units() int64 {
 func (w *Worker) holds(load int64) bool { return w.Capacity == 0 || load <= w.Capacity }
 
 // fulfils tells whether the worker has every label with the value required.
-func (w *Worker) fulfils(require map[string]string) bool {
-	for label, value := range require {
-		if has, ok := w.Labels[label]; !ok || has != value {
+func (w *Worker) fulfils(require []label) bool {
+	for _, l := range require {
+		if has, ok := w.Labels[l.name]; !ok || has != l.value {
 			return false
 		}
 	}
