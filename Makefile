@@ -41,8 +41,10 @@ lint: ## Check formatting and the code's soundness
 	go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK) ./...
 
 test: lint ## Run all tests, with the race detector
-	@command -v gcc >/dev/null && command -v ip >/dev/null && command -v curl >/dev/null || \
-		{ apt-get update -q && apt-get install -qy gcc libc6-dev iproute2 curl; }
+	@for program in gcc ip curl podman runc conmon catatonit iptables /usr/lib/podman/netavark; do \
+		command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	[ -z "$$missing" ] || { echo "installing what is missing:$$missing"; apt-get update -q && \
+		apt-get install -qy gcc libc6-dev iproute2 curl podman runc conmon catatonit iptables netavark aardvark-dns uidmap; }
 	CGO_ENABLED=1 go test -race -timeout 20m $$(./hack/packages.sh plain)
 	go run ./test/cluster/cmd/teamtask-cluster prepare
 	CGO_ENABLED=1 go test -race -p 3 -timeout 40m $$(./hack/packages.sh kubernetes)
@@ -51,7 +53,7 @@ test: lint ## Run all tests, with the race detector
 bench: build ## Print the figures Teamtask is to reach, measured on this machine
 	./bench/figures.sh $(BIN)
 	go run ./bench/kubernetes -bin $(BIN)
-	cd bench/peers && go run ./swarm
+	cd bench/peers && go run ./swarm && go run ./placement
 
 bench-peers: build ## Measure other queues and GNU parallel beside Teamtask (installs them)
 	./bench/peers/install.sh

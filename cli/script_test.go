@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,17 +20,22 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4") // they wait more than they compute
 	testscript.Main(m, map[string]func(){"teamtask": func() { os.Exit(cli.Main(os.Args[1:])) }})
 }
 
 // The stories in testdata/script are told with the real command. Each has a home of its own; `serve` starts a server for
 // it.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, ".data"))
+			// The race detector has a program wait for a second before it ends, for what may still run; a command has ended what it
+			// began. A server, which serve starts, waits.
+			e.Setenv("GORACE", "atexit_sleep_ms=10")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"eventually": eventually, "member": joins, "serve": serve},
@@ -96,7 +102,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		cmd.Wait()
 		log.Close()
 	})
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(4 * time.Minute)
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
 	for {

@@ -45,8 +45,6 @@ func (p *pipes) dial() net.Conn {
 // patient is a service each of whose answers takes five minutes, but that tells those whom it does not know at once to go.
 type patient struct{ closed chan struct{} }
 
-func (p patient) Lost() <-chan struct{} { return nil }
-
 func (p patient) Close(context.Context) error {
 	close(p.closed)
 	return nil
@@ -74,7 +72,7 @@ func serving(t *testing.T, f func(t *testing.T, p *pipes)) {
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- serveHTTP(ctx, patient{make(chan struct{})}, p, slog.New(slog.DiscardHandler)) }()
+		go func() { ended <- serveHTTP(ctx, patient{make(chan struct{})}, nil, p, slog.New(slog.DiscardHandler)) }()
 		f(t, p)
 		stop()
 		if err := <-ended; err != nil {

@@ -182,6 +182,7 @@ func (p *pool) cutOff() {
 
 // A worker that is cut off from its server has stopped its program before another worker may start it.
 func TestCutOff(t *testing.T) {
+	t.Parallel()
 	for what, args := range map[string][]string{
 		"join":  {"join", "streams", "--", "sh", "-c", consumer, "{workload}"},
 		"agent": {"swarm", "agent", "streams", "--", "sh", "-c", consumer},

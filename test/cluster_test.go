@@ -59,6 +59,7 @@ func startEtcd(t *testing.T) string {
 // Two servers share an etcd. Each answers for every list; when the owner of a list is killed the other takes it over, and
 // nothing is lost or counted twice.
 func TestTheOwnerIsKilled(t *testing.T) {
+	t.Parallel()
 	etcd := startEtcd(t)
 	a := newSite(t, "--etcd-endpoints", etcd, "--takeover-after", "2s")
 	b := newSite(t, "--etcd-endpoints", etcd, "--takeover-after", "2s")
@@ -98,6 +99,7 @@ func TestTheOwnerIsKilled(t *testing.T) {
 
 // Any server answers for the lists of all: how they stand, and which one a worker that serves all is given a block of.
 func TestAnyServerKnowsAllLists(t *testing.T) {
+	t.Parallel()
 	etcd := startEtcd(t)
 	a := newSite(t, "--etcd-endpoints", etcd)
 	spec := v1alpha1.WorklistSpec{Size: 1000, Block: v1alpha1.BlockPolicy{Size: 10}}

@@ -34,7 +34,7 @@ func demo(t *testing.T, example, program string, wants ...string) {
 	}
 	demo := exec.Command("../examples/"+example+"/demo.sh", bin)
 	demo.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	limit := time.AfterFunc(3*time.Minute, func() { syscall.Kill(-demo.Process.Pid, syscall.SIGKILL) })
+	limit := time.AfterFunc(patience, func() { syscall.Kill(-demo.Process.Pid, syscall.SIGKILL) })
 	defer limit.Stop()
 	out, err := demo.CombinedOutput()
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 // The disk fills up under load. The server says so in a sentence and ends; once there is room, it goes on with everything
 // that was acknowledged.
 func TestAFullDisk(t *testing.T) {
+	t.Parallel()
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=100m"); err != nil {
 		t.Fatalf("mount a small disk (this needs root): %v", err)
@@ -71,7 +72,7 @@ func TestAFullDisk(t *testing.T) {
 	defer full.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Wait() }()
-	limit := time.NewTimer(60 * time.Second)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	chunk := make([]byte, 64<<10)
 	for alive := true; alive; {

@@ -33,6 +33,7 @@ var readers = map[string]string{
 // a network of their own; of a command that serves the next ones wait until it is there. HOST is this machine, TOKEN is
 // what the page says.
 func TestDocs(t *testing.T) {
+	t.Parallel()
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
@@ -162,7 +163,7 @@ func runScript(t *testing.T, dir, script string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("a shell in a network of its own (this needs root): %v", err)
 	}
-	limit := time.AfterFunc(time.Minute, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	limit := time.AfterFunc(patience, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer limit.Stop()
 	defer syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != 0 {

@@ -116,6 +116,7 @@ func (c *crew) dismiss(t *testing.T, s *site) {
 
 // The server is killed again and again under load. No acknowledged completion is lost, and no item is counted twice.
 func TestKillingTheServer(t *testing.T) {
+	t.Parallel()
 	const kills = 200
 	s := newSite(t)
 	limit := resource.MustParse("1Gi")
@@ -183,6 +184,7 @@ func (s *site) rowsOnce(t *testing.T, list string) {
 // A worker is stopped past its deadline and goes on after its block was done by another: its late completion is refused,
 // and nothing is counted twice.
 func TestAStoppedWorkerIsFenced(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.create("few", v1alpha1.WorklistSpec{Size: 3, Block: v1alpha1.BlockPolicy{Size: 3, Timeout: seconds(1),
 		Backoff: v1alpha1.BackoffPolicy{Initial: seconds(0.001)}}})

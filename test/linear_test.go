@@ -72,6 +72,7 @@ var blockModel = porcupine.NondeterministicModel{
 // The API looks as if all calls were made one after the other, although answers are lost, leases run out, workers dawdle
 // and the server is killed: checked with porcupine on what the workers saw.
 func TestHistoryIsLinearizable(t *testing.T) {
+	t.Parallel()
 	const size = 3000
 	s := newSite(t)
 	spec := v1alpha1.WorklistSpec{Size: size, Block: v1alpha1.BlockPolicy{Size: 1, Timeout: seconds(0.2), MaxAttempts: 1000,

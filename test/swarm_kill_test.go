@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// patience is how long a pool may take to come to rest after what was done to it.
-const patience = 4 * time.Minute
-
 // rest lets a random moment pass, so that what follows hits another one each time.
 func rest(atMost time.Duration) {
 	t := time.NewTimer(mathrand.N(atMost))
@@ -20,6 +17,7 @@ func rest(atMost time.Duration) {
 // The server is killed again and again, at any moment, while workers come, go and are killed. No workload ever has two owners, and
 // each has one again.
 func TestKillingTheServerOfASwarm(t *testing.T) {
+	t.Parallel()
 	const kills = 25
 	s := newSite(t)
 	p := newPool(t, s, 26)
@@ -48,6 +46,7 @@ func TestKillingTheServerOfASwarm(t *testing.T) {
 
 // A worker is killed: once its lease has run out, and it has been waited for, others have its workloads.
 func TestAWorkerOfASwarmIsKilled(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := newPool(t, s, 9)
 	for i := range 3 {
@@ -66,6 +65,7 @@ func TestAWorkerOfASwarmIsKilled(t *testing.T) {
 // Two servers share an etcd, and workers speak to either. The owner of the swarm is killed, or stopped for so long that the other
 // takes the swarm over, and goes on then: whoever spoke to it must not be told that its lease is renewed.
 func TestTheOwnerOfASwarmIsLost(t *testing.T) {
+	t.Parallel()
 	etcd := startEtcd(t)
 	a := newSite(t, "--etcd-endpoints", etcd, "--takeover-after", "2s")
 	b := newSite(t, "--etcd-endpoints", etcd, "--takeover-after", "2s")

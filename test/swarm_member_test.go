@@ -158,7 +158,7 @@ func (p *pool) owned() (n int) {
 // settles waits until every workload has an owner, in a pool of so many workers that are all up to date.
 func (p *pool) settles(s *site, workers int) {
 	p.t.Helper()
-	within(p.t, patience, "every workload is owned again", func() bool {
+	eventually(p.t, "every workload is owned again", func() bool {
 		sw, err := s.GetSwarm(p.t.Context(), "streams")
 		if err != nil {
 			p.t.Fatal(err)

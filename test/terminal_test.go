@@ -86,6 +86,7 @@ func screen(text string) []string {
 
 // On a terminal the progress bar takes nothing away of what commands print, and is gone in the end.
 func TestProgressBarLeavesOutputAlone(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command(teamtask, "run", "-j2", "--range", "1..6", "--", "sh", "-c", "sleep 0.3; echo out {}; printf 'err {}' >&2")
 	lines := onTerminal(t, cmd)
 	for i := 1; i <= 6; i++ {

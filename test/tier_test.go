@@ -12,6 +12,7 @@ import (
 // Tiers are killed under load, one after the other, while workers go on at whichever lives. No completion that a tier
 // acknowledged is lost, nothing is counted twice, and what a tier had in hand is done by others.
 func TestKillingTiers(t *testing.T) {
+	t.Parallel()
 	const kills = 20
 	top := newSite(t)
 	spec := v1alpha1.WorklistSpec{Size: 1 << 50, Block: v1alpha1.BlockPolicy{Size: 10, Timeout: seconds(2)}}

@@ -76,6 +76,7 @@ var brisk = v1alpha1.WorklistSpec{Block: v1alpha1.BlockPolicy{Size: 5, Timeout: 
 
 // Workers are killed one after the other. The list gets done, and costs only what they had in hand.
 func TestKillingWorkers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	spec := brisk
 	spec.Size = 500
@@ -100,6 +101,7 @@ func TestKillingWorkers(t *testing.T) {
 // A worker process is stopped past its deadline and goes on when its block has been done by another: what it reports is
 // refused, and it goes on in peace.
 func TestAStoppedProcessIsFenced(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	spec := brisk
 	spec.Size = 20
@@ -127,6 +129,7 @@ func TestAStoppedProcessIsFenced(t *testing.T) {
 // SIGTERM drains a worker: the commands that run are finished, the rest is given back at once, not when the lease has run
 // out.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.create("list", v1alpha1.WorklistSpec{Size: 1000, Block: v1alpha1.BlockPolicy{Size: 500, Timeout: seconds(600)}})
 	begun := filepath.Join(t.TempDir(), "begun")
@@ -144,6 +147,7 @@ func TestDrain(t *testing.T) {
 // The network between a worker and the server is cut for longer than a lease, in a network namespace. The worker goes on
 // when it is back; nothing is lost or counted twice.
 func TestTheNetworkIsCut(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Fatal("making a network namespace takes root")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/items"
+	"teamtask.dev/test/chaos"
 	"teamtask.dev/worklist"
 )
 
@@ -85,7 +86,7 @@ func TestSilentWorkerLosesItsBlock(t *testing.T) {
 	lost := func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
-		return s.await(ctx, func() bool { return s.ended[silent.uid] }) == nil
+		return s.Await(ctx, func() bool { return s.ended[silent.uid] }) == nil
 	}
 	for !lost() {
 		if v := alive.renew(t.Context(), 0); v != accepted {
@@ -213,19 +214,19 @@ func TestEndKeepsWhatWasTurnedIn(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			busy := newGate(readsBlocks)
-			s.manage(busy.fault)
+			busy := chaos.NewGate(readsBlocks)
+			s.manage(busy.Fault)
 			c.spec.Size, c.spec.Block.Size = 20, 4
 			wl := s.create("list", c.spec)
 			var all []*hand
 			for i := range 4 {
 				all = append(all, s.take("list", fmt.Sprint("w", i)))
 			}
-			busy.close()
+			busy.Close()
 			c.end(s, all[0]) // of the Block that comes first by name
 			all[1].done()
 			all[2].done()
-			busy.open()
+			busy.Open()
 			end := s.over("list", c.phase)
 			s.gone(all[3])
 			s.until("no Block is left", func() bool { return len(s.blocks) == 0 }) // and so all is known that was turned in

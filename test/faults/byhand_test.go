@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // A Block that a person has made, in a cluster without the admission policies, goes with its list once it has been given something,
@@ -16,8 +17,8 @@ import (
 func TestBlockMadeByHand(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	busy := newGate(readsBlocks)
-	s.manage(busy.fault)
+	busy := chaos.NewGate(readsBlocks)
+	s.manage(busy.Fault)
 	s.create("list", v1alpha1.WorklistSpec{Size: 4, Block: v1alpha1.BlockPolicy{Size: 4}})
 	s.make(&v1alpha1.Block{ObjectMeta: metav1.ObjectMeta{Name: "byhand", Namespace: s.ns}, Spec: v1alpha1.BlockSpec{Worklist: "list", Worker: "hand"}})
 	x := &hand{worker: s.worker("list", "hand"), name: "byhand"}
@@ -26,10 +27,10 @@ func TestBlockMadeByHand(t *testing.T) {
 		t.Errorf("finalizers are %v, owners %v", b.Finalizers, b.OwnerReferences)
 	}
 	x.uid = x.version.UID
-	busy.close()
+	busy.Close()
 	x.done()
 	s.delete("byhand", x.uid)
-	busy.open()
+	busy.Open()
 	s.complete("list", 0)
 }
 
@@ -41,7 +42,7 @@ func TestNoWorklistAfterAConflict(t *testing.T) {
 	s.manage(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 		var refused *http.Response
 		if writes(r) {
-			once.Do(func() { refused = answer(r, http.StatusConflict, "Conflict") })
+			once.Do(func() { refused = chaos.Answer(r, http.StatusConflict, "Conflict") })
 		}
 		if refused != nil {
 			return refused, nil

@@ -11,12 +11,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // crowd has a list done by workers that do all that workers do: work, say how far they are, fail, give back, are deleted, fall
 // silent. Then the list is complete, nothing is lost, and what the workers saw could have been if all calls were made one after
 // the other. wrong is what goes wrong on the workers' way to the API server.
-func (s *site) crowd(t *testing.T, rng *rand.Rand, items int64, wrong fault) {
+func (s *site) crowd(t *testing.T, rng *rand.Rand, items int64, wrong chaos.Fault) {
 	t.Helper()
 	s.create("list", v1alpha1.WorklistSpec{Size: items, Block: v1alpha1.BlockPolicy{Size: 5, MaxAttempts: 1000,
 		Timeout: &metav1.Duration{Duration: 2 * time.Second}}})
@@ -30,12 +31,12 @@ func (s *site) crowd(t *testing.T, rng *rand.Rand, items int64, wrong fault) {
 		if wrong != nil {
 			w.client = s.through(wrong)
 		}
-		dice := newChance(rng)
+		dice := chaos.NewChance(rng)
 		working.Go(func() {
 			w.work(ctx, func(x *hand) {
-				some := int64(dice.roll() * float64(x.r.Size()))
+				some := int64(dice.Roll() * float64(x.r.Size()))
 				part := []v1alpha1.Range{{Index: x.r.Start, Size: some}}[:min(1, some)]
-				switch roll := dice.roll(); {
+				switch roll := dice.Roll(); {
 				case roll < 0.05: // falls silent
 				case roll < 0.1:
 					x.renew(ctx, some)
@@ -64,16 +65,16 @@ func (s *site) crowd(t *testing.T, rng *rand.Rand, items int64, wrong fault) {
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	rng, s := random(t), newSite(t)
-	s.manage(newChance(rng).loses)
-	s.crowd(t, rng, 100, newChance(rng).loses)
+	s.manage(loses(chaos.NewChance(rng)))
+	s.crowd(t, rng, 100, loses(chaos.NewChance(rng)))
 }
 
 // Two managers both believe that they lead, and either is held up now and then between what it reads and what it writes.
 func TestTwoLeaders(t *testing.T) {
 	t.Parallel()
 	rng, s := random(t), newSite(t)
-	s.manage(newChance(rng).pauses)
-	s.manage(newChance(rng).pauses)
+	s.manage(pauses(chaos.NewChance(rng)))
+	s.manage(pauses(chaos.NewChance(rng)))
 	s.crowd(t, rng, 150, nil)
 }
 
@@ -82,18 +83,18 @@ func TestStaleWatches(t *testing.T) {
 	t.Parallel()
 	rng, s := random(t), newSite(t)
 	frozen, torn := newLens(), newLens()
-	dice := newChance(rng)
-	torn.drop = func(line []byte) bool { return changes(line) && dice.roll() < 0.1 }
-	torn.breaks = func() bool { return dice.roll() < 0.05 }
-	s.manage(fault(frozen.fault).and(newChance(rng).pauses))
-	s.manage(fault(torn.fault).and(newChance(rng).pauses))
+	dice := chaos.NewChance(rng)
+	torn.Drop = func(line []byte) bool { return changes(line) && dice.Roll() < 0.1 }
+	torn.Breaks = func() bool { return dice.Roll() < 0.05 }
+	s.manage(chaos.Fault(frozen.Fault).And(pauses(chaos.NewChance(rng))))
+	s.manage(chaos.Fault(torn.Fault).And(pauses(chaos.NewChance(rng))))
 	over := make(chan struct{})
 	var freezing sync.WaitGroup
 	freezing.Go(func() {
 		for {
-			frozen.freeze()
+			frozen.Freeze()
 			ended := pause(over, 3*time.Second)
-			frozen.thaw()
+			frozen.Thaw()
 			if ended || pause(over, time.Second) {
 				return
 			}

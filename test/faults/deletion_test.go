@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // A Worklist that is deleted goes, with its Blocks: those that are out, that are turned in, that wait.
@@ -85,7 +86,7 @@ func TestMadeAnew(t *testing.T) {
 	z.must(z.next(t.Context()), "the Block is given a range")
 	z.uid = z.version.UID
 
-	first.stop()
+	first.Stop()
 	x.done()
 	z.done()
 	if out, err := running.Kubectl(t.Context(), "delete", "worklist", "list", "--namespace", s.ns, "--cascade=orphan", "--timeout="+patience.String()); err != nil {
@@ -101,11 +102,11 @@ func TestMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The next manager gets as far as to hand out the first items, which the old Blocks have as well, but not to let go of those.
-	deletions := newGate(func(r *http.Request) bool { return r.Method == http.MethodPatch || r.Method == http.MethodDelete })
-	deletions.close()
-	next := s.manage(deletions.fault)
+	deletions := chaos.NewGate(func(r *http.Request) bool { return r.Method == http.MethodPatch || r.Method == http.MethodDelete })
+	deletions.Close()
+	next := s.manage(deletions.Fault)
 	first4.must(first4.next(t.Context()), "the new list's Block is given a range")
-	next.stop()
+	next.Stop()
 	s.manage(nil)
 	for _, h := range []*hand{x, y, z} {
 		s.gone(h)

@@ -9,11 +9,12 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/controller"
+	"teamtask.dev/test/chaos"
 )
 
 // replica is one of several managers that elect a leader. It may be cut off.
 type replica struct {
-	*manager
+	*chaos.Manager
 	cut    atomic.Bool
 	writes counter
 }
@@ -21,7 +22,7 @@ type replica struct {
 func (s *site) replica() *replica {
 	s.t.Helper()
 	r := &replica{}
-	r.manager = s.manageWith(func(req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+	r.Manager = s.manageWith(func(req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 		if r.cut.Load() {
 			return nil, syscall.ECONNREFUSED
 		}
@@ -72,7 +73,7 @@ func TestElection(t *testing.T) {
 		t.Errorf("a replica that has lost the lead writes %d times", n)
 	}
 
-	follower.stop()
+	follower.Stop()
 	do(5)
 	held.done()
 	s.finishAll("list")

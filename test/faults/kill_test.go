@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // A manager is killed after its n-th write, the answer delivered or lost, for every n that a small list takes; another one
@@ -21,33 +21,16 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lost=%t", lost), func(t *testing.T) {
 			t.Parallel()
-			var enough atomic.Bool
-			var n, runs atomic.Int64
-			var all sync.WaitGroup
-			for range 4 {
-				all.Go(func() {
-					for !enough.Load() && !t.Failed() {
-						at := n.Add(1)
-						t.Run(fmt.Sprintf("n=%d", at), func(t *testing.T) {
-							if !smallList(t, newFuse(at, lost)) {
-								enough.Store(true)
-							}
-							runs.Add(1)
-						})
-					}
-				})
-			}
-			all.Wait()
-			t.Logf("killed after each of %d writes", runs.Load())
+			chaos.EachWrite(t, func(t *testing.T, n int64) bool { return smallList(t, chaos.NewFuse(n, lost, writes)) })
 		})
 	}
 }
 
 // smallList has a list of 16 items done by three workers: one that goes on in the same Block, one that turns in, fails, and
 // gives back, and one that deletes its Block and then falls silent. It tells whether the fuse has blown meanwhile.
-func smallList(t *testing.T, f *fuse) bool {
+func smallList(t *testing.T, f *chaos.Fuse) bool {
 	s := newSite(t)
-	first := s.manage(f.fault)
+	s.manageKilled(f)
 	wl := s.create("list", v1alpha1.WorklistSpec{Size: 16, Block: v1alpha1.BlockPolicy{Size: 4, MaxAttempts: 100,
 		Timeout: &metav1.Duration{Duration: time.Second}}})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -83,23 +66,11 @@ func smallList(t *testing.T, f *fuse) bool {
 			x.finish(ctx, v1alpha1.BlockDone, nil)
 		}
 	})
-	over := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		select {
-		case <-f.blown:
-			first.stop()
-			s.manage(nil)
-		case <-over:
-		}
-	})
 	working.Wait()
 	end := s.complete("list", 0)
-	close(over)
-	watching.Wait()
 	h.ended(end.Status.Record())
 	h.check(t, wl.Spec.Size)
-	return f.written.Load() >= f.n
+	return f.HasBlown()
 }
 
 // delete deletes a Block, as a person would; uid "": whichever is of that name.

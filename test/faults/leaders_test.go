@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // Of two managers one reads the Worklist, and is held up. Meanwhile the other gives out a range, and it is turned in. What the
@@ -25,8 +26,8 @@ func TestOldReadTakesNothingAway(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			quick, slow := newGate(readsBlocks), newGate(readsBlocks)
-			s.manage(quick.fault)
+			quick, slow := chaos.NewGate(readsBlocks), chaos.NewGate(readsBlocks)
+			s.manage(quick.Fault)
 			create := func() {
 				s.create("list", v1alpha1.WorklistSpec{Size: 8, Suspend: c.suspend, Block: v1alpha1.BlockPolicy{Size: 8}})
 				s.until("the list is looked at", func() bool { return s.lists["list"] != nil && s.lists["list"].Status.Phase() != "" })
@@ -36,9 +37,9 @@ func TestOldReadTakesNothingAway(t *testing.T) {
 			} else {
 				create()
 			}
-			slow.close()
-			s.manage(slow.fault)
-			receive(t, slow.waiting)
+			slow.Close()
+			s.manage(slow.Fault)
+			receive(t, slow.Waiting())
 			if c.absent {
 				s.delete("early", "")
 				create()
@@ -51,16 +52,16 @@ func TestOldReadTakesNothingAway(t *testing.T) {
 			if err != nil || !x.next(t.Context()) {
 				t.Fatal("no range: ", err)
 			}
-			quick.close()
+			quick.Close()
 			if v := x.finish(t.Context(), v1alpha1.BlockDone, nil); v != accepted {
 				t.Fatal(v)
 			}
-			slow.open()
+			slow.Open()
 			s.until("the Block is seen to", func() bool {
 				b := s.blocks[x.name]
 				return b == nil || b.Status.Finished() == ""
 			})
-			quick.open()
+			quick.Open()
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			s.worker("list", "b").work(ctx, func(x *hand) { x.finish(ctx, v1alpha1.BlockDone, nil) })

@@ -50,8 +50,8 @@ func TestScattered(t *testing.T) {
 				}
 				h.done()
 			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
+			s.Lock()
+			defer s.Unlock()
 			t.Logf("at most %d bytes", s.largest)
 		})
 	}

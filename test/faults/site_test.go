@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // patience is how long a test waits for what has to happen: seconds on a quiet machine, far more on a busy one.
@@ -43,10 +44,10 @@ func newSite(t *testing.T) *site {
 }
 
 // through is a client with faults on its way.
-func (s *site) through(f fault) client.Client {
+func (s *site) through(f chaos.Fault) client.Client {
 	s.t.Helper()
 	cfg := config(s.t)
-	cfg.Wrap(f.wrap)
+	cfg.Wrap(f.Wrap)
 	c, err := client.New(cfg, client.Options{Scheme: scheme, Mapper: s.client.RESTMapper()})
 	if err != nil {
 		s.t.Fatal(err)
@@ -94,7 +95,7 @@ func (s *site) until(what string, wanted func() bool) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
-	if err := s.await(ctx, wanted); err != nil {
+	if err := s.Await(ctx, wanted); err != nil {
 		s.t.Fatalf("it never came to this: %s (%v)\n%s", what, err, s.describe())
 	}
 }

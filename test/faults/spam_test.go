@@ -90,8 +90,8 @@ func TestMostBlocks(t *testing.T) {
 
 // held are the Blocks that were given something.
 func (s *site) held() (out []*v1alpha1.Block) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	for _, b := range s.blocks {
 		if b.Status.Held() && b.Spec.Worker == "early" {
 			out = append(out, b)

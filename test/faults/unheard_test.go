@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // The manager's watch misses Blocks altogether. They are seen to all the same: one whose worker falls silent is taken back, one
@@ -20,10 +21,10 @@ func TestBlocksNeverHeardOf(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	torn := newLens()
-	torn.drop = func(line []byte) bool {
+	torn.Drop = func(line []byte) bool {
 		return bytes.Contains(line, []byte(`"kind":"Block"`)) && !bytes.HasPrefix(line, []byte(`{"type":"BOOKMARK"`))
 	}
-	s.manage(torn.fault)
+	s.manage(torn.Fault)
 	s.create("list", v1alpha1.WorklistSpec{Size: 8, Block: v1alpha1.BlockPolicy{Size: 4, Timeout: seconds(1)}})
 	silent, deleted := s.take("list", "silent"), s.take("list", "deleted")
 	s.delete(deleted.name, deleted.uid)
@@ -40,7 +41,7 @@ func TestBlocksNeverHeardOf(t *testing.T) {
 
 // pollsBlocks tells whether a request is one that reads all Blocks.
 func pollsBlocks(r *http.Request) bool {
-	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/blocks") && !watches(r) && !readsBlocks(r)
+	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/blocks") && !chaos.Watches(r) && !readsBlocks(r)
 }
 
 // The API server is away for longer than a lease lasts. Workers could not renew theirs meanwhile, and when it is back they have their

@@ -1,20 +1,17 @@
 package faults
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 	"teamtask.dev/worklist"
 )
 
@@ -24,15 +21,11 @@ const mostStatus = 64 << 10
 // watcher sees every version of the Blocks and Worklists of a namespace, each kind in the order in which they were written, and
 // fails the test where one breaks a promise.
 type watcher struct {
-	t *testing.T
-
-	mu      sync.Mutex
-	changed chan struct{} // closed when something has
-	blocks  map[string]*v1alpha1.Block
-	lists   map[string]*v1alpha1.Worklist
-	seen    map[types.UID]*ledger // by Worklist
-	ended   map[types.UID]bool    // Blocks that are no more
-	broken  int
+	*chaos.View
+	blocks map[string]*v1alpha1.Block
+	lists  map[string]*v1alpha1.Worklist
+	seen   map[types.UID]*ledger // by Worklist
+	ended  map[types.UID]bool    // Blocks that are no more
 
 	turns, most, largest int // ranges given out, Blocks at a time, bytes of a status
 }
@@ -45,47 +38,13 @@ type ledger struct {
 
 func watch(t *testing.T, c client.WithWatch, ns string) *watcher {
 	t.Helper()
-	w := &watcher{t: t, changed: make(chan struct{}), blocks: map[string]*v1alpha1.Block{}, lists: map[string]*v1alpha1.Worklist{},
+	w := &watcher{View: chaos.NewView(t), blocks: map[string]*v1alpha1.Block{}, lists: map[string]*v1alpha1.Worklist{},
 		seen: map[types.UID]*ledger{}, ended: map[types.UID]bool{}}
-	ctx, stop := context.WithCancel(context.Background())
-	var following sync.WaitGroup
-	t.Cleanup(func() { stop(); following.Wait() })
-	for _, list := range []client.ObjectList{&v1alpha1.BlockList{}, &v1alpha1.WorklistList{}} {
-		if err := c.List(t.Context(), list, client.InNamespace(ns)); err != nil {
-			t.Fatal(err)
-		}
-		following.Go(func() { w.follow(ctx, c, ns, list) })
-	}
+	w.Follow(c, ns, w.take, &v1alpha1.BlockList{}, &v1alpha1.WorklistList{})
 	return w
 }
 
-// follow watches from the version of a list on. A watch that breaks off goes on where it was: no version is missed.
-func (w *watcher) follow(ctx context.Context, c client.WithWatch, ns string, list client.ObjectList) {
-	for ctx.Err() == nil {
-		events, err := c.Watch(ctx, list, client.InNamespace(ns), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
-		if err != nil {
-			pause(ctx.Done(), 100*time.Millisecond)
-			continue
-		}
-		for e := range events.ResultChan() {
-			o, ok := e.Object.(client.Object)
-			if ctx.Err() != nil {
-				break
-			}
-			if !ok {
-				w.t.Errorf("the watch that looks after the test fails: %v", e.Object)
-				return
-			}
-			list.SetResourceVersion(o.GetResourceVersion())
-			w.take(e.Type, o)
-		}
-		events.Stop()
-	}
-}
-
 func (w *watcher) take(kind apiwatch.EventType, o client.Object) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	switch o := o.(type) {
 	case *v1alpha1.Block:
 		old := w.blocks[o.Name]
@@ -106,15 +65,6 @@ func (w *watcher) take(kind apiwatch.EventType, o client.Object) {
 			delete(w.lists, o.Name)
 		}
 	}
-	close(w.changed)
-	w.changed = make(chan struct{})
-}
-
-func (w *watcher) breach(format string, args ...any) {
-	w.t.Helper()
-	if w.broken++; w.broken <= 10 { // one breach leads to more
-		w.t.Errorf(format, args...)
-	}
 }
 
 // checkBlock: no item is in two hands, what was turned in as done never goes out again, and a range stays as it is for its turn.
@@ -124,13 +74,13 @@ func (w *watcher) checkBlock(old, b *v1alpha1.Block, gone bool) {
 		was, is := &old.Status, &b.Status
 		switch {
 		case is.Turn < was.Turn:
-			w.breach("the turn of Block %s goes back from %d to %d", b.Name, was.Turn, is.Turn)
+			w.Breach("the turn of Block %s goes back from %d to %d", b.Name, was.Turn, is.Turn)
 		case is.Turn == was.Turn && was.Index != nil && is.Index != nil && (*was.Index != *is.Index || *was.Size != *is.Size || was.Restarts != is.Restarts):
-			w.breach("the range of Block %s changes within turn %d: %d,%d to %d,%d", b.Name, is.Turn, *was.Index, *was.Size, *is.Index, *is.Size)
+			w.Breach("the range of Block %s changes within turn %d: %d,%d to %d,%d", b.Name, is.Turn, *was.Index, *was.Size, *is.Index, *is.Size)
 		case is.Turn == was.Turn && was.Finished() != "" && is.Held():
-			w.breach("turn %d of Block %s, which was over, goes on", is.Turn, b.Name)
+			w.Breach("turn %d of Block %s, which was over, goes on", is.Turn, b.Name)
 		case is.Turn > was.Turn && was.Held():
-			w.breach("Block %s is given its turn %d while it is in turn %d", b.Name, is.Turn, was.Turn)
+			w.Breach("Block %s is given its turn %d while it is in turn %d", b.Name, is.Turn, was.Turn)
 		}
 	}
 	held := b.Status.Held() && !gone
@@ -150,11 +100,11 @@ func (w *watcher) checkBlock(old, b *v1alpha1.Block, gone bool) {
 	w.turns++
 	for uid, other := range l.live {
 		if x := other.Intersect(r); x.Size() > 0 && uid != b.UID {
-			w.breach("%v is in two hands: Block %s is given %v, and another has %v", x, b.Name, r, other)
+			w.Breach("%v is in two hands: Block %s is given %v, and another has %v", x, b.Name, r, other)
 		}
 	}
 	for x := range l.acked.Within(r) {
-		w.breach("%v was turned in as done, and goes out again to Block %s", x, b.Name)
+		w.Breach("%v was turned in as done, and goes out again to Block %s", x, b.Name)
 	}
 	l.live[b.UID] = r
 }
@@ -164,23 +114,23 @@ func (w *watcher) checkList(old, wl *v1alpha1.Worklist) {
 	was, is := old.Status.Record(), wl.Status.Record()
 	for r := range was.Done.All() {
 		if !is.Done.Covers(r) {
-			w.breach("%v of %s is not done any more", r, wl.Name)
+			w.Breach("%v of %s is not done any more", r, wl.Name)
 		}
 	}
 	if is.Size > 0 {
 		if err := is.Check(); err != nil {
-			w.breach("%s: %v", wl.Name, err)
+			w.Breach("%s: %v", wl.Name, err)
 		}
 	}
 	if wl.Status.Done+wl.Status.Failed > wl.Status.Size {
-		w.breach("%s: %d done and %d failed of %d", wl.Name, wl.Status.Done, wl.Status.Failed, wl.Status.Size)
+		w.Breach("%s: %d done and %d failed of %d", wl.Name, wl.Status.Done, wl.Status.Failed, wl.Status.Size)
 	}
 	status, err := json.Marshal(wl.Status)
 	if err != nil {
-		w.breach("%s: %v", wl.Name, err)
+		w.Breach("%s: %v", wl.Name, err)
 	}
 	if w.largest = max(w.largest, len(status)); len(status) > mostStatus {
-		w.breach("the status of %s takes %d bytes, in %d done, %d failed and %d ranges to do again", wl.Name, len(status), is.Done.Len(), is.Failed.Len(), is.Retry.Len())
+		w.Breach("the status of %s takes %d bytes, in %d done, %d failed and %d ranges to do again", wl.Name, len(status), is.Done.Len(), is.Failed.Len(), is.Retry.Len())
 	}
 }
 
@@ -222,32 +172,15 @@ func doneOf(b *v1alpha1.Block) []worklist.Range {
 
 // acknowledged is what workers have turned in of a list as done so far.
 func (w *watcher) acknowledged(list types.UID) []worklist.Range {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Lock()
+	defer w.Unlock()
 	return w.ledgerOf(list).acked.Ranges(0)
-}
-
-// await waits until what is seen is as wanted; that is asked under the lock.
-func (w *watcher) await(ctx context.Context, wanted func() bool) error {
-	for {
-		w.mu.Lock()
-		ok, changed := wanted(), w.changed
-		w.mu.Unlock()
-		if ok {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-changed:
-		}
-	}
 }
 
 // describe says what is there, for a test that fails.
 func (w *watcher) describe() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Lock()
+	defer w.Unlock()
 	var out strings.Builder
 	for name, wl := range w.lists {
 		st := wl.Status

@@ -66,7 +66,7 @@ func (h *hand) next(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	got := false
-	err := h.s.await(ctx, func() bool {
+	err := h.s.Await(ctx, func() bool {
 		b, wl := h.s.blocks[h.name], h.s.lists[h.list]
 		switch {
 		case wl == nil, wl.Status.Phase().Over():
@@ -164,9 +164,9 @@ func (w *worker) work(ctx context.Context, do func(*hand)) {
 				break
 			}
 		}
-		w.s.mu.Lock()
+		w.s.Lock()
 		wl := w.s.lists[w.list]
-		w.s.mu.Unlock()
+		w.s.Unlock()
 		if wl == nil || wl.Status.Phase().Over() {
 			return
 		}

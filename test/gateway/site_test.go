@@ -175,7 +175,7 @@ func (s *site) open(user string, change func(*gateway.Options)) *door {
 	if change != nil {
 		change(&o)
 	}
-	d := &door{site: s, gateway: gateway.New(s.Context(), o)}
+	d := &door{site: s, gateway: gateway.New(o)}
 	web := httptest.NewServer(d.gateway.Handler())
 	d.url = web.URL
 	s.Cleanup(func() {

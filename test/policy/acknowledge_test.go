@@ -39,6 +39,61 @@ func TestWorkerAcknowledges(t *testing.T) {
 	}
 }
 
+// A worker whose Assignment the controller made joins by its incarnation, which takes the verb join, too. Who has joined goes on, lets go
+// and leaves without: a worker that may not say that it has let go would keep others from having its workloads.
+func TestSessionTakesTheVerbJoin(t *testing.T) {
+	ns := newNamespace(t)
+	if err := admin().clientset().RbacV1().RoleBindings(ns).Delete(t.Context(), "teamtask-member.system:serviceaccounts:"+ns, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	cam, controller := pod(t, ns, "cams", "cams-0").assignments(ns), theController().assignments(ns)
+	letJoin(t, ns, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: "cams", Namespace: ns})
+	streams, backups := joined(t, theController(), ns, "cams-0"), newAssignment("backups", "cams-0")
+	backups, err := controller.create(t.Context(), backups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	backups.Spec.Version = 3
+	if backups, err = controller.update(t.Context(), backups); err != nil {
+		t.Fatal(err)
+	}
+
+	streams.Status.Incarnation = "one"
+	if err := eventually(t.Context(), func() error { // RBAC hears of bindings a moment later
+		_, err := cam.writeStatus(t.Context(), streams)
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	account := "system:serviceaccount:" + ns + ":cams"
+	for _, c := range []struct {
+		name, incarnation string
+		version           int64
+		by                objects[api.Assignment]
+		refusal           string
+	}{
+		{"joins", "one", 0, cam, "user " + account + ` may not join Swarm backups: it takes the verb "join" on swarms.teamtask.dev in namespace ` + ns},
+		{"is let in", "one", 0, controller, ""}, // as if it had lost the verb since
+		{"renews its lease", "one", 0, cam, ""},
+		{"acknowledges", "one", 3, cam, ""},
+		{"joins anew", "two", 3, cam, "may not join Swarm backups"},
+		{"leaves", "", 3, cam, ""},
+		{"comes back", "one", 3, cam, "may not join Swarm backups"},
+	} {
+		asked := backups.DeepCopy()
+		asked.Status.Incarnation, asked.Status.Version, asked.Status.RenewTime = c.incarnation, c.version, new(metav1.NowMicro())
+		written, err := c.by.writeStatus(t.Context(), asked)
+		switch {
+		case c.refusal != "":
+			refused(t, err, c.refusal)
+		case err != nil:
+			t.Fatalf("%s: %v", c.name, err)
+		default:
+			backups = written
+		}
+	}
+}
+
 // What another one runs nobody says, be it by a patch: workloads that it is said to have let go of would be granted to others while it
 // runs them.
 func TestNobodyAcknowledgesForAnother(t *testing.T) {

@@ -2,11 +2,14 @@ package policy
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	api "teamtask.dev/api/v1alpha1"
 )
@@ -46,6 +49,26 @@ func TestPodJoinsAsItself(t *testing.T) {
 	_, err := node.assignments(ns).create(t.Context(), newAssignment("streams", "streams-1"))
 	refused(t, err, "you are pod streams-0, and this Assignment is for worker streams-1: a pod joins a Swarm under its own name; create the Assignment streams.streams-0 instead")
 	if _, err := node.assignments(ns).create(t.Context(), newAssignment("streams", "streams-0")); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who may make Assignments may not for that reason join every Swarm: the verb join says which.
+func TestJoiningTakesTheVerbJoin(t *testing.T) {
+	ns := newNamespace(t)
+	ann, cam := user("ann"), pod(t, ns, "cams", "cams-0")
+	letJoin(t, ns, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: "User", Name: "ann"})
+	if err := eventually(t.Context(), func() error { // RBAC hears of bindings a moment later
+		_, err := ann.assignments(ns).create(t.Context(), newAssignment("streams", "laptop"))
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	_, err := ann.assignments(ns).create(t.Context(), newAssignment("backups", "laptop"))
+	refused(t, err, `user ann may not join Swarm backups: it takes the verb "join" on swarms.teamtask.dev in namespace `+ns+`, which the ClusterRole teamtask-member has`)
+	_, err = user("bob").assignments(ns).create(t.Context(), newAssignment("streams", "desk"))
+	refused(t, err, `User "bob" cannot create resource "assignments"`)                                     // by RBAC
+	if _, err := cam.assignments(ns).create(t.Context(), newAssignment("backups", "cams-0")); err != nil { // all accounts of the namespace are members
 		t.Error(err)
 	}
 }
@@ -133,4 +156,31 @@ func TestNoAssignmentWithoutTheStamp(t *testing.T) {
 		refused(t, refusal, c.lack)
 	}
 	restore()
+}
+
+// letJoin lets somebody join the Swarm streams of a namespace, and no other, by the Role that docs/swarms.md has for it.
+func letJoin(t *testing.T, namespace string, who rbacv1.Subject) {
+	t.Helper()
+	page, err := os.ReadFile(root("docs", "swarms.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := regexp.MustCompile("```\n(apiVersion: [^`]*\nkind: Role\n[^`]*)```").FindSubmatch(page)
+	if written == nil {
+		t.Fatal("docs/swarms.md has no Role")
+	}
+	role := &rbacv1.Role{}
+	if err := yaml.UnmarshalStrict(written[1], role); err != nil {
+		t.Fatal(err)
+	}
+	role.Namespace = namespace
+	rbac := admin().clientset().RbacV1()
+	if role, err = rbac.Roles(namespace).Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = rbac.RoleBindings(namespace).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name}, Subjects: []rbacv1.Subject{who}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

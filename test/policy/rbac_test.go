@@ -36,6 +36,7 @@ func TestRoles(t *testing.T) {
 		{"assign", "teamtask.dev", "blocks", "", "ac"},
 		{"get", "teamtask.dev", "swarms", "", "veamc"},
 		{"watch", "teamtask.dev", "swarms", "", "veac"},
+		{"join", "teamtask.dev", "swarms", "", "eam"},
 		{"create", "teamtask.dev", "swarms", "", "ea"},
 		{"update", "teamtask.dev", "swarms", "", "ea"},
 		{"patch", "teamtask.dev", "swarms", "", "eac"},

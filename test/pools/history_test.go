@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // Pods are killed, the pool is scaled and workloads come and go, all at random, and two managers both believe that they lead: never do two
@@ -32,7 +33,7 @@ func TestHistory(t *testing.T) {
 				case 2:
 					s.delete(&corev1.Pod{}, fmt.Sprint("w-", rng.IntN(3)))
 				}
-				if err := pause(t.Context(), time.Duration(rng.Int64N(int64(time.Second)))); err != nil {
+				if err := chaos.Pause(t.Context(), time.Duration(rng.Int64N(int64(time.Second)))); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // finalizer keeps a pod until its program has stopped.
@@ -90,7 +91,7 @@ func (n *node) dawdle(ctx context.Context) {
 	n.mu.Lock()
 	d := time.Duration(n.rng.Int64N(int64(100 * time.Millisecond)))
 	n.mu.Unlock()
-	pause(ctx, d)
+	chaos.Pause(ctx, d)
 }
 
 // program is that of a pod.
@@ -107,7 +108,7 @@ func (n *node) watch(ctx context.Context, all *sync.WaitGroup) {
 	for ctx.Err() == nil {
 		events, err := n.s.client.Watch(ctx, &pods, client.InNamespace(n.s.ns), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}})
 		if err != nil {
-			pause(ctx, 100*time.Millisecond)
+			chaos.Pause(ctx, 100*time.Millisecond)
 			continue
 		}
 		for e := range events.ResultChan() {
@@ -173,7 +174,7 @@ func (p *program) live(ctx, life context.Context) {
 		if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 			return
 		}
-		pause(ctx, 100*time.Millisecond)
+		chaos.Pause(ctx, 100*time.Millisecond)
 	}
 }
 
@@ -190,7 +191,7 @@ func (p *program) start(ctx context.Context) {
 		if err == nil || apierrors.IsNotFound(err) {
 			return
 		}
-		pause(ctx, 20*time.Millisecond)
+		chaos.Pause(ctx, 20*time.Millisecond)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // read is a program that reads the ConfigMap: as it starts, and, with Reload, whenever its pod is touched. One that is deaf does so only
@@ -45,7 +46,7 @@ func (p *program) readOnce(ctx context.Context) {
 	for ctx.Err() == nil {
 		var m corev1.ConfigMap
 		if err := p.n.s.client.Get(ctx, client.ObjectKey{Namespace: p.n.s.ns, Name: "parts"}, &m); err != nil {
-			pause(ctx, 20*time.Millisecond)
+			chaos.Pause(ctx, 20*time.Millisecond)
 			continue
 		}
 		all, err := v1alpha1.ReadPublished(m.Data[v1alpha1.PublishedKey])
@@ -79,7 +80,7 @@ func (p *program) watch(ctx context.Context) {
 			a.Status.Incarnation, a.Status.Version = incarnation, 0
 			return true
 		}); a == nil {
-			pause(ctx, 50*time.Millisecond)
+			chaos.Pause(ctx, 50*time.Millisecond)
 			continue
 		}
 		p.session(ctx, incarnation)
@@ -120,7 +121,7 @@ func (p *program) session(ctx context.Context, incarnation string) {
 		if time.Since(renewed) > p.n.swarm.Handover.Lease.Duration*8/10 {
 			return // and stops everything
 		}
-		pause(ctx, 50*time.Millisecond)
+		chaos.Pause(ctx, 50*time.Millisecond)
 	}
 }
 

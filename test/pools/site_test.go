@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // patience is how long a test waits for what has to happen: seconds on a quiet machine, far more on a busy one.
@@ -162,21 +163,9 @@ func (s *site) eventually(what string, so func() error) {
 		if err == nil || s.t.Failed() {
 			return
 		}
-		if pause(ctx, 50*time.Millisecond) != nil {
+		if chaos.Pause(ctx, 50*time.Millisecond) != nil {
 			s.t.Fatalf("%s: still, after %s: %v\n%s", what, patience, err, s.describe())
 		}
-	}
-}
-
-// pause waits for some time, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

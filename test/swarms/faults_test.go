@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // Whatever happens between a manager and the API server, and however many managers there are: no workload runs twice, and once all is
@@ -16,16 +17,18 @@ import (
 func TestChurn(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		faults func(*chance) []fault // one for each manager
+		faults func(*chaos.Chance) []chaos.Fault // one for each manager
 	}{
-		{"answers are lost", func(c *chance) []fault { return []fault{c.loses} }},
-		{"two lead", func(c *chance) []fault { return []fault{c.pauses, c.pauses} }},
-		{"two lead, and answers are lost", func(c *chance) []fault { return []fault{fault(c.pauses).and(c.loses), fault(c.pauses).and(c.loses)} }},
+		{"answers are lost", func(c *chaos.Chance) []chaos.Fault { return []chaos.Fault{loses(c)} }},
+		{"two lead", func(c *chaos.Chance) []chaos.Fault { return []chaos.Fault{pauses(c), pauses(c)} }},
+		{"two lead, and answers are lost", func(c *chaos.Chance) []chaos.Fault {
+			return []chaos.Fault{pauses(c).And(loses(c)), pauses(c).And(loses(c))}
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s, rng := newSite(t), random(t)
-			for _, f := range c.faults(newChance(rng)) {
+			for _, f := range c.faults(chaos.NewChance(rng)) {
 				s.manage(f)
 			}
 			s.churn(rng, 40, func(int) {})
@@ -38,14 +41,14 @@ func TestStaleCaches(t *testing.T) {
 	t.Parallel()
 	s, rng := newSite(t), random(t)
 	l := newLens()
-	s.manage(l.fault)
-	s.manage(newChance(rng).pauses)
+	s.manage(l.Fault)
+	s.manage(pauses(chaos.NewChance(rng)))
 	s.churn(rng, 40, func(round int) {
 		switch round % 10 {
 		case 3:
-			l.freeze()
+			l.Freeze()
 		case 8:
-			l.thaw()
+			l.Thaw()
 		}
 	})
 }
@@ -79,7 +82,7 @@ func (s *site) churn(rng *rand.Rand, rounds int, before func(round int)) {
 			w.kill()
 			delete(there, name)
 		}
-		pause(s.t.Context(), time.Duration(rng.IntN(400))*time.Millisecond)
+		chaos.Pause(s.t.Context(), time.Duration(rng.IntN(400))*time.Millisecond)
 	}
 	if len(there) == 0 {
 		start("w0")
@@ -107,8 +110,8 @@ func TestOvertaken(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			slow := newGate(c.holds)
-			s.manage(slow.fault)
+			slow := chaos.NewGate(c.holds)
+			s.manage(slow.Fault)
 			s.create("streams", v1alpha1.SwarmSpec{})
 			for _, name := range []string{"a", "b"} {
 				s.startWith(&worker{swarm: "streams", name: name, labels: map[string]string{"worker": name}})
@@ -117,13 +120,13 @@ func TestOvertaken(t *testing.T) {
 				o := s.swarms["streams"]
 				return o != nil && o.Status.Phase() == v1alpha1.SwarmConverged && o.Status.Current == "2/2"
 			})
-			slow.close()
+			slow.Close()
 			s.change("streams", func(spec *v1alpha1.SwarmSpec) { spec.Workloads = only(names(4), "worker", "a") })
-			receive(t, slow.waiting)
+			receive(t, slow.Waiting())
 			s.change("streams", func(spec *v1alpha1.SwarmSpec) { spec.Workloads = only(names(4), "worker", "b") })
 			s.manage(nil)
 			s.owns("b", names(4))
-			slow.open()
+			slow.Open()
 			s.change("streams", func(spec *v1alpha1.SwarmSpec) {
 				spec.Workloads.Names, spec.Workloads.List = names(5)[4:], only(names(4), "worker", "b").List
 			})

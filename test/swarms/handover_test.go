@@ -96,8 +96,8 @@ func TestDeletion(t *testing.T) {
 }
 
 func (s *site) heldBy(assignment string) (names []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	if a := s.assignments[assignment]; a != nil {
 		names = held(a)
 	}

@@ -2,14 +2,13 @@ package swarms
 
 import (
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // A manager is killed after its n-th write, the answer delivered or lost, for every n that a small swarm's life takes; another one goes
@@ -18,45 +17,16 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lost=%t", lost), func(t *testing.T) {
 			t.Parallel()
-			var enough atomic.Bool
-			var n, runs atomic.Int64
-			var all sync.WaitGroup
-			for range 4 {
-				all.Go(func() {
-					for !enough.Load() && !t.Failed() {
-						at := n.Add(1)
-						t.Run(fmt.Sprintf("n=%d", at), func(t *testing.T) {
-							if !life(t, newFuse(at, lost)) {
-								enough.Store(true)
-							}
-							runs.Add(1)
-						})
-					}
-				})
-			}
-			all.Wait()
-			t.Logf("killed after each of %d writes", runs.Load())
+			chaos.EachWrite(t, func(t *testing.T, n int64) bool { return life(t, chaos.NewFuse(n, lost, writes)) })
 		})
 	}
 }
 
 // life is that of a small swarm: workers join, one is killed, one comes back, workloads come and go, one worker leaves for good; in
 // the end it is deleted. It tells whether the fuse has blown meanwhile.
-func life(t *testing.T, f *fuse) bool {
+func life(t *testing.T, f *chaos.Fuse) bool {
 	s := newSite(t)
-	first := s.manage(f.fault)
-	over := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		select {
-		case <-f.blown:
-			first.stop()
-			s.manage(nil)
-		case <-over:
-		}
-	})
-	defer watching.Wait()
-	defer close(over)
+	s.manageKilled(f)
 
 	s.create("streams", v1alpha1.SwarmSpec{Workloads: v1alpha1.WorkloadSources{Names: names(7)}, ConfigMap: "parts"})
 	a := s.startWith(&worker{swarm: "streams", name: "a", slow: 20 * time.Millisecond})
@@ -79,7 +49,7 @@ func life(t *testing.T, f *fuse) bool {
 	if left := s.owners.owned(); len(left) > 0 {
 		t.Errorf("the Swarm is gone, and %v run still", left)
 	}
-	return f.written.Load() >= f.n
+	return f.HasBlown()
 }
 
 // delete deletes an object, as a person would.

@@ -1,42 +1,24 @@
 package swarms
 
 import (
-	"context"
-
 	"teamtask.dev/controller"
+	"teamtask.dev/test/chaos"
 )
 
-// manager runs the controllers in a site's namespace.
-type manager struct {
-	stop func() // at once, and waits until it has
-	done chan struct{}
-}
-
-// manage starts a manager.
-func (s *site) manage(f fault) *manager {
+// manage starts a manager of the site's namespace.
+func (s *site) manage(f chaos.Fault) *chaos.Manager {
 	s.t.Helper()
 	return s.manageWith(f, controller.Options{})
 }
 
-// manageWith starts a manager. Where a fault keeps it from starting, it is started again, as a pod would be.
-func (s *site) manageWith(f fault, o controller.Options) *manager {
+func (s *site) manageWith(f chaos.Fault, o controller.Options) *chaos.Manager {
 	s.t.Helper()
-	o.Watch, o.MetricsAddr, o.HealthAddr = []string{s.ns}, "0", "0"
-	ctx, cancel := context.WithCancel(context.Background())
-	m := &manager{done: make(chan struct{})}
-	m.stop = func() { cancel(); <-m.done }
-	cfg := config(s.t)
-	cfg.Wrap(f.wrap)
-	go func() {
-		defer close(m.done)
-		for ctx.Err() == nil {
-			err := controller.Run(ctx, cfg, o)
-			if err != nil && f == nil && ctx.Err() == nil {
-				s.t.Errorf("a manager ends: %v", err)
-				return
-			}
-		}
-	}()
-	s.t.Cleanup(m.stop)
-	return m
+	o.Watch = []string{s.ns}
+	return chaos.Manage(s.t, config(s.t), f, o)
+}
+
+// manageKilled starts one that is killed when the fuse blows; another one goes on.
+func (s *site) manageKilled(f *chaos.Fuse) {
+	s.t.Helper()
+	chaos.ManageKilled(s.t, config(s.t), f, controller.Options{Watch: []string{s.ns}})
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // publishes waits until a ConfigMap has what the Assignments say.
@@ -65,13 +66,13 @@ func TestPublished(t *testing.T) {
 	if err := s.client.Get(t.Context(), client.ObjectKey{Namespace: s.ns, Name: "parts"}, m); err != nil {
 		t.Fatal(err)
 	}
-	if owner := metav1.GetControllerOf(m); owner == nil || owner.Name != "streams" {
-		t.Errorf("it belongs to %v", owner)
+	if len(m.OwnerReferences) > 0 {
+		t.Errorf("somebody has made it, and now it belongs to %v", m.OwnerReferences)
 	}
 	m.Data = map[string]string{"config.yml": strings.Replace(after.String(), "cam-00", "cam-99", 1)}
-	s.mu.Lock()
+	s.Lock()
 	delete(s.published, "parts") // what is written by hand follows no rules
-	s.mu.Unlock()
+	s.Unlock()
 	if err := s.client.Update(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +80,47 @@ func TestPublished(t *testing.T) {
 		p := s.published["parts"]
 		return p != nil && p.Version > after.Version && !strings.Contains(p.String(), "cam-99")
 	})
+}
+
+// A ConfigMap that was there before its Swarm stays when that goes, without parts; the next Swarm publishes in it, and counts on. One
+// that the Swarm has made is the Swarm's.
+func TestPublishedInAConfigMapOfOthers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.manage(nil)
+	s.make(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "theirs", Namespace: s.ns}})
+	read := func(name string) *corev1.ConfigMap {
+		m := &corev1.ConfigMap{}
+		if err := s.client.Get(t.Context(), client.ObjectKey{Namespace: s.ns, Name: name}, m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	last := int64(0)
+	for range 2 {
+		s.create("streams", v1alpha1.SwarmSpec{Workloads: v1alpha1.WorkloadSources{Names: names(3)}, ConfigMap: "theirs"})
+		w := s.start("streams", "w0")
+		s.converged("streams", names(3), 1)
+		if p := s.publishes("theirs", 1); p.Version <= last {
+			t.Errorf("version %d after %d", p.Version, last)
+		}
+		w.kill()
+		s.delete(&v1alpha1.Swarm{}, "streams")
+		s.until("the Swarm is gone", func() bool { return s.swarms["streams"] == nil })
+		s.delete(&v1alpha1.Assignment{}, "streams.w0") // as the garbage collector would
+		s.until("the Assignment is gone", func() bool { return len(s.assignments) == 0 })
+		m := read("theirs")
+		left, err := v1alpha1.ReadPublished(m.Data[v1alpha1.PublishedKey])
+		if err != nil || len(left.Workloads) > 0 || left.Version <= last || len(m.OwnerReferences)+len(m.Annotations) > 0 {
+			t.Fatalf("%v: what is left is %v, after version %d (%v)", m.ObjectMeta, m.Data, last, err)
+		}
+		last = left.Version
+	}
+	s.create("others", v1alpha1.SwarmSpec{ConfigMap: "ours"})
+	s.until("it is made", func() bool { return s.published["ours"] != nil })
+	if owner := metav1.GetControllerOf(read("ours")); owner == nil || owner.Name != "others" {
+		t.Errorf("it belongs to %v", owner)
+	}
 }
 
 // Each move is an event of the Swarm, related to the worker; where there are many there is one for all.
@@ -124,7 +166,7 @@ func TestRefusedWrites(t *testing.T) {
 	s := newSite(t)
 	s.manage(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/configmaps") {
-			return answer(r, http.StatusForbidden, "Forbidden"), nil
+			return chaos.Answer(r, http.StatusForbidden, "Forbidden"), nil
 		}
 		return send()
 	})
@@ -138,7 +180,7 @@ func (s *site) event(swarm, related, reason, text string) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	var seen []string
-	for ; ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
+	for ; ctx.Err() == nil; chaos.Pause(ctx, 100*time.Millisecond) {
 		var list eventsv1.EventList
 		if err := s.client.List(s.t.Context(), &list, client.InNamespace(s.ns)); err != nil {
 			s.t.Fatal(err)

@@ -91,7 +91,7 @@ func (s *site) until(what string, wanted func() bool) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
-	if err := s.await(ctx, wanted); err != nil {
+	if err := s.Await(ctx, wanted); err != nil {
 		s.t.Fatalf("it never came to this: %s (%v)\n%s%s", what, err, s.describe(), s.owners)
 	}
 }

@@ -1,85 +1,37 @@
 package swarms
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // watcher sees every version of the Assignments, Swarms and ConfigMaps of a namespace, each kind in the order in which they were written.
 type watcher struct {
-	t *testing.T
-
-	mu          sync.Mutex
-	changed     chan struct{} // closed when something has
+	*chaos.View
 	assignments map[string]*v1alpha1.Assignment
 	swarms      map[string]*v1alpha1.Swarm
 	published   map[string]*v1alpha1.Published // by ConfigMap
-	broken      int
 }
 
 func watch(t *testing.T, c client.WithWatch, ns string) *watcher {
 	t.Helper()
-	w := &watcher{t: t, changed: make(chan struct{}), assignments: map[string]*v1alpha1.Assignment{}, swarms: map[string]*v1alpha1.Swarm{},
+	w := &watcher{View: chaos.NewView(t), assignments: map[string]*v1alpha1.Assignment{}, swarms: map[string]*v1alpha1.Swarm{},
 		published: map[string]*v1alpha1.Published{}}
-	ctx, stop := context.WithCancel(context.Background())
-	var following sync.WaitGroup
-	t.Cleanup(func() { stop(); following.Wait() })
-	for _, list := range []client.ObjectList{&v1alpha1.AssignmentList{}, &v1alpha1.SwarmList{}, &corev1.ConfigMapList{}} {
-		if err := c.List(t.Context(), list, client.InNamespace(ns)); err != nil {
-			t.Fatal(err)
-		}
-		following.Go(func() { w.follow(ctx, c, ns, list) })
-	}
+	w.Follow(c, ns, w.take, &v1alpha1.AssignmentList{}, &v1alpha1.SwarmList{}, &corev1.ConfigMapList{})
 	return w
 }
 
-// follow watches from the version of a list on. A watch that breaks off goes on where it was: no version is missed.
-func (w *watcher) follow(ctx context.Context, c client.WithWatch, ns string, list client.ObjectList) {
-	for ctx.Err() == nil {
-		events, err := c.Watch(ctx, list, client.InNamespace(ns), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
-		if err != nil {
-			pause(ctx, 100*time.Millisecond)
-			continue
-		}
-		for e := range events.ResultChan() {
-			o, ok := e.Object.(client.Object)
-			if ctx.Err() != nil {
-				break
-			}
-			if !ok {
-				w.t.Errorf("the watch that looks after the test fails: %v", e.Object)
-				return
-			}
-			list.SetResourceVersion(o.GetResourceVersion())
-			w.take(e.Type, o)
-		}
-		events.Stop()
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
 func (w *watcher) take(kind apiwatch.EventType, o client.Object) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	switch o := o.(type) {
 	case *v1alpha1.Assignment:
 		if w.assignments[o.Name] = o; kind == apiwatch.Deleted {
@@ -97,8 +49,6 @@ func (w *watcher) take(kind apiwatch.EventType, o client.Object) {
 			delete(w.published, o.Name)
 		}
 	}
-	close(w.changed)
-	w.changed = make(chan struct{})
 }
 
 // check: what an Assignment grants, no other one grants, or has taken away from a worker that is there and has not said that it let go.
@@ -108,14 +58,8 @@ func (w *watcher) check(a *v1alpha1.Assignment) {
 			if b.Name == a.Name || b.Spec.Swarm != a.Spec.Swarm || !slices.Contains(held(b), name) {
 				continue
 			}
-			w.breach("both %s (version %d) and %s (version %d) may run %s", a.Name, a.Spec.Version, b.Name, b.Spec.Version, name)
+			w.Breach("both %s (version %d) and %s (version %d) may run %s", a.Name, a.Spec.Version, b.Name, b.Spec.Version, name)
 		}
-	}
-}
-
-func (w *watcher) breach(format string, args ...any) {
-	if w.broken++; w.broken <= 10 { // one breach leads to more
-		w.t.Errorf(format, args...)
 	}
 }
 
@@ -123,25 +67,25 @@ func (w *watcher) breach(format string, args ...any) {
 func (w *watcher) checkPublished(name, text string) {
 	now, err := v1alpha1.ReadPublished(text)
 	if err != nil {
-		w.breach("ConfigMap %s: %v", name, err)
+		w.Breach("ConfigMap %s: %v", name, err)
 		return
 	}
 	by := map[string]string{}
 	for worker, part := range now.Workloads {
 		for _, job := range part.Jobs {
 			if other := by[job]; other != "" {
-				w.breach("ConfigMap %s has %s both with %s and with %s", name, job, worker, other)
+				w.Breach("ConfigMap %s has %s both with %s and with %s", name, job, worker, other)
 			}
 			by[job] = worker
 		}
 	}
 	if before := w.published[name]; before != nil {
 		if now.Version <= before.Version && text != before.String() {
-			w.breach("ConfigMap %s has version %d after %d", name, now.Version, before.Version)
+			w.Breach("ConfigMap %s has version %d after %d", name, now.Version, before.Version)
 		}
 		for worker, part := range now.Workloads {
 			if old := before.Of(worker); old != nil && slices.Equal(old.Jobs, part.Jobs) != (old.Version == part.Version) {
-				w.breach("ConfigMap %s has %v for %s at version %d, after %v at %d", name, part.Jobs, worker, part.Version, old.Jobs, old.Version)
+				w.Breach("ConfigMap %s has %v for %s at version %d, after %v at %d", name, part.Jobs, worker, part.Version, old.Jobs, old.Version)
 			}
 		}
 	}
@@ -164,30 +108,10 @@ func held(a *v1alpha1.Assignment) (names []string) {
 	return names
 }
 
-// await waits until what is seen is as wanted; that is asked under the lock.
-func (w *watcher) await(ctx context.Context, wanted func() bool) error {
-	look := func() (bool, chan struct{}) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return wanted(), w.changed
-	}
-	for {
-		ok, changed := look()
-		if ok {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-changed:
-		}
-	}
-}
-
 // describe says what is there, for a test that fails.
 func (w *watcher) describe() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Lock()
+	defer w.Unlock()
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(w.swarms)) {
 		s := w.swarms[name].Status

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // worker does as an agent does: it joins under an incarnation of its own, runs what its Assignment grants it, and acknowledges a
@@ -89,7 +90,7 @@ func (w *worker) live(ctx context.Context) {
 	for ctx.Err() == nil {
 		var part *v1alpha1.AssignmentSpec
 		lost := false
-		if w.s.await(ctx, func() bool {
+		if w.s.Await(ctx, func() bool {
 			a := w.s.assignments[w.object()]
 			lost = a == nil || a.Status.Incarnation != w.incarnation && a.Spec.Incarnation == w.incarnation
 			if a != nil && a.Spec.Incarnation == w.incarnation && a.Spec.Version > version {
@@ -136,7 +137,7 @@ func (w *worker) join(ctx context.Context) bool {
 		a := &v1alpha1.Assignment{ObjectMeta: metav1.ObjectMeta{Namespace: w.s.ns, Name: w.object(), Finalizers: []string{v1alpha1.AssignmentFinalizer}},
 			Spec: v1alpha1.AssignmentSpec{Swarm: w.swarm, Worker: w.name, Labels: w.labels}}
 		if err := w.s.client.Create(context.WithoutCancel(ctx), a); err != nil && !apierrors.IsAlreadyExists(err) {
-			pause(ctx, 10*time.Millisecond)
+			chaos.Pause(ctx, 10*time.Millisecond)
 			continue
 		}
 		joined := false
@@ -154,7 +155,7 @@ func (w *worker) join(ctx context.Context) bool {
 		if err == nil && joined {
 			return true
 		}
-		pause(ctx, 10*time.Millisecond)
+		chaos.Pause(ctx, 10*time.Millisecond)
 	}
 	return false
 }
@@ -174,13 +175,13 @@ func (w *worker) update(ctx context.Context, change func(*v1alpha1.Assignment) b
 		if err == nil || apierrors.IsNotFound(err) || ctx.Err() != nil {
 			return err
 		}
-		pause(ctx, time.Millisecond)
+		chaos.Pause(ctx, time.Millisecond)
 	}
 }
 
 // dawdle takes some time.
 func (w *worker) dawdle(ctx context.Context) {
 	if w.slow > 0 {
-		pause(ctx, rand.N(w.slow))
+		chaos.Pause(ctx, rand.N(w.slow))
 	}
 }
