@@ -53,12 +53,11 @@ func serveGateway(cmd *cobra.Command, o *serveOptions, listener net.Listener, lo
 		return err
 	}
 	options := gateway.Options{Namespace: namespace, Name: kubeWorkerName(), Log: log}
-	for qps, c := range map[float32]*ctrl.WithWatch{blocksQPS: &options.Client, callersQPS: &options.Callers} {
-		config := rest.CopyConfig(config)
-		config.QPS, config.Burst = qps, int(2*qps)
-		if *c, err = kube.NewClient(config); err != nil {
-			return err
-		}
+	if options.Client, err = clientAt(config, blocksQPS); err != nil {
+		return err
+	}
+	if options.Callers, err = clientAt(config, callersQPS); err != nil {
+		return err
 	}
 	if o.gateway.openID.Issuer != "" {
 		ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
@@ -74,7 +73,14 @@ func serveGateway(cmd *cobra.Command, o *serveOptions, listener net.Listener, lo
 		}
 	}
 	log.Info("serving the Worklists of a cluster", "url", o.url, "cluster", config.Host, "namespace", namespace)
-	return serveHTTP(cmd.Context(), gateway.New(cmd.Context(), options), listener, log)
+	return serveHTTP(cmd.Context(), gateway.New(options), nil, listener, log)
+}
+
+// clientAt is a client that makes so many calls per second at most, in the long run.
+func clientAt(config *rest.Config, qps float32) (ctrl.WithWatch, error) {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = qps, int(2*qps)
+	return kube.NewClient(config)
 }
 
 // Calls per second to the API server, at most. Those about Blocks are few, and writes among them have a lower bound of their own.

@@ -114,7 +114,8 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 	defer fail(nil)
 	up := kube.New(kube.Options{Client: c, Namespace: namespace, List: name, Worker: w.name, Most: w.jobs + 1, Lazy: true, Bound: true,
 		Pace: pace.NewLimiter(kubeWrites, kubeBurst), Fatal: fail, Log: log})
-	done, err := w.share(ctx, drain, up, c, namespace, cmd, name, command, template, log)
+	s := sharing{workFlags: w, cmd: cmd, cluster: c, namespace: namespace, list: name, command: command, template: template, up: up, log: log}
+	done, err := s.run(ctx, drain)
 	last, cancel := farewell(ctx)
 	defer cancel()
 	if closeErr := up.Close(last); closeErr != nil && err == nil {
@@ -172,45 +173,55 @@ func standing(ctx context.Context, c ctrl.Client, namespace, name, worker string
 	return wl, nil
 }
 
-// share runs a tier on an upstream, and a worker on the tier, until the list is over, or drained. It tells how many items the
-// worker has done.
-func (w *workFlags) share(ctx context.Context, drain <-chan struct{}, up *kube.Upstream, c ctrl.Client, namespace string, cmd *cobra.Command,
-	name string, command []string, template *worker.Template, log *slog.Logger) (int64, error) {
+// sharing is the work on a Worklist in Kubernetes: a tier on an upstream, and a worker on the tier.
+type sharing struct {
+	*workFlags
+	cmd             *cobra.Command
+	cluster         ctrl.Client
+	namespace, list string
+	command         []string
+	template        *worker.Template
+	up              *kube.Upstream
+	log             *slog.Logger
+}
+
+// run goes on until the list is over, or drained. It tells how many items the worker has done.
+func (s *sharing) run(ctx context.Context, drain <-chan struct{}) (int64, error) {
 	begin, cancel := until(ctx, drain)
 	defer cancel()
-	defer context.AfterFunc(begin, up.Leave)()
-	wl, err := up.Get(begin, name)
+	defer context.AfterFunc(begin, s.up.Leave)()
+	wl, err := s.up.Get(begin, s.list)
 	if err != nil {
 		return 0, err
 	}
-	source, err := kubeSource(begin, c, namespace, wl)
+	source, err := kubeSource(begin, s.cluster, s.namespace, wl)
 	if err != nil {
 		return 0, err
 	}
 	if os.Getpid() == 1 { // alone in its container
-		lost, err := kube.Recover(begin, c, namespace, name)
+		lost, err := kube.Recover(begin, s.cluster, s.namespace, s.list)
 		if lost > 0 {
-			log.Warn("a former process in this pod was lost, and what it had in hand counts as failed", "blocks", lost)
+			s.log.Warn("a former process in this pod was lost, and what it had in hand counts as failed", "blocks", lost)
 		}
 		if err != nil {
-			log.Warn("not all that a former process in this pod had could be turned in; it will expire", "error", err)
+			s.log.Warn("not all that a former process in this pod had could be turned in; it will expire", "error", err)
 		}
 	}
-	tier, err := server.NewTier(begin, server.TierOptions{Upstream: up, List: name, Name: w.name, OnDemand: true, Log: log})
+	tier, err := server.NewTier(begin, server.TierOptions{Upstream: s.up, List: s.list, Name: s.name, OnDemand: true, Log: s.log})
 	if err != nil {
 		return 0, err
 	}
 	defer func() {
-		up.Leave()
+		s.up.Leave()
 		last, cancel := farewell(ctx)
 		defer cancel()
 		if err := tier.Close(last); err != nil {
-			log.Warn("not all could be given back; the cluster will take it", "error", err)
+			s.log.Warn("not all could be given back; the cluster will take it", "error", err)
 		}
 	}()
 	local := client.New("http://in.process", tier.Token())
 	local.HTTP.Transport = inProcess{tier.Handler()}
-	rs := w.newRunners(local, cmd, template)
+	rs := s.newRunners(local, s.cmd, s.template)
 	if err := rs.openJoblog(); err != nil {
 		return 0, err
 	}
@@ -218,7 +229,7 @@ func (w *workFlags) share(ctx context.Context, drain <-chan struct{}, up *kube.U
 	if _, err := rs.add(wl, source); err != nil {
 		return 0, err
 	}
-	err = w.do(ctx, drain, rs, name, w.identity(command), log)
+	err = s.do(ctx, drain, rs, s.list, s.identity(s.command), s.log)
 	return rs.done.Load(), err
 }
 

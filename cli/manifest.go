@@ -9,7 +9,6 @@ import (
 	"os"
 
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"teamtask.dev/api/v1alpha1"
@@ -65,14 +64,7 @@ func readManifest(doc []byte) (manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v1alpha1.CheckQuantities(raw, m); err != nil {
-		return nil, err
-	}
-	problems, err := kjson.UnmarshalStrict(raw, m)
-	if err != nil {
-		return nil, v1alpha1.WrongValue(raw, m, err)
-	}
-	if err := errors.Join(problems...); err != nil {
+	if err := v1alpha1.DecodeStrict(raw, m); err != nil {
 		return nil, err
 	}
 	return m, m.Complete()

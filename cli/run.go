@@ -156,7 +156,7 @@ func (o *runOptions) run(cmd *cobra.Command, g *global, command []string) error 
 	}
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
-	go func() { served <- serveHTTP(serving, srv, listener, slog.New(slog.DiscardHandler)) }()
+	go func() { served <- serveHTTP(serving, srv, srv.Lost(), listener, slog.New(slog.DiscardHandler)) }()
 	c := client.New(urlOf(listener.Addr(), false), srv.Token())
 	work, drain, stop := drainOnSignal(cmd.ErrOrStderr(), nil, syscall.SIGTERM) // Ctrl-C cuts off, as with GNU parallel
 	defer stop()

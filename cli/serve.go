@@ -167,7 +167,7 @@ func serve(ctx context.Context, g *global, o *serveOptions, cmd *cobra.Command) 
 		return err
 	}
 	log.Info("serving", "url", o.url, "token", tokenFile(o.dataDir), "data", firstOf(strings.Join(o.endpoints, ","), o.dataDir))
-	return serveHTTP(ctx, srv, listener, log)
+	return serveHTTP(ctx, srv, srv.Lost(), listener, log)
 }
 
 // announce writes the token and the URL into files where commands on this machine find them.
@@ -200,7 +200,6 @@ func (o *serveOptions) etcdConfig() (c clientv3.Config, err error) {
 // service is a List server, or a tier.
 type service interface {
 	Handler() http.Handler
-	Lost() <-chan struct{}
 	Close(context.Context) error
 }
 
@@ -211,8 +210,9 @@ const (
 	mostHeader  = 128 << 10       // bytes: a token with the groups of its user in it has some thousands
 )
 
-// serveHTTP answers on the listener until ctx ends, then closes the server in order.
-func serveHTTP(ctx context.Context, srv service, listener net.Listener, log *slog.Logger) error {
+// serveHTTP answers on the listener until ctx ends, or lost is closed, then closes the server in order. A service that has no session
+// to lose has no lost: nil.
+func serveHTTP(ctx context.Context, srv service, lost <-chan struct{}, listener net.Listener, log *slog.Logger) error {
 	web := &http.Server{Handler: srv.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: longestRead, IdleTimeout: longestIdle,
 		MaxHeaderBytes: mostHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	failed := make(chan error, 1)
@@ -221,7 +221,7 @@ func serveHTTP(ctx context.Context, srv service, listener net.Listener, log *slo
 	select {
 	case <-ctx.Done():
 		log.Info("stopping")
-	case <-srv.Lost():
+	case <-lost:
 		err = errors.New("the session in etcd was lost; start the server again")
 	case err = <-failed:
 		err = fmt.Errorf("serve: %w", err)

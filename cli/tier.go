@@ -79,5 +79,5 @@ func serveTier(cmd *cobra.Command, g *global, o *serveOptions, listener net.List
 		return err
 	}
 	log.Info("serving as a tier", "url", o.url, "upstream", at.String(), "worklist", o.upstream.list, "token", tokenFile(o.dataDir))
-	return serveHTTP(cmd.Context(), tier, listener, log)
+	return serveHTTP(cmd.Context(), tier, nil, listener, log)
 }

@@ -51,8 +51,8 @@ func (s *session) Incarnation() string { return s.joined.Incarnation }
 // Lease is what the worker was told when it joined: it stays the same.
 func (s *session) Lease() time.Duration { return s.joined.Lease.Duration }
 
-func (s *session) Renew(ctx context.Context, version int64, draining bool) error {
-	req := v1alpha1.RenewalRequest{Incarnation: s.joined.Incarnation, Version: version, Draining: draining}
+func (s *session) Renew(ctx context.Context, r member.Report) error {
+	req := v1alpha1.RenewalRequest{Incarnation: s.joined.Incarnation, Version: r.Version, Draining: r.Draining, Trouble: r.Trouble}
 	return s.lost(s.call(ctx, http.MethodPut, swarmPath(s.swarm, "workers", s.worker), req, nil))
 }
 

@@ -106,7 +106,7 @@ func TestRenewIsRefused(t *testing.T) {
 		`{"status":409,"detail":"incarnation is not the present one"}`:                                                                         member.ErrLost,
 	} {
 		s, _ := joined(t, answer)
-		err := s.Renew(t.Context(), 1, false)
+		err := s.Renew(t.Context(), member.Report{Version: 1})
 		if !errors.Is(err, want) || errors.Is(err, member.ErrLost) && errors.Is(err, member.ErrOverdue) {
 			t.Errorf("%s: %v", answer, err)
 		}

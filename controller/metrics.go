@@ -10,8 +10,8 @@ import (
 	"teamtask.dev/api/v1alpha1"
 )
 
-// census is the metrics of how the Worklists stand, read from the cache when somebody asks.
-type census struct{ cache client.Reader }
+// listCensus is the metrics of how the Worklists stand, read from the cache when somebody asks.
+type listCensus struct{ cache client.Reader }
 
 var (
 	listsDesc  = prometheus.NewDesc("teamtask_worklists", "Worklists by where they stand.", []string{"phase"}, nil)
@@ -19,13 +19,13 @@ var (
 	blocksDesc = prometheus.NewDesc("teamtask_blocks_out", "Blocks that are out.", nil, nil)
 )
 
-func (census) Describe(ch chan<- *prometheus.Desc) {
+func (listCensus) Describe(ch chan<- *prometheus.Desc) {
 	ch <- listsDesc
 	ch <- itemsDesc
 	ch <- blocksDesc
 }
 
-func (c census) Collect(ch chan<- prometheus.Metric) {
+func (c listCensus) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	var all v1alpha1.WorklistList

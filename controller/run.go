@@ -90,7 +90,7 @@ func Run(ctx context.Context, kube *rest.Config, o Options) error {
 	if err := setUpSwarms(mgr, each); err != nil {
 		return err
 	}
-	for _, shown := range []prometheus.Collector{census{mgr.GetCache()}, swarmCensus{mgr.GetCache()}} {
+	for _, shown := range []prometheus.Collector{listCensus{mgr.GetCache()}, swarmCensus{mgr.GetCache()}} {
 		if err := metrics.Registry.Register(shown); err == nil { // of several in one process the first shows its objects
 			defer metrics.Registry.Unregister(shown)
 		}

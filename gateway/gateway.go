@@ -46,14 +46,14 @@ type Gateway struct {
 	closed bool
 }
 
-// New makes a gateway. Close it.
-func New(ctx context.Context, o Options) *Gateway {
+// New makes a gateway, which begins to work at once. Close it.
+func New(o Options) *Gateway {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
 	g := &Gateway{o: o, who: newAuthenticator(o.Callers, o.OpenID), may: newAuthorizer(o.Callers), pace: rate.NewLimiter(writesPerSecond, writesPerSecond),
 		shares: map[types.NamespacedName]*share{}}
-	g.ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
+	g.ctx, g.stop = context.WithCancel(context.Background())
 	g.metrics = newMetrics(func() int {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -66,9 +66,6 @@ func New(ctx context.Context, o Options) *Gateway {
 
 // Handler is the REST API with everything around it.
 func (g *Gateway) Handler() http.Handler { return g.handler }
-
-// Lost is never closed: a gateway has nothing to lose.
-func (g *Gateway) Lost() <-chan struct{} { return nil }
 
 // Close turns in what was done and gives the rest back. Calls that wait are refused, and so are those that come.
 func (g *Gateway) Close(ctx context.Context) error {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -75,7 +74,7 @@ func (t *turn) report(r *v1alpha1.Report) v1alpha1.Receipt {
 	for _, f := range r.Failed {
 		for _, part := range t.open(f.Range) {
 			if fits = fits && t.failed.Len() < mostFailed; fits {
-				t.failed.Put(part, failure{short(f.Reason), f.Final, f.Attempts})
+				t.failed.Put(part, failure{v1alpha1.Cut(f.Reason, longReason), f.Final, f.Attempts})
 				news = true
 			}
 		}
@@ -237,11 +236,4 @@ func (t *turn) says() string {
 		return fmt.Sprintf("%d items are done, %d failed", t.done.Sum(), n)
 	}
 	return fmt.Sprintf("%d items are done", t.done.Sum())
-}
-
-func short(s string) string {
-	if len(s) > longReason {
-		return strings.ToValidUTF8(s[:longReason], "") + "..."
-	}
-	return s
 }

@@ -121,7 +121,7 @@ func TestTurnIsFull(t *testing.T) {
 	}
 	var st v1alpha1.BlockStatus
 	x.write(&st, "w", time.Now())
-	if n := len(st.FailedRanges); n != mostFailed || len(st.FailedRanges[0].Reason) > longReason+3 {
+	if n := len(st.FailedRanges); n != mostFailed || len(st.FailedRanges[0].Reason) > longReason {
 		t.Errorf("%d failures, the first for %q", n, st.FailedRanges[0].Reason)
 	}
 }

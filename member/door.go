@@ -33,6 +33,17 @@ type Door interface {
 	Join(ctx context.Context, w Worker) (Session, error)
 }
 
+// Report is what a worker says of itself with each renewal.
+type Report struct {
+	// Version is acknowledged: the worker runs that version of its part, and nothing that is not in it. 0: none yet.
+	Version int64
+	// Draining asks for everything to be moved away. It is not taken back.
+	Draining bool
+	// Trouble is why the latest part could not be applied, in v1alpha1.LongestTrouble bytes at most; "": it could, or was not tried
+	// yet. It is for people to read.
+	Trouble string
+}
+
 // Session is one incarnation of a worker. Its methods may be called at the same time.
 type Session interface {
 	Incarnation() string
@@ -44,10 +55,9 @@ type Session interface {
 	// returns only parts for this incarnation. It comes over broken connections by itself; ErrLost ends the session.
 	Next(ctx context.Context, after int64) (v1alpha1.AssignmentSpec, error)
 
-	// Renew keeps the lease, and acknowledges that the worker runs a version, and nothing that is not in it (0: none yet). With
-	// draining it asks for everything to be moved away. An error other than ErrLost and ErrOverdue may pass: the caller tries again,
-	// until its deadline.
-	Renew(ctx context.Context, version int64, draining bool) error
+	// Renew keeps the lease, and says how the worker stands. An error other than ErrLost and ErrOverdue may pass: the caller tries
+	// again, until its deadline.
+	Renew(ctx context.Context, r Report) error
 
 	// Leave ends the session: the worker runs nothing any more, which needs no waiting for its lease.
 	Leave(ctx context.Context) error

@@ -16,15 +16,9 @@ type keeper struct {
 
 	mu      sync.Mutex
 	lease   lease
-	tell    message // what the engine is to know
-	told    message // what it knows
-	trouble error   // of the latest renewal; nil: it succeeded
-}
-
-// message is what a renewal says besides that the worker is there.
-type message struct {
-	version  int64
-	draining bool
+	tell    Report // what the engine is to know
+	told    Report // what it knows
+	trouble error  // of the latest renewal; nil: it succeeded
 }
 
 func newKeeper(s Session, sent time.Duration, now func() time.Duration) *keeper {
@@ -68,7 +62,7 @@ func (k *keeper) renew(ctx context.Context) error {
 	k.mu.Unlock()
 	defer cancel()
 	sent := k.now()
-	err := k.session.Renew(ctx, say.version, say.draining)
+	err := k.session.Renew(ctx, say)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.trouble = err
@@ -79,16 +73,18 @@ func (k *keeper) renew(ctx context.Context) error {
 	return err
 }
 
-// say has the engine told something, at once.
-func (k *keeper) say(change func(*message)) {
+// say has the engine told something, at once if it is news.
+func (k *keeper) say(change func(*Report)) {
 	k.mu.Lock()
-	change(&k.tell)
-	k.mu.Unlock()
-	poke(k.news)
+	defer k.mu.Unlock()
+	before := k.tell
+	if change(&k.tell); k.tell != before {
+		poke(k.news)
+	}
 }
 
 // known is the lease as it stands, what the engine knows, and what is wrong with the renewals.
-func (k *keeper) known() (lease, message, error) {
+func (k *keeper) known() (lease, Report, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.lease, k.told, k.trouble

@@ -37,6 +37,7 @@ type seat struct {
 	incarnation string
 	until       time.Time
 	draining    bool
+	trouble     string // as it says
 }
 
 // link is what becomes of a worker's calls.
@@ -227,7 +228,7 @@ func (s *membership) Next(ctx context.Context, after int64) (out v1alpha1.Assign
 	}
 }
 
-func (s *membership) Renew(ctx context.Context, version int64, draining bool) error {
+func (s *membership) Renew(ctx context.Context, r Report) error {
 	return s.p.through(ctx, s.worker, func() (err error) {
 		s.p.do(func() {
 			if s.lost() {
@@ -239,12 +240,12 @@ func (s *membership) Renew(ctx context.Context, version int64, draining bool) er
 				return
 			}
 			seat := s.p.seats[s.worker]
-			seat.until, seat.draining = time.Now().Add(s.p.lease), seat.draining || draining
-			if version == 0 {
+			seat.until, seat.draining, seat.trouble = time.Now().Add(s.p.lease), seat.draining || r.Draining, r.Trouble
+			if r.Version == 0 {
 				return
 			}
-			s.p.checkAcknowledged(s.incarnation, version)
-			if _, e := s.p.record.Acknowledge(s.worker, s.incarnation, uint64(version)); e != nil {
+			s.p.checkAcknowledged(s.incarnation, r.Version)
+			if _, e := s.p.record.Acknowledge(s.worker, s.incarnation, uint64(r.Version)); e != nil {
 				s.p.note("%v", e)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -67,7 +68,7 @@ func (s *stage) at(d time.Duration) {
 func (s *stage) seat() (out *seat) {
 	s.pool.do(func() {
 		if at := s.seats["w"]; at != nil {
-			out = &seat{at.incarnation, at.until, at.draining}
+			out = &seat{at.incarnation, at.until, at.draining, at.trouble}
 		}
 	})
 	return out
@@ -271,12 +272,39 @@ func TestFails(t *testing.T) {
 		if s.acknowledged() {
 			s.Error("what could not be applied is acknowledged")
 		}
+		if got := s.seat().trouble; got != errMoody.Error() {
+			s.Errorf("the engine is told %q", got)
+		}
 		s.at(5 * length)
 		s.runs("a")
-		if !s.acknowledged() || len(s.lost) > 0 {
-			s.Errorf("it is acknowledged: %t; lost %v", s.acknowledged(), s.lost)
+		if !s.acknowledged() || len(s.lost) > 0 || s.seat().trouble != "" {
+			s.Errorf("it is acknowledged: %t; lost %v; trouble %q", s.acknowledged(), s.lost, s.seat().trouble)
 		}
 	})
+}
+
+var begun = time.Now()
+
+// elapsed is the clock of tests, which goes by that of synctest.
+func elapsed() time.Duration { return time.Since(begun) }
+
+// What the engine is told of a trouble is as long as it takes, and is told once: it is renewed no more often than otherwise.
+func TestTroubleIsCut(t *testing.T) {
+	k := newKeeper(&membership{p: newPool(length)}, 0, elapsed)
+	s := &session{keeper: k, o: Options{Log: slog.New(slog.DiscardHandler)}}
+	for range 2 {
+		s.took(result{err: errors.New(strings.Repeat("é", v1alpha1.LongestTrouble))})
+		if n := len(k.tell.Trouble); n > v1alpha1.LongestTrouble || n < v1alpha1.LongestTrouble-5 || !strings.HasSuffix(k.tell.Trouble, "é...") {
+			t.Errorf("%d bytes: %s", n, k.tell.Trouble)
+		}
+		if len(k.news) != 1 {
+			t.Fatal("that is no news")
+		}
+	}
+	<-k.news
+	if s.took(result{err: errors.New(strings.Repeat("é", v1alpha1.LongestTrouble))}); len(k.news) != 0 {
+		t.Error("the same is news again")
+	}
 }
 
 // When a machine wakes up after the lease has run out, everything is ended by force as soon as the clock is looked at.

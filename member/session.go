@@ -88,7 +88,7 @@ func (s *session) serve(ctx, over context.Context, lost func(error)) error {
 			return fmt.Errorf("its lease of %s could not be renewed for %s: %w", l.length, (now - l.sent).Round(time.Millisecond), orSlept(trouble))
 		case ctx.Err() != nil:
 			return errLeft
-		case told.draining && len(s.wanted.Workloads) == 0 && told.version == s.wanted.Version:
+		case told.Draining && len(s.wanted.Workloads) == 0 && told.Version == s.wanted.Version:
 			return errDrained
 		case !s.applying && s.wanted.Version != s.applied && now >= s.notUntil:
 			s.start(work, s.wanted)
@@ -98,7 +98,7 @@ func (s *session) serve(ctx, over context.Context, lost func(error)) error {
 		case <-over.Done():
 		case <-drain:
 			drain = nil
-			s.say(func(m *message) { m.draining = true })
+			s.say(func(r *Report) { r.Draining = true })
 		case p := <-s.parts:
 			s.wanted = p
 		case r := <-s.results:
@@ -137,10 +137,11 @@ func (s *session) took(r result) {
 	if r.err == nil {
 		s.runs = len(r.part.Workloads) > 0
 		s.applied, s.rest = r.part.Version, soonest
-		s.say(func(m *message) { m.version = r.part.Version })
+		s.say(func(say *Report) { say.Version, say.Trouble = r.part.Version, "" })
 		return
 	}
 	s.notUntil, s.rest = s.now()+s.rest, min(2*s.rest, latest)
+	s.say(func(say *Report) { say.Trouble = v1alpha1.Cut(r.err.Error(), v1alpha1.LongestTrouble) })
 	s.o.Log.Warn("the part could not be applied, and is tried again", "worker", s.worker.Name, "version", r.part.Version, "error", r.err)
 }
 

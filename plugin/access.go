@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -109,7 +110,12 @@ func (a *access) with(f func(ctx context.Context, s *session, cmd *cobra.Command
 // worklist reads a list.
 func (s *session) worklist(ctx context.Context, name string) (*v1alpha1.Worklist, error) {
 	var wl v1alpha1.Worklist
-	if err := s.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name}, &wl); err != nil {
+	key := types.NamespacedName{Namespace: s.namespace, Name: name}
+	err := s.Get(ctx, key, &wl)
+	switch {
+	case apierrors.IsNotFound(err) && s.Get(ctx, key, &v1alpha1.Swarm{}) == nil:
+		return nil, fmt.Errorf("there is no worklist %s in the namespace %s, but a swarm: say swarm/%s", name, s.namespace, name)
+	case err != nil:
 		return nil, s.readable("get", cmdline.Object{Kind: v1alpha1.WorklistKind, Name: name}, err)
 	}
 	wl.APIVersion, wl.Kind = v1alpha1.APIVersion, v1alpha1.WorklistKind
@@ -139,7 +145,7 @@ func object(args []string) (cmdline.Object, error) {
 func listName(argument string) (string, error) {
 	o, err := object([]string{argument})
 	if err == nil && o.Kind != v1alpha1.WorklistKind {
-		err = fmt.Errorf("%q: is no worklist; give the name of one", argument)
+		err = fmt.Errorf("%q: is no worklist; give the name of one, or see who has what with `kubectl teamtask describe swarm/%s`", argument, o.Name)
 	}
 	return o.Name, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
@@ -32,10 +33,11 @@ func verbCommand(a *access, name, short string, verb func(*v1alpha1.Worklist) ch
 	cmd := &cobra.Command{
 		Use: name + " (NAME... | --selector LABELS | --all)", Short: short, ValidArgsFunction: a.completeNames(1 << 20),
 		Example: fmt.Sprintf("  kubectl teamtask %[1]s primes sieve\n  kubectl teamtask %[1]s --selector team=maths", name),
-		RunE: a.with(func(ctx context.Context, s *session, cmd *cobra.Command, names []string) error {
-			chosen, errs := which.read(ctx, s, names)
+		RunE: a.with(func(ctx context.Context, s *session, cmd *cobra.Command, args []string) error {
+			kind, names := which.kind(args)
+			chosen, errs := which.read(ctx, s, kind, names)
 			if len(chosen) == 0 && len(errs) == 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "No worklists found in the namespace %s.\n", s.namespace)
+				fmt.Fprintf(cmd.ErrOrStderr(), "No %ss found in the namespace %s.\n", strings.ToLower(kind), s.namespace)
 			}
 			for _, object := range chosen {
 				became, err := s.change(ctx, object, verb)
@@ -48,8 +50,14 @@ func verbCommand(a *access, name, short string, verb func(*v1alpha1.Worklist) ch
 			return errors.Join(errs...)
 		}),
 	}
-	cmd.Flags().BoolVar(&which.all, "all", false, "all lists of the namespace")
-	cmd.Flags().StringVarP(&which.labels, "selector", "l", "", "lists with these labels, such as team=maths,stage!=test")
+	all, labelled := "all lists of the namespace", "lists with these labels, such as team=maths,stage!=test"
+	if verb(&v1alpha1.Worklist{}).ForSwarms() {
+		cmd.Use = name + " (NAME... | [worklists | swarms] (--selector LABELS | --all))"
+		cmd.Example += fmt.Sprintf("\n  kubectl teamtask %[1]s swarm/streams\n  kubectl teamtask %[1]s swarms --all", name)
+		all, labelled = all+"; after \"swarms\", all its swarms", "those with these labels, such as team=maths,stage!=test"
+	}
+	cmd.Flags().BoolVar(&which.all, "all", false, all)
+	cmd.Flags().StringVarP(&which.labels, "selector", "l", "", labelled)
 	return cmd
 }
 
@@ -81,15 +89,23 @@ func (s *session) patch(ctx context.Context, object client.Object, o cmdline.Obj
 	return s.readable("patch", o, s.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch)))
 }
 
-// selection says which lists are meant, where they are not named.
+// selection says which lists, or swarms, are meant, where they are not named.
 type selection struct {
 	all    bool
 	labels string
 }
 
-// read reads the lists that are meant, or the lists and swarms that are named. Of those named, one that cannot be read does not keep
-// the others from being changed.
-func (x selection) read(ctx context.Context, s *session, names []string) (chosen []client.Object, errs []error) {
+// kind is what is meant by arguments: names, or with a selection the kind of what is selected.
+func (x selection) kind(args []string) (kind string, names []string) {
+	if len(args) == 1 && (x.all || x.labels != "") && cmdline.KindOf(args[0]) != "" {
+		return cmdline.KindOf(args[0]), nil
+	}
+	return v1alpha1.WorklistKind, args
+}
+
+// read reads those of a kind that are meant, or the lists and swarms that are named. Of those named, one that cannot be read does not
+// keep the others from being changed.
+func (x selection) read(ctx context.Context, s *session, kind string, names []string) (chosen []client.Object, errs []error) {
 	ways := 0
 	for _, given := range []bool{len(names) > 0, x.all, x.labels != ""} {
 		if given {
@@ -97,7 +113,7 @@ func (x selection) read(ctx context.Context, s *session, names []string) (chosen
 		}
 	}
 	if ways != 1 {
-		return nil, []error{errors.New("say which lists: either their names, or --selector, or --all")}
+		return nil, []error{errors.New("say which lists: either their names, or --selector, or --all; for swarms, swarm/NAME, or swarms before --selector or --all")}
 	}
 	if len(names) > 0 {
 		return s.named(ctx, names)
@@ -106,14 +122,29 @@ func (x selection) read(ctx context.Context, s *session, names []string) (chosen
 	if err != nil {
 		return nil, []error{fmt.Errorf("--selector %q: %w", x.labels, err)}
 	}
-	var all v1alpha1.WorklistList
-	if err := s.List(ctx, &all, client.InNamespace(s.namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
-		return nil, []error{s.readable("list", cmdline.Object{Kind: v1alpha1.WorklistKind}, err)}
+	if chosen, err = s.selectedBy(ctx, kind, selector); err != nil {
+		return nil, []error{s.readable("list", cmdline.Object{Kind: kind}, err)}
 	}
+	return chosen, nil
+}
+
+// selectedBy reads all lists, or all swarms, that have some labels.
+func (s *session) selectedBy(ctx context.Context, kind string, selector labels.Selector) (chosen []client.Object, err error) {
+	here, ours := client.InNamespace(s.namespace), client.MatchingLabelsSelector{Selector: selector}
+	if kind == v1alpha1.SwarmKind {
+		var all v1alpha1.SwarmList
+		err = s.List(ctx, &all, here, ours)
+		for i := range all.Items {
+			chosen = append(chosen, &all.Items[i])
+		}
+		return chosen, err
+	}
+	var all v1alpha1.WorklistList
+	err = s.List(ctx, &all, here, ours)
 	for i := range all.Items {
 		chosen = append(chosen, &all.Items[i])
 	}
-	return chosen, nil
+	return chosen, err
 }
 
 // named reads lists and swarms by name, each once.

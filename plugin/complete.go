@@ -46,6 +46,11 @@ func (a *access) completeNames(most int) cobra.CompletionFunc {
 		}
 		prefix, _, both := strings.Cut(begun, "/")
 		switch {
+		case cmd.Flags().Changed("all") || cmd.Flags().Changed("selector"): // only a kind goes with these
+			if len(args) > 0 {
+				return nil, nothingElse
+			}
+			return []string{"worklists", "swarms"}, nothingElse
 		case len(given) >= most:
 			return nil, nothingElse
 		case kind != "":

@@ -50,7 +50,8 @@ func (s *session) gatherSwarm(ctx context.Context, name string) (*explain.SwarmF
 	f.Warnings = about(ours, events.Items)
 	if cmp.Or(sw.Spec.Refresh, v1alpha1.RefreshWatch) == v1alpha1.RefreshWatch {
 		f.Denied = s.denied(ctx, f.Pods, []need{
-			{"get Swarms", authorizationv1.ResourceAttributes{Verb: "get", Resource: "swarms"}},
+			{"get Swarms", authorizationv1.ResourceAttributes{Verb: "get", Resource: "swarms", Name: name}},
+			{"join Swarm " + name, authorizationv1.ResourceAttributes{Verb: "join", Resource: "swarms", Name: name}},
 			{"watch Assignments", authorizationv1.ResourceAttributes{Verb: "watch", Resource: "assignments"}},
 			{"write the status of Assignments", authorizationv1.ResourceAttributes{Verb: "update", Resource: "assignments", Subresource: "status"}},
 		})

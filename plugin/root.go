@@ -44,6 +44,7 @@ what would take it a patch. A name alone is a Worklist's; a Swarm's has its kind
   kubectl teamtask describe primes           which ranges are done, which failed, and why
   kubectl teamtask pause primes sieve        and resume, cancel, retry
   kubectl teamtask explain swarm/streams     and describe, pause, resume
+  kubectl teamtask pause swarms --all        or worklists, or those with some labels: --selector
 
 The rest is kubectl's:
   kubectl apply -f primes.yaml

@@ -229,7 +229,7 @@ func mergePatch[T any](kind string, manifest *T, patch []byte) error {
 		return err
 	}
 	var next T
-	if err := decodeStrict(out, &next); err != nil {
+	if err := v1alpha1.DecodeStrict(out, &next); err != nil {
 		return huma.Error422UnprocessableEntity("the patched " + kind + " is not valid: " + err.Error())
 	}
 	*manifest = next

@@ -76,10 +76,7 @@ func (s *Server) update(ctx context.Context, k *keeper, version string, change f
 		if err := change(wl); err != nil {
 			return nil, err
 		}
-		if wl.Spec.Items != nil && wl.Spec.Size == old.Size {
-			wl.Spec.Size = 0 // it followed from the items, and does again
-		}
-		if err := wl.Complete(); err != nil {
+		if err := completeList(&old, wl); err != nil {
 			return nil, err
 		}
 		if err := immutable(&old, &wl.Spec); err != nil {
@@ -106,6 +103,20 @@ func (s *Server) update(ctx context.Context, k *keeper, version string, change f
 		wl.ResourceVersion = l.Version()
 		return wl, nil
 	}
+}
+
+// completeList completes a changed list, or tells what is wrong with it. One that was stored by an earlier version may break a rule of
+// this one: it can be suspended, resumed and cancelled all the same.
+func completeList(old *v1alpha1.WorklistSpec, wl *v1alpha1.Worklist) error {
+	as := *old
+	as.Suspend, as.Cancelled = wl.Spec.Suspend, wl.Spec.Cancelled
+	if sameSpec(&as, &wl.Spec) {
+		return nil
+	}
+	if wl.Spec.Items != nil && wl.Spec.Size == old.Size {
+		wl.Spec.Size = 0 // it followed from the items, and does again
+	}
+	return wl.Complete()
 }
 
 // immutable refuses changes of what a list is, as opposed to how it is shared out.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,23 @@ func TestMetricsAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("`(teamtask_\\w+)").FindAllStringSubmatch(string(page), -1) {
 		if !strings.Contains(text, "# TYPE "+m[1]+" ") {
 			t.Errorf("%s is documented and not there", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("`(teamtask_\\w+)\\{([\\w,]+)\\}`").FindAllStringSubmatch(string(page), -1) {
+		want := strings.Split(m[2], ",")
+		slices.Sort(want)
+		series := regexp.MustCompile(`(?m)^`+m[1]+`\{([^}]*)\}`).FindAllStringSubmatch(text, -1)
+		if len(series) == 0 {
+			t.Errorf("of %s there is nothing", m[1])
+		}
+		for _, labels := range series {
+			var got []string
+			for _, label := range regexp.MustCompile(`(\w+)="`).FindAllStringSubmatch(labels[1], -1) {
+				got = append(got, label[1])
+			}
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("%s is documented with the labels %q, and has %q", m[1], want, got)
+			}
 		}
 	}
 	if len(served) < 8 {

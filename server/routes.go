@@ -46,6 +46,7 @@ func newAPI(mux *http.ServeMux, title string) huma.API {
 	}
 	config.Security = []map[string][]string{{"token": {}}}
 	config.CreateHooks = nil // no $schema links in every answer
+	config.Transformers = []huma.Transformer{suggest(config.Components.Schemas)}
 	config.SchemasPath = ""
 	config.DocsPath = "" // its page loads a script from elsewhere
 	config.Formats = map[string]huma.Format{"application/json": bounded, "json": bounded}

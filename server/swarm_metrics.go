@@ -1,36 +1,26 @@
 package server
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/server/swarms"
+	"teamtask.dev/swarm/census"
 )
 
 // standing collects where the swarms stand that are looked after here.
 type standing struct{ *holdings[*swarms.Engine] }
 
-var (
-	swarmWorkersDesc   = prometheus.NewDesc("teamtask_swarm_workers", "Workers in the pool of a swarm.", []string{"swarm"}, nil)
-	swarmWorkloadsDesc = prometheus.NewDesc("teamtask_swarm_workloads", "Workloads of a swarm by state.", []string{"swarm", "state"}, nil)
-)
-
-func (s standing) Describe(ch chan<- *prometheus.Desc) {
-	ch <- swarmWorkersDesc
-	ch <- swarmWorkloadsDesc
-}
+func (standing) Describe(ch chan<- *prometheus.Desc) { census.Describe(ch) }
 
 func (s standing) Collect(ch chan<- prometheus.Metric) {
-	for _, e := range s.all() {
-		sw, _, err := e.Swarm()
-		if err != nil {
-			continue
+	census.Collect(ch, time.Now(), func(yield func(*v1alpha1.Swarm) bool) {
+		for _, e := range s.all() {
+			if sw, _, err := e.Swarm(); err == nil && !yield(sw) {
+				return
+			}
 		}
-		gauge := func(d *prometheus.Desc, n int64, labels ...string) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), append([]string{sw.Name}, labels...)...)
-		}
-		gauge(swarmWorkersDesc, int64(sw.Status.Workers))
-		gauge(swarmWorkloadsDesc, sw.Status.Moving, "moving")
-		gauge(swarmWorkloadsDesc, sw.Status.Waiting, "waiting")
-		gauge(swarmWorkloadsDesc, max(0, sw.Status.Workloads-sw.Status.Moving-sw.Status.Waiting), "owned")
-	}
+	})
 }

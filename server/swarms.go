@@ -152,7 +152,7 @@ func (s *Server) changeSwarm(ctx context.Context, name, version string, change f
 		if err := change(sw); err != nil {
 			return nil, err
 		}
-		if err := sw.Complete(); err != nil {
+		if err := checkSwarm(old, sw); err != nil {
 			return nil, err
 		}
 		if !equality.Semantic.DeepEqual(old.Spec, sw.Spec) {
@@ -175,6 +175,17 @@ func (s *Server) changeSwarm(ctx context.Context, name, version string, change f
 		}
 		return s.swarm(ctx, name)
 	}
+}
+
+// checkSwarm tells what is wrong with a changed swarm. One that was stored by an earlier version may break a rule of this one: it can be
+// suspended, resumed and deleted all the same.
+func checkSwarm(old, sw *v1alpha1.Swarm) error {
+	as := old.Spec
+	as.Suspend = sw.Spec.Suspend
+	if equality.Semantic.DeepEqual(as, sw.Spec) {
+		return nil
+	}
+	return sw.Complete()
 }
 
 // deleteSwarm has a swarm deleted: at once if nobody runs anything of it, otherwise as soon as its workers have let go of everything.

@@ -239,13 +239,13 @@ func TestADeletedSwarmGoesOnceItsWorkersHaveLetGo(t *testing.T) {
 	if len(part.Workloads) > 0 {
 		t.Errorf("the worker is told to run %v", part.Workloads)
 	}
-	if err := session.Renew(ctx, part.Version, false); err != nil {
+	if err := session.Renew(ctx, member.Report{Version: part.Version}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := session.Next(ctx, part.Version); !errors.Is(err, member.ErrLost) {
 		t.Errorf("the worker follows on: %v", err)
 	}
-	if err := session.Renew(ctx, part.Version, false); !errors.Is(err, member.ErrLost) {
+	if err := session.Renew(ctx, member.Report{Version: part.Version}); !errors.Is(err, member.ErrLost) {
 		t.Errorf("the worker renews: %v", err)
 	}
 	if _, err := s.GetSwarm(ctx, "streams"); !client.IsNotFound(err) {
@@ -278,7 +278,7 @@ func TestSessions(t *testing.T) {
 	if err := a.Leave(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Renew(ctx, 1, false); !errors.Is(err, member.ErrLost) {
+	if err := a.Renew(ctx, member.Report{Version: 1}); !errors.Is(err, member.ErrLost) {
 		t.Errorf("it has left, and renews its lease: %v", err)
 	}
 	if _, err := a.Next(ctx, 0); !errors.Is(err, member.ErrLost) {
@@ -315,6 +315,9 @@ func TestBadSwarms(t *testing.T) {
 	s.refuses(t, []badCall{
 		{"no such swarm", "GET", "/v1/swarms/nothing", "", 404, "swarm nothing: not found"},
 		{"an unknown field", "POST", "/v1/swarms", spec(`{"workload":[]}`), 422, "body.spec.workload"},
+		{"a slip", "POST", "/v1/swarms", spec(`{"workloads":{"list":[{"name":"x","wieght":2}]}}`), 422, `did you mean \"weight\"?`},
+		{"a slip at the top", "PUT", "/v1/swarms/a", strings.Replace(spec(`{}`), `"spec"`, `"spce"`, 1), 422, `did you mean \"spec\"?`},
+		{"a slip of a worker", "POST", "/v1/swarms/a/workers", `{"worker":"w","lables":{}}`, 422, `did you mean \"labels\"?`},
 		{"another kind", "POST", "/v1/swarms", strings.Replace(spec(`{}`), "Swarm", "Worklist", 1), 422, "body.kind"},
 		{"a name with a dot", "POST", "/v1/swarms", strings.Replace(spec(`{}`), `"b"`, `"b.c"`, 1), 422, "the swarm is not valid: metadata.name"},
 		{"a name twice", "POST", "/v1/swarms", spec(`{"workloads":{"names":["x","y","x"]}}`), 422, `spec.workloads.names[2]: is "x", as is spec.workloads.names[0]`},
@@ -324,7 +327,7 @@ func TestBadSwarms(t *testing.T) {
 		{"another mode", "POST", "/v1/swarms", spec(`{"handover":{"mode":"Fast"}}`), 422, "body.spec.handover.mode"},
 		{"replicas of no pool", "POST", "/v1/swarms", spec(`{"replicas":3}`), 422, "spec.replicas: scales a pool: name one (spec.pool)"},
 		{"the name of another in the path", "PUT", "/v1/swarms/a", spec(`{}`), 422, "metadata.name: is not the name in the path, a"},
-		{"a patch of nothing known", "PATCH", "/v1/swarms/a", `{"spec":{"suspended":true}}`, 422, "suspended"},
+		{"a patch of nothing known", "PATCH", "/v1/swarms/a", `{"spec":{"suspended":true}}`, 422, `unknown field "spec.suspended"; did you mean "suspend"?`},
 		{"a patch of the name", "PATCH", "/v1/swarms/a", `{"metadata":{"name":"c"}}`, 422, "metadata.name: cannot be changed"},
 		{"a worker without a name", "POST", "/v1/swarms/a/workers", `{}`, 422, "worker"},
 		{"a worker with a name that is none", "POST", "/v1/swarms/a/workers", `{"worker":"a b"}`, 422, "worker: is no name of a worker"},

@@ -89,9 +89,6 @@ func (t *Tier) Token() string { return t.o.Token }
 // Handler is the REST API as far as a tier has it.
 func (t *Tier) Handler() http.Handler { return t.handler }
 
-// Lost is never closed: a tier has nothing to lose.
-func (t *Tier) Lost() <-chan struct{} { return nil }
-
 // Over tells whether the list has ended, as far as the tier knows: it may have been reopened upstream a moment ago.
 func (t *Tier) Over() bool {
 	k, _ := t.alive()

@@ -81,11 +81,9 @@ func New(size int64, p Policy) *Ledger {
 // lease has run out, if holders is set; otherwise there can be no holders, and it goes out again at once. The takeover is
 // news that has to be durable before anything is answered, so that an older owner's writes are refused.
 func Restore(rec Record, p Policy, now time.Time, holders bool) *Ledger {
-	l := &Ledger{policy: p.withDefaults(), rec: rec, cursor: rec.Next, floor: rec.Floor,
-		leases: map[uint64]*lease{}, workers: map[string]*worker{}}
+	l := open(rec, p)
 	l.rec.Epoch++
 	l.news.Epoch = l.rec.Epoch
-	l.safe = rec.Next
 	l.noteLease()
 	l.doubtUntil = now.Add(l.rec.Lease)
 	if !holders {
@@ -99,6 +97,12 @@ func Restore(rec Record, p Policy, now time.Time, holders bool) *Ledger {
 		}
 	}
 	return l
+}
+
+// open is the ledger of a record as it stands, by which nothing that was handed out goes out again. Who opens it says what of that does.
+func open(rec Record, p Policy) *Ledger {
+	return &Ledger{policy: p.withDefaults(), rec: rec, cursor: rec.Next, safe: rec.Next, floor: rec.Floor,
+		leases: map[uint64]*lease{}, workers: map[string]*worker{}}
 }
 
 // unfinished are the ranges below next that are neither done nor failed.

@@ -31,17 +31,17 @@ type Rest struct {
 // never is the deadline of leases whose end the engine decides on.
 const never = 100 * 365 * 24 * time.Hour
 
-// Resume is the ledger of a record whose leases are all known. It is no takeover. What is handed out, by the record, and in
+// Resume is the ledger of a record whose leases are all known. It is no takeover: the epoch stays as it is. What is handed out, by the record, and in
 // no lease goes out again at once; so the leases must have been read after the record, and nobody else may be about to make
 // one.
 //
 // Of its range a lease has what is neither done nor failed, nor another's before it, and was not out again since: where the
 // attempt is not the one that comes next after those remembered, the lease is of the past.
 func Resume(rec Record, p Policy, now time.Time, m Memory) *Ledger {
-	rec.Epoch-- // Restore counts it up
-	l := Restore(rec, p, now, false)
-	l.rec.Floor, l.news = rec.Floor, Delta{}
-	l.noteLease()
+	l := open(rec, p)
+	for _, gap := range l.unfinished() {
+		l.ready.Put(gap, nobody)
+	}
 	l.reserve.exact = true
 	l.all = pace{perItem: m.PerItem.Seconds(), last: m.Last}
 	if rate := l.policy.ItemsPerSecond; rate > 0 && !m.Opens.IsZero() {

@@ -233,3 +233,22 @@ func TestOnlyAgain(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 }
+
+// To make a ledger anew is no takeover, however often it is done: the record stays as it was, and there is nothing to write.
+func TestResumeIsNoTakeover(t *testing.T) {
+	for _, epoch := range []uint64{0, 1, 7} {
+		rec := Record{Size: 10, Next: 4, Epoch: epoch, Floor: epoch / 2}
+		for range 3 {
+			l := Resume(rec, Policy{Lease: time.Minute}, time.Unix(1e9, 0), Memory{})
+			if d := l.Flush(); !d.Empty() {
+				t.Errorf("epoch %d: news %+v", epoch, d)
+			}
+			if got := l.Record(); got.Epoch != epoch || got.Floor != epoch/2 || got.Next != 4 {
+				t.Errorf("epoch %d becomes %+v", epoch, got)
+			}
+			if g := l.Claim(time.Unix(1e9, 0), Claim{Worker: "w"}); len(g.Leases) != 1 || g.Leases[0].Epoch != epoch {
+				t.Errorf("epoch %d grants %+v", epoch, g)
+			}
+		}
+	}
+}

@@ -6,9 +6,9 @@ import "time"
 // [Ledger.Admit]; all others are elsewhere. Nothing of it need be stored: what it counts is to be turned in upstream before
 // it is answered, and its leases die with it. So each such ledger needs an epoch of its own.
 func NewTier(size int64, epoch uint64, p Policy) *Ledger {
-	l := Restore(Record{Size: size, Next: size, Epoch: epoch - 1, Floor: epoch}, p, time.Time{}, false)
-	l.ready = Map[holder]{}
+	l := open(Record{Size: size, Next: size, Epoch: epoch, Floor: epoch}, p)
 	l.elsewhere.Put(Range{0, size}, struct{}{})
+	l.noteLease()
 	l.news = Delta{}
 	l.tier = true
 	return l

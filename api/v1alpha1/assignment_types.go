@@ -191,10 +191,16 @@ const (
 	AssignmentPending  = "Pending"  // its worker has not been heard of yet
 	AssignmentCurrent  = "Current"  // it runs what is wanted
 	AssignmentBehind   = "Behind"   // it runs an older version
+	AssignmentFailing  = "Failing"  // it runs an older version, and says why it cannot run the latest
+	AssignmentUnknown  = "Unknown"  // the server has just begun, and has not heard of it yet
 	AssignmentSilent   = "Silent"   // it has not renewed its lease for some time
 	AssignmentGone     = "Gone"     // it is gone, and runs nothing
+	AssignmentIdle     = "Idle"     // its pod is there, and does not run
 	AssignmentDraining = "Draining" // it gives everything away
 )
+
+// LongestTrouble is how many bytes an Assignment's status.trouble takes.
+const LongestTrouble = 512
 
 // AssignmentStatus is what a worker runs.
 //
@@ -216,6 +222,12 @@ type AssignmentStatus struct {
 	//
 	// +optional
 	Draining bool `json:"draining,omitempty" doc:"The worker is about to go, and wants everything to be moved away."`
+
+	// trouble is why the worker could not apply its part, which it tries again; none: it could, or has not tried yet.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Trouble string `json:"trouble,omitempty" doc:"Why the worker could not apply its part, which it tries again."`
 
 	// renewTime is when the worker last said that it is there, by its own clock: only that it changes counts.
 	//
@@ -271,7 +283,7 @@ func (s *AssignmentStatus) SetPhase(phase, message string, at metav1.Time) {
 	if phase == AssignmentCurrent {
 		c.Status = metav1.ConditionTrue
 	}
-	if old := meta.FindStatusCondition(s.Conditions, ConditionCurrent); old != nil && old.Reason == phase {
+	if old := meta.FindStatusCondition(s.Conditions, ConditionCurrent); old != nil && old.Reason == phase && (phase != AssignmentPending || old.LastTransitionTime.Unix() > 0) { // the schema knows no time
 		c.LastTransitionTime = old.LastTransitionTime
 	}
 	s.Conditions = []metav1.Condition{c}

@@ -34,6 +34,9 @@ type RenewalRequest struct {
 
 	// Draining asks for everything to be moved away.
 	Draining bool `json:"draining,omitempty" doc:"The worker is about to go: everything is to move away."`
+
+	// Trouble is why the worker could not apply its part, which it tries again.
+	Trouble string `json:"trouble,omitempty" maxLength:"512" doc:"Why the worker could not apply its part, for people to read; it tries again."`
 }
 
 // RenewalResponse tells the latest version of the worker's part.

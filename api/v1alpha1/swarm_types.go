@@ -65,6 +65,7 @@ type SwarmList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.refresh) || self.refresh != 'Reload' || has(self.versionFrom)",message="is needed where refresh is Reload: only the pods can tell when they have read their part",fieldPath=".versionFrom"
 // +kubebuilder:validation:XValidation:rule="(has(self.refresh) && self.refresh != 'Watch') == (has(oldSelf.refresh) && oldSelf.refresh != 'Watch')",message="cannot be changed from Watch to another, or back: what workers run was told to them in one way, and would not be taken back in the other; make another Swarm",fieldPath=".refresh"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.refresh) || oldSelf.refresh == 'Watch' || !has(self.configMap) || self.configMap == oldSelf.configMap",message="cannot be changed where refresh is Reload or Restart: pods would go on with what they read in the old one; make another Swarm",fieldPath=".configMap"
+// +kubebuilder:validation:XValidation:rule="!has(self.versionFrom) || has(self.refresh) && self.refresh != 'Watch'",message="is asked for where refresh is Reload: workers that watch say by themselves what they run; leave it out, or choose Reload",fieldPath=".versionFrom"
 // +kubebuilder:validation:XValidation:rule="!has(self.replicas) || has(self.pool)",message="scales a pool: name one (spec.pool)",fieldPath=".replicas"
 type SwarmSpec struct {
 	// pool is whose pods are the workers. Without it workers join by themselves, with `teamtask swarm agent` or the Go client.
@@ -178,7 +179,12 @@ type VersionSource struct {
 // WorkloadSources says where workloads come from. Those of all sources are taken together; Workload objects that name the Swarm
 // always count. A name that comes twice is an error, and changes nothing.
 //
+// The API server refuses one that is in names and in list. To look each name up in a list would cost more than it allows at the
+// greatest sizes, so the rule makes a map of the list. What ConfigMaps and Workload objects add it cannot see: that is for the
+// controller, and the reason Invalid.
+//
 // +kubebuilder:object:generate=true
+// +kubebuilder:validation:XValidation:rule="!has(self.names) || !has(self.list) || [self.list.transformMapEntry(i, x, {x.name: true})].all(listed, !self.names.exists(n, n in listed))",messageExpression=`'has "' + self.names[[self.list.transformMapEntry(i, x, {x.name: true})].map(listed, self.names.transformList(i, n, n in listed, i))[0][0]] + '", as has spec.workloads.names; take it out of one of them, or rename it'`,fieldPath=".list"
 type WorkloadSources struct {
 	// names are workloads of weight 1 that need nothing.
 	//
@@ -199,8 +205,10 @@ type WorkloadSources struct {
 	List []WorkloadItem `json:"list,omitempty" doc:"Workloads that need something: a weight, a worker of their own, labels."`
 
 	// configMaps selects ConfigMaps whose values have a workload on each line, or, where the key ends in .yml or .yaml, a list `jobs`.
+	// A selector that is empty would take every ConfigMap of the namespace, and so is refused.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) && size(self.matchLabels) > 0 || has(self.matchExpressions) && size(self.matchExpressions) > 0",message="is empty, and would select every ConfigMap of the namespace, kube-root-ca.crt among them: say which, as in matchLabels: {swarm: NAME}"
 	ConfigMaps *metav1.LabelSelector `json:"configMaps,omitempty" doc:"On Kubernetes: selects ConfigMaps with a workload on each line."`
 }
 
@@ -246,6 +254,7 @@ type WorkloadNeeds struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",messageExpression=`'has "' + self.filter(k, format.qualifiedName().validate(k).hasValue())[0] + '", which is no name of a label: 1 to 63 letters, digits, -, _ and ., beginning and ending with a letter or digit, with a DNS name and / before it or not'`
 	Requires map[string]string `json:"requires,omitempty" doc:"Labels that the worker must have."`
 }
 
@@ -329,17 +338,25 @@ const (
 	SwarmNoWorkers = "NoWorkers" // nobody is there to own anything
 	SwarmInvalid   = "Invalid"   // the workloads or the pool cannot be had; nothing is changed
 	SwarmSuspended = "Suspended" // everything stays where it is
+	SwarmUnknown   = "Unknown"   // the server has just begun, and has not heard of all workers yet
 )
 
 // SwarmStatus is what the system found. It holds what the controller must remember; who owns what stands in the Assignments.
 //
 // +kubebuilder:object:generate=true
 type SwarmStatus struct {
-	// version counts decisions. Grants take their epochs from it, Assignments their versions.
+	// version counts decisions. Assignments take their versions from it, grants their epochs: the sum of it and epochBase.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Version int64 `json:"version,omitempty" doc:"Counts decisions."`
+
+	// epochBase is what epochs count from: when the Swarm was made, in milliseconds since 1970. So they are greater than those of a
+	// Swarm of its name that was deleted before.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	EpochBase int64 `json:"epochBase,omitempty" doc:"What epochs count from: when the Swarm was made, in milliseconds since 1970."`
 
 	// workers is how many workers there are.
 	//

@@ -91,6 +91,9 @@ func (s *SwarmSpec) validateRefresh() error {
 	}
 	switch s.Refresh {
 	case "", RefreshWatch:
+		if s.VersionFrom != nil {
+			return invalid("spec.versionFrom", "is asked for where refresh is Reload: workers that watch say by themselves what they run; leave it out, or choose Reload")
+		}
 		return nil
 	case RefreshReload, RefreshRestart:
 	default:
@@ -115,6 +118,9 @@ func (w *WorkloadSources) validate() error {
 	}
 	if n := len(w.List); n > maxList {
 		return invalid("spec.workloads.list", "has %d; must be %d at most", n, maxList)
+	}
+	if m := w.ConfigMaps; m != nil && len(m.MatchLabels)+len(m.MatchExpressions) == 0 {
+		return invalid("spec.workloads.configMaps", "is empty, and would select every ConfigMap of the namespace, kube-root-ca.crt among them: say which, as in matchLabels: {swarm: NAME}")
 	}
 	at := map[string]int{}
 	for i, name := range w.Names {

@@ -14,6 +14,7 @@ const WorkloadKind = "Workload"
 // +kubebuilder:resource:shortName=wload,categories=teamtask
 // +kubebuilder:selectablefield:JSONPath=`.spec.swarm`
 // +kubebuilder:printcolumn:name="Swarm",type=string,JSONPath=`.spec.swarm`
+// +kubebuilder:printcolumn:name="Workload",type=string,JSONPath=`.spec.name`
 // +kubebuilder:printcolumn:name="Weight",type=integer,JSONPath=`.spec.weight`
 // +kubebuilder:printcolumn:name="Exclusive",type=boolean,JSONPath=`.spec.exclusive`
 // +kubebuilder:printcolumn:name="Priority",type=integer,JSONPath=`.spec.priority`

@@ -35,9 +35,12 @@ func (v Verb) Patch() map[string]any {
 	return map[string]any{"spec": map[string]any{v.field: v.value}}
 }
 
+// ForSwarms tells whether it is done to swarms, too.
+func (v Verb) ForSwarms() bool { return v.idleSwarm != nil }
+
 // IdleSwarm is why there is nothing to change in a swarm; "" if there is. It fails if the verb is for worklists only.
 func (v Verb) IdleSwarm(sw *v1alpha1.Swarm) (string, error) {
-	if v.idleSwarm == nil {
+	if !v.ForSwarms() {
 		return "", fmt.Errorf("swarm/%s: only worklists are there to %s; a swarm, which has no end, can be paused, resumed or deleted", sw.Name, v.Name)
 	}
 	return v.idleSwarm(sw), nil

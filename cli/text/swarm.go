@@ -36,6 +36,7 @@ func DescribeSwarm(sw *v1alpha1.Swarm, parts []v1alpha1.Assignment, more string)
 	line("Current", "%s run their part", cmp.Or(s.Current, "0/0"))
 	line("Workloads", "%s: %s moving, %s waiting", Count(s.Workloads), Count(s.Moving), Count(s.Waiting))
 	owners(&b, parts, more)
+	failures(&b, parts, more)
 	moves(&b, parts, more)
 	waits(&b, s)
 	return b.String()
@@ -86,6 +87,7 @@ const (
 	mostOwners = 100
 	mostOwned  = 100
 	mostMoves  = 100
+	mostFails  = 20
 )
 
 // A line is as wide as a terminal, as far as names go: what a worker has goes on in the next one after ownedWide characters, and
@@ -143,6 +145,25 @@ func lines(names []string) (out []string) {
 		}
 	}
 	return append(out, line)
+}
+
+// failures writes which workers could not apply their part, and why.
+func failures(b *strings.Builder, parts []v1alpha1.Assignment, more string) {
+	n := 0
+	for i := range parts {
+		a := &parts[i]
+		if a.Status.Phase() != v1alpha1.AssignmentFailing {
+			continue
+		}
+		switch n++; {
+		case n == 1:
+			b.WriteString("Failing:\n")
+		case n > mostFails:
+			fmt.Fprintf(b, "  ... and more: %s\n", more)
+			return
+		}
+		fmt.Fprintf(b, "  %s: version %d could not be applied, which is tried again: %s\n", a.Spec.Worker, a.Spec.Version, strings.TrimSpace(a.Status.Trouble))
+	}
 }
 
 // moves writes what is on its way: workloads that a worker is to let go of before another can have them.

@@ -60,10 +60,19 @@ func TestDescribeSwarm(t *testing.T) {
 		parts = append(parts, assignment(fmt.Sprint("worker-", i), 14, 14, v1alpha1.AssignmentCurrent))
 	}
 	plain, few := streams()
+	failing, troubled := streams()
+	troubled[1].Status.SetPhase(v1alpha1.AssignmentFailing, "", metav1.Now())
+	troubled[1].Status.Trouble = "the hook says that the program does not run its part: exit status 3"
+	for i := range 25 {
+		a := assignment(fmt.Sprint("worker-", i), 14, 12, v1alpha1.AssignmentFailing)
+		a.Status.Trouble = "no space left on device"
+		troubled = append(troubled, a)
+	}
 	for name, got := range map[string]string{
-		"moving": text.DescribeSwarm(plain, few, "look elsewhere"),
-		"fresh":  text.DescribeSwarm(fresh, nil, "look elsewhere"),
-		"many":   text.DescribeSwarm(many, parts, "look elsewhere"),
+		"moving":  text.DescribeSwarm(plain, few, "look elsewhere"),
+		"failing": text.DescribeSwarm(failing, troubled, "look elsewhere"),
+		"fresh":   text.DescribeSwarm(fresh, nil, "look elsewhere"),
+		"many":    text.DescribeSwarm(many, parts, "look elsewhere"),
 	} {
 		got = strings.ReplaceAll(got, then.Format(time.RFC3339), "THEN")
 		file := "testdata/" + name + ".txt"

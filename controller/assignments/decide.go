@@ -44,11 +44,17 @@ func (d *decision) wake(after time.Duration) {
 
 // current says that the worker runs what is wanted.
 func (d *decision) current() {
-	if d.Assignment.Spec.Draining {
+	if d.drains() {
 		d.stand(v1alpha1.AssignmentDraining, draining)
 		return
 	}
 	d.stand(v1alpha1.AssignmentCurrent, "its worker runs what is wanted")
+}
+
+// drains tells whether everything is taken from the worker, as it is about to go or its Assignment is being deleted.
+func (d *decision) drains() bool {
+	a := d.Assignment
+	return a.Spec.Draining || a.Status.Draining || !a.DeletionTimestamp.IsZero()
 }
 
 const draining = "its worker is about to go: everything moves away"

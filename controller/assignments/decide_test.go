@@ -87,6 +87,13 @@ func TestLease(t *testing.T) {
 			s.Restarts = 1
 			s.Assignment.Status.SetPhase(v1alpha1.AssignmentBehind, "its worker has not acknowledged its latest part yet", now)
 		}, "Behind, runs 4", 10 * time.Second},
+		{"and says why it cannot", func(s *Situation) {
+			behind(0)(s)
+			s.Assignment.Status.Trouble = "exit status 3"
+		}, "write, Failing, runs 4", 10 * time.Second},
+		{"and could not, but can now", func(s *Situation) {
+			s.Assignment.Status.SetPhase(v1alpha1.AssignmentFailing, "its worker could not apply version 5 of its part, and tries again: exit status 3", now)
+		}, "write, Current, runs 5", 10 * time.Second},
 		{"and its pod is being deleted", func(s *Situation) {
 			behind(time.Hour)(s)
 			s.Pod.Leaving = true
@@ -178,6 +185,7 @@ func TestSlot(t *testing.T) {
 	mute := func(s *Situation) { s.Answer = &Answer{Trouble: "no answer"} }
 	noPod := func(s *Situation) { s.Pod = nil }
 	unpublished := func(s *Situation) { delete(s.Published.Workloads, "w") }
+	idle := func(s *Situation) { s.Pod.Idle = "no such image" }
 	noMap := func(s *Situation) { s.Published = nil }
 	for _, c := range []struct {
 		what    string
@@ -187,6 +195,10 @@ func TestSlot(t *testing.T) {
 	}{
 		{"it runs what is wanted", nil, "Current, runs 5, pod P reads 5 of 5", 0},
 		{"it is about to go", []change{func(s *Situation) { s.Assignment.Spec.Draining = true }}, "write, Draining, runs 5, pod P reads 5 of 5", 0},
+		{"it is being deleted", []change{func(s *Situation) { s.Assignment.DeletionTimestamp = &now }}, "write, Draining, runs 5, pod P reads 5 of 5", 0},
+		{"its pod does not run", []change{idle}, "write, Idle, runs 5, pod P reads 5 of 5", 0},
+		{"nor does the next one", []change{pod("Q"), idle}, "write, Idle, runs 5, pod Q reads 5 of 5", 0},
+		{"something else is published while its pod does not run", []change{idle, wanted(7, "b"), entry(7, "b"), noted(7), behind}, "restart, Behind, runs 5, pod P reads 5 of 7", 0},
 
 		{"made just now, and its pod is not there", []change{first, noPod, unpublished, wanted(0)}, "write, Pending, runs 0", 0},
 		{"its pod is, and may have read anything", []change{first}, "write, Behind, runs 0, pod P reads 0 of 5", 0},

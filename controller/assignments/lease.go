@@ -47,7 +47,7 @@ func (d *decision) keepLease() {
 
 // gone takes the incarnation off the status.
 func (d *decision) gone(why string) {
-	d.Gone, d.Status.Incarnation = why, ""
+	d.Gone, d.Status.Incarnation, d.Status.Trouble = why, "", ""
 	d.stand(v1alpha1.AssignmentGone, why+", and runs nothing")
 }
 
@@ -68,7 +68,9 @@ func (d *decision) heard() {
 	case d.Silent >= silent:
 		d.stand(v1alpha1.AssignmentSilent, "its worker has not renewed its lease for some time; it stops everything by itself before the lease runs out")
 		return
-	case d.Assignment.Spec.Draining || d.Assignment.Status.Draining:
+	case behind && d.Status.Trouble != "":
+		d.stand(v1alpha1.AssignmentFailing, fmt.Sprintf("its worker could not apply version %d of its part, and tries again: %s", d.Assignment.Spec.Version, d.Status.Trouble))
+	case d.drains():
 		d.stand(v1alpha1.AssignmentDraining, draining)
 	case d.Assignment.Spec.Incarnation != d.Status.Incarnation:
 		d.stand(v1alpha1.AssignmentPending, "its worker has just joined, and runs nothing yet")

@@ -3,6 +3,7 @@ package assignments
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/controller/diagnosis"
 )
 
 // look is what there is, read from the API server itself.
@@ -62,7 +64,7 @@ func (r *Reconciler) lookAtPod(ctx context.Context, l *look) error {
 	}
 	l.pod = &pod
 	l.Pod = podOf(&pod, l.Swarm.Pool)
-	l.Pod.Address = pod.Status.PodIP
+	l.Pod.Address, l.Pod.Idle = pod.Status.PodIP, idle(&pod)
 	return nil
 }
 
@@ -130,7 +132,25 @@ func (s *Situation) remember(x sighting, now time.Time) {
 	}
 }
 
-// podOf is what matters of a pod, but for its address.
+// idle is why a pod does not run, if it does not.
+func idle(pod *corev1.Pod) string {
+	look := *pod
+	if look.Status.Phase == corev1.PodRunning {
+		look.Status.Conditions = nil // it has been scheduled: what matters is its containers
+	}
+	if found := diagnosis.Of([]corev1.Pod{look}, nil); found.Text != "" {
+		return strings.TrimSuffix(found.Text, ".")
+	}
+	switch pod.Status.Phase {
+	case corev1.PodRunning:
+		return ""
+	case corev1.PodFailed, corev1.PodSucceeded:
+		return "it has ended"
+	}
+	return "it is being started"
+}
+
+// podOf is what matters of a pod, as far as its metadata tells.
 func podOf(pod metav1.Object, pool *v1alpha1.PoolReference) *Pod {
 	return &Pod{UID: pod.GetUID(), Own: pool.Made(pod), Leaving: pod.GetDeletionTimestamp() != nil, Touched: pod.GetAnnotations()[touched]}
 }

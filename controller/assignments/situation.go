@@ -31,6 +31,7 @@ type Pod struct {
 	Own     bool   // it was made for the pool: another one of the worker's name is not ours to touch
 	Leaving bool   // it is being deleted, and runs still
 	Address string // "": it has none yet
+	Idle    string // why it does not run; "": it does
 	Touched string // what it was last touched with
 }
 

@@ -118,8 +118,10 @@ func (d *decision) tell(entry *v1alpha1.PublishedPart) {
 		d.stand(v1alpha1.AssignmentPending, "its pod is not there yet")
 	case d.Pod == nil:
 		d.stand(v1alpha1.AssignmentGone, "its pod is gone; the next one reads its part when it starts")
-	case spec.Draining:
+	case d.drains():
 		d.stand(v1alpha1.AssignmentDraining, draining)
+	case d.Status.Version >= spec.Version && d.Pod.Idle != "":
+		d.stand(v1alpha1.AssignmentIdle, "its pod does not run: "+d.Pod.Idle)
 	case d.Status.Version >= spec.Version:
 		d.current()
 	case !d.hasPart(entry):

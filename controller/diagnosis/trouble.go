@@ -1,4 +1,6 @@
-package workers
+// Package diagnosis finds out what keeps pods from running, in the words of whoever keeps them: the API server, the scheduler, the
+// kubelet.
+package diagnosis
 
 import (
 	"cmp"
@@ -6,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -19,24 +20,19 @@ type Trouble struct {
 
 // The reasons.
 const (
-	podsRefused   = "PodsRefused"   // the API server does not take them
-	unschedulable = "Unschedulable" // no node does
-	notStarting   = "NotStarting"   // a container cannot be started
-	crashing      = "Crashing"      // one ends too early, again and again
+	Refused       = "PodsRefused"   // the API server does not take them
+	Unschedulable = "Unschedulable" // no node does
+	NotStarting   = "NotStarting"   // a container cannot be started
+	Crashing      = "Crashing"      // one ends too early, again and again
 )
 
-// missing tells whether a Job has fewer pods than it should by now.
-func missing(j *batchv1.Job) bool {
-	return j.Status.Active < min(*j.Spec.Parallelism, *j.Spec.Completions-j.Status.Succeeded)
-}
-
-// TroubleOf finds out from some of a Job's pods, and from the events about pods of it that could not be made.
-func TroubleOf(pods []corev1.Pod, refusals []corev1.Event) Trouble {
+// Of finds out from some of a Job's pods, and from the events about pods of it that could not be made.
+func Of(pods []corev1.Pod, refusals []corev1.Event) Trouble {
 	if len(refusals) > 0 {
 		last := slices.MaxFunc(refusals, func(a, b corev1.Event) int {
 			return cmp.Or(a.LastTimestamp.Compare(b.LastTimestamp.Time), cmp.Compare(a.Name, b.Name))
 		})
-		return Trouble{podsRefused, last.Message, strings.Contains(last.Message, "exceeded quota")}
+		return Trouble{Refused, last.Message, strings.Contains(last.Message, "exceeded quota")}
 	}
 	var found Trouble
 	for i := range pods {
@@ -46,15 +42,15 @@ func TroubleOf(pods []corev1.Pod, refusals []corev1.Event) Trouble {
 			switch {
 			case w == nil || w.Reason == "ContainerCreating" || w.Reason == "PodInitializing":
 			case w.Reason == "CrashLoopBackOff":
-				found = cmp.Or(found, Trouble{Reason: crashing, Text: fmt.Sprintf("container %s ends too early, again and again%s: see `kubectl logs --namespace %s %s --container %s --previous`",
+				found = cmp.Or(found, Trouble{Reason: Crashing, Text: fmt.Sprintf("container %s ends too early, again and again%s: see `kubectl logs --namespace %s %s --container %s --previous`",
 					c.Name, exitCode(c), p.Namespace, p.Name, c.Name)})
 			default:
-				return Trouble{Reason: notStarting, Text: fmt.Sprintf("pod %s, container %s, image %s: %s: %s", p.Name, c.Name, c.Image, w.Reason, w.Message)}
+				return Trouble{Reason: NotStarting, Text: fmt.Sprintf("pod %s, container %s, image %s: %s: %s", p.Name, c.Name, c.Image, w.Reason, w.Message)}
 			}
 		}
 		for _, c := range p.Status.Conditions {
 			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-				found = cmp.Or(found, Trouble{unschedulable, fmt.Sprintf("pod %s: %s", p.Name, c.Message), true})
+				found = cmp.Or(found, Trouble{Unschedulable, fmt.Sprintf("pod %s: %s", p.Name, c.Message), true})
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package workers
+package diagnosis
 
 import (
 	"testing"
@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // What keeps pods from running is said in the words of whoever keeps them; what can be mended by the user comes first.
 func TestTrouble(t *testing.T) {
@@ -19,7 +21,7 @@ func TestTrouble(t *testing.T) {
 	}
 	crashes := waits("CrashLoopBackOff", "back-off")
 	crashes.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}
-	installs := pod(corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{{Name: installer, Image: "teamtask:1", State: corev1.ContainerState{
+	installs := pod(corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{{Name: "teamtask-install", Image: "teamtask:1", State: corev1.ContainerState{
 		Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "who?"}}}}})
 	waitsForNode := pod(corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
 		Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available"}}})
@@ -33,15 +35,15 @@ func TestTrouble(t *testing.T) {
 	}{
 		"none":                     {[]corev1.Pod{pod(corev1.PodStatus{})}, nil, Trouble{}},
 		"none, it is about to run": {[]corev1.Pod{waits("PodInitializing", ""), waits("ContainerCreating", "")}, nil, Trouble{}},
-		"an image":                 {[]corev1.Pod{waitsForNode, waits("ImagePullBackOff", "no such image")}, nil, Trouble{Reason: notStarting, Text: "pod p, container work, image i: ImagePullBackOff: no such image"}},
-		"Teamtask's own image":     {[]corev1.Pod{installs}, nil, Trouble{Reason: notStarting, Text: "pod p, container teamtask-install, image teamtask:1: ErrImagePull: who?"}},
-		"it crashes": {[]corev1.Pod{crashes, waitsForNode}, nil, Trouble{Reason: crashing,
+		"an image":                 {[]corev1.Pod{waitsForNode, waits("ImagePullBackOff", "no such image")}, nil, Trouble{Reason: NotStarting, Text: "pod p, container work, image i: ImagePullBackOff: no such image"}},
+		"Teamtask's own image":     {[]corev1.Pod{installs}, nil, Trouble{Reason: NotStarting, Text: "pod p, container teamtask-install, image teamtask:1: ErrImagePull: who?"}},
+		"it crashes": {[]corev1.Pod{crashes, waitsForNode}, nil, Trouble{Reason: Crashing,
 			Text: "container work ends too early, again and again (exit code 137, OOMKilled): see `kubectl logs --namespace ns p --container work --previous`"}},
-		"no node":             {[]corev1.Pod{waitsForNode}, nil, Trouble{Reason: unschedulable, Text: "pod p: 0/1 nodes are available", NoRoom: true}},
-		"a quota":             {nil, []corev1.Event{refusal(2, "exceeded quota: few"), refusal(1, "forbidden")}, Trouble{Reason: podsRefused, Text: "exceeded quota: few", NoRoom: true}},
-		"the last one counts": {[]corev1.Pod{crashes}, []corev1.Event{refusal(1, "exceeded quota: few"), refusal(2, "forbidden")}, Trouble{Reason: podsRefused, Text: "forbidden"}},
+		"no node":             {[]corev1.Pod{waitsForNode}, nil, Trouble{Reason: Unschedulable, Text: "pod p: 0/1 nodes are available", NoRoom: true}},
+		"a quota":             {nil, []corev1.Event{refusal(2, "exceeded quota: few"), refusal(1, "forbidden")}, Trouble{Reason: Refused, Text: "exceeded quota: few", NoRoom: true}},
+		"the last one counts": {[]corev1.Pod{crashes}, []corev1.Event{refusal(1, "exceeded quota: few"), refusal(2, "forbidden")}, Trouble{Reason: Refused, Text: "forbidden"}},
 	} {
-		if got := TroubleOf(c.pods, c.refusals); got != c.want {
+		if got := Of(c.pods, c.refusals); got != c.want {
 			t.Errorf("%s: %+v\nwant %+v", what, got, c.want)
 		}
 	}

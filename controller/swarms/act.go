@@ -17,10 +17,11 @@ import (
 	"teamtask.dev/swarm/plan"
 )
 
-// Each write is for the object as it was read: if it has changed since, the API server answers with a conflict, and the whole
-// decision is forgotten.
+// Each write is for the object as it was read: if it has changed since, the API server refuses it, and the whole decision is forgotten.
+// Of an Assignment it is the spec that must not have changed: see grant.
 
-// act writes the status, then the Assignments; and if there was nothing to be decided, what these say is published.
+// act writes the status, then the Assignments; and if there was nothing to be decided, what these say is published. What was written,
+// and nothing else, is told to people.
 func (r *Reconciler) act(ctx context.Context, l *look, d *plan.Decision) error {
 	before := l.swarm.Status
 	d.Status.Selector = l.selector
@@ -29,15 +30,20 @@ func (r *Reconciler) act(ctx context.Context, l *look, d *plan.Decision) error {
 		if err := r.Client.Status().Update(ctx, l.swarm); err != nil {
 			return fmt.Errorf("write the status: %w", err)
 		}
-		r.note(l, d, before.Phase())
+		r.stands(l.swarm, before.Phase())
 	}
+	written := make([]bool, len(l.assignments))
 	var writes []func(context.Context) error
 	for i := range l.assignments {
 		a := &l.assignments[i]
 		p := d.Record.Part(a.Spec.Worker)
 		switch {
 		case d.Changed && p != nil && slices.Contains(d.Record.Writing, p.Worker):
-			writes = append(writes, func(ctx context.Context) error { return r.write(ctx, l.swarm, a, p, d.Loads) })
+			writes = append(writes, func(ctx context.Context) error {
+				err := r.write(ctx, l.swarm, a, p, d.Loads)
+				written[i] = err == nil
+				return err
+			})
 		case d.Changed && p == nil && (a.Spec.Incarnation != "" || len(a.Spec.Workloads)+len(a.Spec.Revoked) > 0):
 			writes = append(writes, func(ctx context.Context) error { return r.clear(ctx, a) })
 		case !a.DeletionTimestamp.IsZero() && (p == nil || plan.Idle(p)):
@@ -49,7 +55,9 @@ func (r *Reconciler) act(ctx context.Context, l *look, d *plan.Decision) error {
 	if !d.Changed && l.text != "" {
 		writes = append(writes, func(ctx context.Context) error { return r.publish(ctx, l.swarm, l.publication, l.text) })
 	}
-	return all(ctx, writes)
+	err := all(ctx, writes)
+	r.note(l, d, written)
+	return err
 }
 
 // all makes writes, some at a time. That one came too late is reported only if nothing worse happened.
@@ -81,6 +89,7 @@ func all(ctx context.Context, writes []func(context.Context) error) error {
 
 // write gives a worker its part. An Assignment made by hand is to go with its Swarm from now on, and not before its worker has let go.
 func (r *Reconciler) write(ctx context.Context, swarm *v1alpha1.Swarm, a *v1alpha1.Assignment, p *handover.Part, loads map[string]int64) error {
+	before := a.DeepCopy()
 	plan.Write(p, &a.Spec)
 	if load, known := loads[p.Worker]; known {
 		a.Spec.Load = load
@@ -93,7 +102,7 @@ func (r *Reconciler) write(ctx context.Context, swarm *v1alpha1.Swarm, a *v1alph
 			a.OwnerReferences = append(a.OwnerReferences, metav1.OwnerReference{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.SwarmKind, Name: swarm.Name, UID: swarm.UID})
 		}
 	}
-	if err := r.Client.Update(ctx, a); err != nil {
+	if err := r.grant(ctx, a, before); err != nil {
 		return fmt.Errorf("write assignment %s: %w", a.Name, err)
 	}
 	return nil
@@ -101,9 +110,10 @@ func (r *Reconciler) write(ctx context.Context, swarm *v1alpha1.Swarm, a *v1alph
 
 // clear takes everything off an Assignment whose worker is gone.
 func (r *Reconciler) clear(ctx context.Context, a *v1alpha1.Assignment) error {
+	before := a.DeepCopy()
 	plan.Write(&handover.Part{Version: uint64(a.Spec.Version)}, &a.Spec)
 	a.Spec.Load = 0
-	if err := r.Client.Update(ctx, a); err != nil {
+	if err := r.grant(ctx, a, before); err != nil {
 		return fmt.Errorf("clear assignment %s: %w", a.Name, err)
 	}
 	return nil
@@ -147,6 +157,9 @@ func (r *Reconciler) unguard(ctx context.Context, o client.Object, finalizer str
 
 // letGo lets a Swarm go that is being deleted, and whose workers run nothing any more. The garbage collector deletes its Assignments.
 func (r *Reconciler) letGo(ctx context.Context, l *look) error {
+	if err := r.withdraw(ctx, l.publication); client.IgnoreNotFound(err) != nil {
+		return err
+	}
 	if err := r.unguard(ctx, l.swarm, v1alpha1.SwarmFinalizer); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("let go of swarm %s/%s: %w", l.swarm.Namespace, l.swarm.Name, err)
 	}

@@ -4,10 +4,11 @@
 // Swarm's status, each part in the spec of an Assignment ([teamtask.dev/swarm/handover.Record] has the rules). Each look goes
 // like this, and may stop anywhere, or be made by two controllers at a time:
 //
-//  1. The Swarm is read, then its ConfigMap, then its Assignments, all live; and where its workloads come from.
+//  1. The Swarm is read, then its ConfigMap, then its Assignments, none of them as it was before; and where its workloads come from.
+//     What the cache has of Assignments and Workloads is taken from there if the API server says that it is the latest.
 //  2. If there is news, the Swarm's status is written, on condition that it is still the one that was read. Of two controllers that
 //     decide at the same time one gets a conflict, forgets its decision and begins again.
-//  3. The Assignments that the status announces are written, each on condition that it is still the one that was read. What is not
+//  3. The Assignments that the status announces are written, each on condition that its spec is still what was read. What is not
 //     written is seen by the next look, and written once more before anything else is granted.
 //  4. If nothing had to be decided, what the Assignments say is published.
 //

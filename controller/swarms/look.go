@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -31,7 +32,7 @@ type look struct {
 // read reads all that the Swarm depends on: the ConfigMap before the Assignments, and these after the Swarm.
 func (r *Reconciler) read(ctx context.Context, swarm *v1alpha1.Swarm) (*look, plan.Situation, error) {
 	l := &look{swarm: swarm, now: time.Now()}
-	s := plan.Situation{Spec: swarm.Spec, Generation: swarm.Generation, Status: swarm.Status, Record: plan.Head(&swarm.Status),
+	s := plan.Situation{Spec: swarm.Spec, Generation: swarm.Generation, Created: swarm.CreationTimestamp.Time, Status: swarm.Status, Record: plan.Head(&swarm.Status),
 		Deleted: !swarm.DeletionTimestamp.IsZero(), Now: l.now}
 	var err error
 	if l.publication, err = r.findConfigMap(ctx, swarm); err != nil {
@@ -64,7 +65,7 @@ func (r *Reconciler) read(ctx context.Context, swarm *v1alpha1.Swarm) (*look, pl
 // assignments are those of a Swarm, in order of worker.
 func (r *Reconciler) assignments(ctx context.Context, namespace, swarm string) ([]v1alpha1.Assignment, error) {
 	var list v1alpha1.AssignmentList
-	if err := r.Live.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{"spec.swarm": swarm}); err != nil {
+	if err := latest(ctx, r, &list, &list.Items, client.InNamespace(namespace), client.MatchingFields{"spec.swarm": swarm}); err != nil {
 		return nil, fmt.Errorf("read the assignments of swarm %s/%s: %w", namespace, swarm, err)
 	}
 	slices.SortFunc(list.Items, func(a, b v1alpha1.Assignment) int { return strings.Compare(a.Spec.Worker, b.Spec.Worker) })
@@ -76,7 +77,7 @@ func (r *Reconciler) assignments(ctx context.Context, namespace, swarm string) (
 // once something was granted to the slot, whatever else joins under its name.
 func worker(a *v1alpha1.Assignment, swarm *v1alpha1.SwarmSpec, now time.Time) plan.Worker {
 	w := plan.Worker{Name: a.Spec.Worker, Incarnation: a.Status.Incarnation, Labels: a.Spec.Labels,
-		Draining: a.Spec.Draining || a.Status.Draining || !a.DeletionTimestamp.IsZero()}
+		Idle: idle(a), Draining: a.Spec.Draining || a.Status.Draining || !a.DeletionTimestamp.IsZero()}
 	if there, since := a.There(); !there {
 		w.Since = since
 		if phase := a.Status.Phase(); swarm.Pool != nil && phase != v1alpha1.AssignmentPending && phase != v1alpha1.AssignmentGone {
@@ -88,6 +89,14 @@ func worker(a *v1alpha1.Assignment, swarm *v1alpha1.SwarmSpec, now time.Time) pl
 		w.Incarnation = slot
 	}
 	return w
+}
+
+// idle is why a worker's pod does not run, if it does not.
+func idle(a *v1alpha1.Assignment) string {
+	if c := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionCurrent); c != nil && c.Reason == v1alpha1.AssignmentIdle {
+		return c.Message
+	}
+	return ""
 }
 
 // findPool looks at the pool, for what autoscalers are told of it.
@@ -126,6 +135,9 @@ func (r *Reconciler) workloads(ctx context.Context, swarm *v1alpha1.Swarm) (all 
 	var maps []plan.ConfigMap
 	if sources := swarm.Spec.Workloads.ConfigMaps; sources != nil {
 		selector, err := metav1.LabelSelectorAsSelector(sources)
+		if err == nil && selector.Empty() { // it was made before the API server refused that
+			return nil, "spec.workloads.configMaps: is empty, and would select every ConfigMap of the namespace: say which, as in matchLabels: {swarm: NAME}", nil
+		}
 		if err != nil {
 			return nil, fmt.Sprintf("spec.workloads.configMaps: %v: correct the selector", err), nil
 		}
@@ -134,13 +146,13 @@ func (r *Reconciler) workloads(ctx context.Context, swarm *v1alpha1.Swarm) (all 
 			return nil, "", fmt.Errorf("read the ConfigMaps of swarm %s/%s: %w", swarm.Namespace, swarm.Name, err)
 		}
 		for _, m := range found.Items {
-			if m.Name != swarm.Spec.ConfigMap { // an empty selector has that as well
+			if m.Name != swarm.Spec.ConfigMap { // which may be labelled as those are
 				maps = append(maps, plan.ConfigMap{Name: m.Name, Data: m.Data})
 			}
 		}
 	}
 	var objects v1alpha1.WorkloadList
-	if err := r.Live.List(ctx, &objects, client.InNamespace(swarm.Namespace), client.MatchingFields{"spec.swarm": swarm.Name}); err != nil {
+	if err := latest(ctx, r, &objects, &objects.Items, client.InNamespace(swarm.Namespace), client.MatchingFields{"spec.swarm": swarm.Name}); err != nil {
 		return nil, "", fmt.Errorf("read the workloads of swarm %s/%s: %w", swarm.Namespace, swarm.Name, err)
 	}
 	objects.Items = slices.DeleteFunc(objects.Items, func(w v1alpha1.Workload) bool { return !w.DeletionTimestamp.IsZero() })

@@ -24,13 +24,9 @@ const (
 	longNote = 1024
 )
 
-// note says what was decided: which workloads move, and where the Swarm stands if that is new.
-func (r *Reconciler) note(l *look, d *plan.Decision, before string) {
-	r.moved(l, d, "Revoked", "TakeAway", "taken away from", d.Revoked)
-	r.moved(l, d, "Granted", "HandOver", "granted to", d.Granted)
-	grantsTotal.Add(float64(len(d.Granted)))
-	revokedTotal.Add(float64(len(d.Revoked)))
-	now := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ConditionConverged)
+// stands says where the Swarm stands, if that is new.
+func (r *Reconciler) stands(swarm *v1alpha1.Swarm, before string) {
+	now := meta.FindStatusCondition(swarm.Status.Conditions, v1alpha1.ConditionConverged)
 	if now.Reason == before {
 		return
 	}
@@ -41,7 +37,20 @@ func (r *Reconciler) note(l *look, d *plan.Decision, before string) {
 	case v1alpha1.SwarmMoving: // the moves have events of their own
 		return
 	}
-	r.Events.Eventf(named(l.swarm), nil, kind, now.Reason, "ShareOut", "%s", v1alpha1.Cut(now.Message, longNote))
+	r.Events.Eventf(decided(swarm), nil, kind, now.Reason, "ShareOut", "%s", v1alpha1.Cut(now.Message, longNote))
+}
+
+// note says which workloads move, of those workers whose Assignments were written: what was only announced has perhaps to be decided
+// anew.
+func (r *Reconciler) note(l *look, d *plan.Decision, written []bool) {
+	to := map[string]*v1alpha1.Assignment{}
+	for i, ok := range written {
+		if ok {
+			to[l.assignments[i].Spec.Worker] = &l.assignments[i]
+		}
+	}
+	revokedTotal.Add(float64(r.moved(l.swarm, to, "Revoked", "TakeAway", "taken away from", d.Revoked)))
+	grantsTotal.Add(float64(r.moved(l.swarm, to, "Granted", "HandOver", "granted to", d.Granted)))
 }
 
 // noteRefusal says that the API server will not take what is to be written: that is for people to mend, say a quota.
@@ -56,31 +65,33 @@ func named(swarm *v1alpha1.Swarm) *v1alpha1.Swarm {
 	return &v1alpha1.Swarm{ObjectMeta: metav1.ObjectMeta{Namespace: swarm.Namespace, Name: swarm.Name, UID: swarm.UID}}
 }
 
-// moved says which workloads were granted or revoked. The Swarm is named with its version, as each decision has events of its own.
-func (r *Reconciler) moved(l *look, d *plan.Decision, reason, action, done string, changes []handover.Change) {
-	if len(changes) == 0 {
-		return
-	}
+// decided is a Swarm with its version: each decision has events of its own, as what they say is about that one.
+func decided(swarm *v1alpha1.Swarm) *v1alpha1.Swarm {
+	about := named(swarm)
+	about.ResourceVersion = swarm.ResourceVersion
+	return about
+}
+
+// moved says which workloads were granted to workers or revoked, and returns how many.
+func (r *Reconciler) moved(swarm *v1alpha1.Swarm, workers map[string]*v1alpha1.Assignment, reason, action, done string, changes []handover.Change) (n int) {
 	by := map[string][]string{}
 	for _, c := range changes {
-		by[c.Worker] = append(by[c.Worker], c.Workload)
+		if workers[c.Worker] != nil {
+			by[c.Worker] = append(by[c.Worker], c.Workload)
+			n++
+		}
 	}
-	about := named(l.swarm)
-	about.ResourceVersion = l.swarm.ResourceVersion
+	about := decided(swarm)
 	if len(by) > mostWorkers {
-		r.Events.Eventf(about, nil, "Normal", reason, action, "%d workloads are %s %d workers, version %d", len(changes), done, len(by), d.Status.Version)
-		return
+		r.Events.Eventf(about, nil, "Normal", reason, action, "%d workloads are %s %d workers, version %d", n, done, len(by), swarm.Status.Version)
+		return n
 	}
 	for _, worker := range slices.Sorted(maps.Keys(by)) {
-		var assignment *v1alpha1.Assignment
-		for i := range l.assignments {
-			if l.assignments[i].Spec.Worker == worker {
-				assignment = &l.assignments[i]
-			}
-		}
-		related := &v1alpha1.Assignment{ObjectMeta: metav1.ObjectMeta{Namespace: assignment.Namespace, Name: assignment.Name, UID: assignment.UID}}
-		r.Events.Eventf(about, related, "Normal", reason, action, "%s", v1alpha1.Cut(fmt.Sprintf("%s %s %s, version %d", list(by[worker]), done, worker, d.Status.Version), longNote))
+		a := workers[worker]
+		related := &v1alpha1.Assignment{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, UID: a.UID}}
+		r.Events.Eventf(about, related, "Normal", reason, action, "%s", v1alpha1.Cut(fmt.Sprintf("%s %s %s, version %d", list(by[worker]), done, worker, swarm.Status.Version), longNote))
 	}
+	return n
 }
 
 // list names workloads, and says that they are or, if it is one, that it is.

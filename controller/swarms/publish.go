@@ -21,10 +21,14 @@ type publication struct {
 	configMap *corev1.ConfigMap // as it was read before the Assignments; without a UID it is to be made
 	before    *v1alpha1.Published
 	trouble   string // why it cannot be published
+	found     bool   // it was there before the Swarm, and stays when that goes
 }
 
-// findConfigMap reads the Swarm's ConfigMap. It is another's unless the Swarm owns it; an empty one is taken over, as pods that are to
-// read it may want it to be there.
+// publisher is the annotation of a ConfigMap that was there before: the UID of the Swarm that publishes in it.
+const publisher = v1alpha1.Group + "/published-by"
+
+// findConfigMap reads the Swarm's ConfigMap. It is another's unless the Swarm has made it, or publishes in it already. One that is there,
+// and empty, is published in, as pods that are to read it may want it to be there; it stays whoever's it is.
 func (r *Reconciler) findConfigMap(ctx context.Context, swarm *v1alpha1.Swarm) (*publication, error) {
 	if swarm.Spec.ConfigMap == "" {
 		return nil, nil
@@ -40,7 +44,8 @@ func (r *Reconciler) findConfigMap(ctx context.Context, swarm *v1alpha1.Swarm) (
 		return nil, fmt.Errorf("read ConfigMap %s: %w", name, err)
 	}
 	before, unreadable := v1alpha1.ReadPublished(p.configMap.Data[v1alpha1.PublishedKey])
-	owned := metav1.IsControlledBy(p.configMap, swarm)
+	p.found = !metav1.IsControlledBy(p.configMap, swarm)
+	owned := !p.found || p.configMap.Annotations[publisher] == string(swarm.UID)
 	switch {
 	case p.configMap.Immutable != nil && *p.configMap.Immutable:
 		p.trouble = fmt.Sprintf("spec.configMap: ConfigMap %s is immutable: delete it, and it is made anew", name.Name)
@@ -110,18 +115,38 @@ func (p *publication) prepare(assignments []v1alpha1.Assignment) (text string, c
 // publish writes the ConfigMap, if it is as it was read.
 func (r *Reconciler) publish(ctx context.Context, swarm *v1alpha1.Swarm, p *publication, text string) error {
 	m := p.configMap
-	if !metav1.IsControlledBy(m, swarm) {
-		m.OwnerReferences = append(m.OwnerReferences, *metav1.NewControllerRef(swarm, v1alpha1.GroupVersion.WithKind(v1alpha1.SwarmKind)))
-	}
 	m.Data = map[string]string{v1alpha1.PublishedKey: text}
 	if m.UID == "" {
+		m.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(swarm, v1alpha1.GroupVersion.WithKind(v1alpha1.SwarmKind))}
 		if err := r.Client.Create(ctx, m); err != nil {
 			return fmt.Errorf("make ConfigMap %s: %w", m.Name, err)
 		}
 		return nil
 	}
+	if p.found {
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, publisher, string(swarm.UID))
+	}
 	if err := r.Client.Update(ctx, m); err != nil {
 		return fmt.Errorf("publish in ConfigMap %s: %w", m.Name, err)
+	}
+	return nil
+}
+
+// withdraw leaves a ConfigMap that was there before as it was found: without parts. Its version stays, as pods may go on that have
+// read it, and say so to the next Swarm that publishes there.
+func (r *Reconciler) withdraw(ctx context.Context, p *publication) error {
+	if p == nil || !p.found || p.trouble != "" || p.configMap.Annotations[publisher] == "" {
+		return nil
+	}
+	m, left := p.configMap, v1alpha1.Published{Version: p.before.Version}
+	if last, err := v1alpha1.ReadPublished(m.Data[v1alpha1.PublishedKey]); err == nil { // which this look may have written
+		left.Version = last.Version
+	}
+	left.Version++
+	delete(m.Annotations, publisher)
+	m.Data = map[string]string{v1alpha1.PublishedKey: left.String()}
+	if err := r.Client.Update(ctx, m); err != nil {
+		return fmt.Errorf("take the parts out of ConfigMap %s: %w", m.Name, err)
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func assignmentMatters(old, o client.Object) bool {
 	there, since := a.There()
 	now, sinceNow := b.There()
 	return a.UID != b.UID || a.DeletionTimestamp.IsZero() != b.DeletionTimestamp.IsZero() ||
-		a.Status.Version != b.Status.Version || a.Status.Incarnation != b.Status.Incarnation || there != now || !since.Equal(sinceNow) ||
+		a.Status.Version != b.Status.Version || a.Status.Incarnation != b.Status.Incarnation || there != now || idle(a) != idle(b) || !since.Equal(sinceNow) ||
 		a.Spec.Draining != b.Spec.Draining || a.Status.Draining != b.Status.Draining || !maps.Equal(a.Spec.Labels, b.Spec.Labels) ||
 		a.Spec.Version == b.Spec.Version && a.Generation != b.Generation // somebody else
 }

@@ -9,15 +9,16 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/controller/diagnosis"
 )
 
 // Situation is all that a decision depends on.
 type Situation struct {
 	Now     time.Time
 	List    *v1alpha1.Worklist
-	Jobs    []batchv1.Job // the list's own
-	Image   string        // of Teamtask
-	Trouble Trouble       // of the Job that is wanted now
+	Jobs    []batchv1.Job     // the list's own
+	Image   string            // of Teamtask
+	Trouble diagnosis.Trouble // of the Job that is wanted now
 }
 
 // Plan is what is to be done, in order, and then reported.

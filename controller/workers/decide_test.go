@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/controller/diagnosis"
 )
 
 var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -80,8 +81,10 @@ func TestDecide(t *testing.T) {
 		return func(s *Situation) { s.List.Spec.Workers.Parallelism = &n }
 	}
 	none := func(s *Situation) { s.List.Spec.Workers = nil }
-	troubled := func(s *Situation) { s.Trouble = Trouble{Reason: crashing, Text: "it crashes"} }
-	full := func(s *Situation) { s.Trouble = Trouble{Reason: unschedulable, Text: "no room", NoRoom: true} }
+	troubled := func(s *Situation) { s.Trouble = diagnosis.Trouble{Reason: diagnosis.Crashing, Text: "it crashes"} }
+	full := func(s *Situation) {
+		s.Trouble = diagnosis.Trouble{Reason: diagnosis.Unschedulable, Text: "no room", NoRoom: true}
+	}
 	going := func(s *Situation) { s.Jobs[0].DeletionTimestamp = &metav1.Time{Time: now} }
 	for _, c := range []struct {
 		what   string
@@ -212,15 +215,15 @@ func olderJob(list *v1alpha1.Worklist, name string, pods int32) batchv1.Job {
 }
 
 // crowded is the trouble of pods that find no room.
-func crowded(jobs []batchv1.Job, room int32) Trouble {
+func crowded(jobs []batchv1.Job, room int32) diagnosis.Trouble {
 	var ready, all int32
 	for _, j := range jobs {
 		ready, all = ready+*j.Status.Ready, all+j.Status.Active
 	}
 	if all > ready && ready >= room {
-		return Trouble{Reason: unschedulable, NoRoom: true}
+		return diagnosis.Trouble{Reason: diagnosis.Unschedulable, NoRoom: true}
 	}
-	return Trouble{}
+	return diagnosis.Trouble{}
 }
 
 func take(jobs []batchv1.Job, s Step) []batchv1.Job {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/controller/diagnosis"
 )
 
 // Reconciler carries out what [Decide] decides.
@@ -52,7 +53,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	plan := Decide(s)
 	late, err := r.carryOut(ctx, &list, plan)
 	if text := refusal(""); errors.As(err, &text) || refuses(err) {
-		plan.Report.set(&list, metav1.ConditionFalse, refused, cut(err.Error()))
+		plan.Report.set(&list, metav1.ConditionFalse, refused, v1alpha1.Cut(err.Error(), longNote))
 		plan.Again, err = later, nil
 	}
 	if err == nil && plan.Report != nil {
@@ -91,20 +92,20 @@ func (r *Reconciler) look(ctx context.Context, s *Situation) error {
 }
 
 // trouble is what keeps a Job's pods from running.
-func (r *Reconciler) trouble(ctx context.Context, j *batchv1.Job) (Trouble, error) {
+func (r *Reconciler) trouble(ctx context.Context, j *batchv1.Job) (diagnosis.Trouble, error) {
 	var refusals corev1.EventList
 	if missing(j) {
 		if err := r.Live.List(ctx, &refusals, client.InNamespace(j.Namespace),
 			client.MatchingFields{"involvedObject.uid": string(j.UID), "reason": "FailedCreate"}); err != nil {
-			return Trouble{}, fmt.Errorf("read the events of Job %s: %w", j.Name, err)
+			return diagnosis.Trouble{}, fmt.Errorf("read the events of Job %s: %w", j.Name, err)
 		}
 	}
 	const some = 100 // what keeps one from running keeps many
 	var pods corev1.PodList
 	if err := r.Live.List(ctx, &pods, client.InNamespace(j.Namespace), client.MatchingLabels{batchv1.JobNameLabel: j.Name}, client.Limit(some)); err != nil {
-		return Trouble{}, fmt.Errorf("read the pods of Job %s: %w", j.Name, err)
+		return diagnosis.Trouble{}, fmt.Errorf("read the pods of Job %s: %w", j.Name, err)
 	}
-	return TroubleOf(pods.Items, refusals.Items), nil
+	return diagnosis.Of(pods.Items, refusals.Items), nil
 }
 
 // carryOut makes the plan's writes. late tells that something had changed: then the next decision sees to it.
@@ -143,6 +144,11 @@ func (r *Reconciler) do(ctx context.Context, s Step) error {
 		}
 	}
 	return nil
+}
+
+// missing tells whether a Job has fewer pods than it should by now.
+func missing(j *batchv1.Job) bool {
+	return j.Status.Active < min(*j.Spec.Parallelism, *j.Spec.Completions-j.Status.Succeeded)
 }
 
 // stale tells that a write came too late, for objects that were other ones by then.

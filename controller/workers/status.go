@@ -3,7 +3,6 @@ package workers
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,6 +14,9 @@ import (
 
 // fieldOwner is who writes the pods' part of a list's status.
 const fieldOwner = client.FieldOwner("teamtask-workers")
+
+// longNote is what the API server takes as the text of an event, in bytes.
+const longNote = 1024
 
 // tell writes the report into the list's status, if it is news: what it says, and nothing else of the status. What it does not
 // say any more goes.
@@ -40,16 +42,7 @@ func (r *Reconciler) tell(ctx context.Context, list *v1alpha1.Worklist, report R
 		return unlessStale(fmt.Errorf("write the workers' part of the status: %w", err))
 	}
 	if c := report.Condition; otherReason && c.Status == metav1.ConditionFalse && c.Reason != starting {
-		r.Events.Eventf(list, nil, "Warning", c.Reason, "Work", "%s", cut(c.Message))
+		r.Events.Eventf(list, nil, "Warning", c.Reason, "Work", "%s", v1alpha1.Cut(c.Message, longNote))
 	}
 	return nil
-}
-
-// cut keeps a text within what an event takes, whole lines of an API server's message as a rule.
-func cut(text string) string {
-	const longest = 1000
-	if len(text) <= longest {
-		return text
-	}
-	return strings.ToValidUTF8(text[:longest], "") + "..."
 }

@@ -27,6 +27,7 @@ func finish(root *schema) {
 		workers.Properties["template"] = template
 	}
 	walk(root, readable)
+	walk(root, labelled)
 }
 
 // levels is how deep sources nest within spec.items: no schema of Kubernetes can be recursive, so each level is written out.
@@ -91,6 +92,14 @@ func readable(s *schema) {
 		s.Pattern = "" // the rule says it in words
 	default:
 		s.Pattern = quantity
+	}
+}
+
+// labelled bounds the values of the labels that a workload requires: they are those of a map, for which controller-gen has no marker.
+func labelled(s *schema) {
+	if requires, ok := s.Properties["requires"]; ok {
+		value := requires.AdditionalProperties.Schema
+		value.MaxLength, value.Pattern = new(int64(63)), `^([A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)?$`
 	}
 }
 

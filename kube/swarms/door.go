@@ -68,7 +68,8 @@ func (d *Door) join(ctx context.Context, w member.Worker) (*session, error) {
 	d.remember(w.Name, incarnation)
 	base := a.DeepCopy()
 	a.Status.Lease = &metav1.Duration{Duration: swarm.Spec.Handover.LeaseOrDefault()}
-	a.Status.Incarnation, a.Status.Version, a.Status.Draining, a.Status.RenewTime = incarnation, 0, false, &metav1.MicroTime{Time: time.Now()}
+	a.Status.Incarnation, a.Status.Version, a.Status.Draining, a.Status.Trouble = incarnation, 0, false, ""
+	a.Status.RenewTime = &metav1.MicroTime{Time: time.Now()}
 	if err := d.Client.Status().Patch(ctx, a, ctrl.MergeFromWithOptions(base, ctrl.MergeFromWithOptimisticLock{})); err != nil {
 		return nil, d.explain("patch assignments/status", a.Name, err)
 	}

@@ -33,7 +33,7 @@ func TestLife(t *testing.T) {
 		t.Errorf("%+v", part)
 	}
 	s.grant(w.Incarnation(), 4, "a", "b") // while the worker acknowledges the one before: neither is in the other's way
-	s.must(w.Renew(t.Context(), 3, false))
+	s.must(w.Renew(t.Context(), member.Report{Version: 3}))
 	if got := s.assignment(); got.Status.Draining || got.Status.Version != 3 || !got.Status.RenewTime.After(a.Status.RenewTime.Time) {
 		t.Errorf("%+v", got.Status)
 	}
@@ -42,15 +42,21 @@ func TestLife(t *testing.T) {
 	if part.Version != 4 || len(part.Workloads) != 2 {
 		t.Errorf("%+v", part)
 	}
-	s.must(w.Renew(t.Context(), 3, true))
+	s.must(w.Renew(t.Context(), member.Report{Version: 3, Draining: true}))
 	if got := s.assignment(); !got.Status.Draining {
 		t.Errorf("%+v", got.Status)
+	}
+	for _, trouble := range []string{"exit status 1", "exit status 2", ""} {
+		s.must(w.Renew(t.Context(), member.Report{Version: 3, Draining: true, Trouble: trouble}))
+		if got := s.assignment(); got.Status.Trouble != trouble {
+			t.Errorf("it says %q, and the status %q", trouble, got.Status.Trouble)
+		}
 	}
 	s.must(w.Leave(t.Context()))
 	if got := s.assignment(); got.Status.Incarnation != "" || got.Status.Version != 3 {
 		t.Errorf("%+v", got.Status)
 	}
-	if err := w.Renew(t.Context(), 4, false); !errors.Is(err, member.ErrLost) {
+	if err := w.Renew(t.Context(), member.Report{Version: 4}); !errors.Is(err, member.ErrLost) {
 		t.Errorf("a worker that has left renews its lease: %v", err)
 	}
 }
@@ -93,11 +99,21 @@ func TestNameIsTaken(t *testing.T) {
 	if _, err := w.Next(t.Context(), 0); !errors.Is(err, member.ErrLost) {
 		t.Errorf("%v", err)
 	}
-	if err := w.Renew(t.Context(), 0, false); !errors.Is(err, member.ErrLost) {
+	if err := w.Renew(t.Context(), member.Report{}); !errors.Is(err, member.ErrLost) {
 		t.Errorf("%v", err)
 	}
 	if err := w.Leave(t.Context()); !errors.Is(err, member.ErrLost) || s.assignment().Status.Incarnation != next.Incarnation() {
 		t.Errorf("%v", err)
+	}
+}
+
+// What the incarnation before could not do is not said of the next.
+func TestTroubleIsTheIncarnations(t *testing.T) {
+	s := open(t, inline)
+	s.must(s.join().Renew(t.Context(), member.Report{Trouble: "exit status 1"}))
+	s.join()
+	if got := s.assignment().Status.Trouble; got != "" {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -134,7 +150,7 @@ func TestLost(t *testing.T) {
 			if err := <-lost; !errors.Is(err, member.ErrLost) {
 				t.Errorf("%v", err)
 			}
-			if err := w.Renew(t.Context(), 0, false); !errors.Is(err, member.ErrLost) {
+			if err := w.Renew(t.Context(), member.Report{}); !errors.Is(err, member.ErrLost) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -193,7 +209,7 @@ func TestLease(t *testing.T) {
 	sw.Spec.Handover.Lease = &metav1.Duration{Duration: 20e9}
 	s.must(s.Update(t.Context(), sw))
 	for w.Lease().String() != "20s" {
-		s.must(w.Renew(t.Context(), 0, false))
+		s.must(w.Renew(t.Context(), member.Report{}))
 		if got := s.assignment().Status.Lease; got == nil || got.Duration != w.Lease() {
 			t.Errorf("the worker goes by %s, and the controller by %v", w.Lease(), got)
 		}

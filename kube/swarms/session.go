@@ -23,8 +23,9 @@ type session struct {
 	name        string // of the Assignment
 	incarnation string
 
-	mu    sync.Mutex
-	lease time.Duration
+	mu      sync.Mutex
+	lease   time.Duration
+	trouble bool // the status may have one of this incarnation's
 
 	following sync.Mutex // held by Next, whose these are
 	seen      *v1alpha1.Assignment
@@ -40,8 +41,8 @@ func (s *session) Lease() time.Duration {
 	return s.lease
 }
 
-// Renew writes that the worker is there, what it runs, and whether it is about to go.
-func (s *session) Renew(ctx context.Context, version int64, draining bool) error {
+// Renew writes that the worker is there, and how it stands.
+func (s *session) Renew(ctx context.Context, r member.Report) error {
 	swarm := &v1alpha1.Swarm{}
 	lease := s.Lease()
 	cached := &ctrl.GetOptions{Raw: &metav1.GetOptions{ResourceVersion: "0"}} // what the API server has in its memory is new enough
@@ -49,10 +50,13 @@ func (s *session) Renew(ctx context.Context, version int64, draining bool) error
 		lease = swarm.Spec.Handover.LeaseOrDefault()
 	}
 	changes := []change{{"add", "/status/renewTime", metav1.NowMicro()}, {"add", "/status/lease", metav1.Duration{Duration: lease}}}
-	if version > 0 {
-		changes = append(changes, change{"add", "/status/version", version})
+	if r.Version > 0 {
+		changes = append(changes, change{"add", "/status/version", r.Version})
 	}
-	if draining {
+	if s.troubled(r.Trouble != "") {
+		changes = append(changes, change{"add", "/status/trouble", r.Trouble})
+	}
+	if r.Draining {
 		changes = append(changes, change{"add", "/status/draining", true})
 	}
 	if err := s.write(ctx, changes...); err != nil {
@@ -60,8 +64,17 @@ func (s *session) Renew(ctx context.Context, version int64, draining bool) error
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.trouble = r.Trouble != ""
 	s.lease = lease // the controller goes by what stands in the status, so neither counts on one that the other does not know of
 	return nil
+}
+
+// troubled tells whether the status has to be told of a trouble, or that there is none any more.
+func (s *session) troubled(now bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = s.trouble || now
+	return s.trouble
 }
 
 // Leave takes the incarnation out of the status: nobody is there any more.

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"teamtask.dev/api/v1alpha1"
-	"teamtask.dev/controller/workers"
+	"teamtask.dev/controller/diagnosis"
 )
 
 // pool says what keeps the pool's pods from running.
@@ -18,7 +17,7 @@ func (e *swarmExplanation) pool() {
 	if p == nil || e.Pool == nil {
 		return
 	}
-	switch trouble := strings.TrimSuffix(workers.TroubleOf(e.Pods, nil).Text, "."); {
+	switch trouble := strings.TrimSuffix(diagnosis.Of(e.Pods, nil).Text, "."); {
 	case !e.Pool.Exists && !e.said(p.Kind+" "+p.Name):
 		e.say("There is no %s %s in the namespace %s: make one, or correct spec.pool.", p.Kind, p.Name, e.namespace)
 	case e.Pool.Exists && e.Pool.Wanted == 0:
@@ -41,7 +40,7 @@ func (e *swarmExplanation) scale() string {
 
 // strangers says of pods that run, and that an agent should have join, that they have not joined.
 func (e *swarmExplanation) strangers() {
-	if cmp.Or(e.Swarm.Spec.Refresh, v1alpha1.RefreshWatch) != v1alpha1.RefreshWatch || e.converged() == nil {
+	if !e.watches() || e.converged() == nil {
 		return
 	}
 	for i := range e.Pods {

@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +67,11 @@ func (e *swarmExplanation) converged() *metav1.Condition {
 	return c
 }
 
+// watches tells whether workers say themselves what they run.
+func (e *swarmExplanation) watches() bool {
+	return cmp.Or(e.Swarm.Spec.Refresh, v1alpha1.RefreshWatch) == v1alpha1.RefreshWatch
+}
+
 // unanswered says so if the Swarm has waited for its controller for longer than that takes.
 func (e *swarmExplanation) unanswered() {
 	what, since := "its spec has changed", changed(&e.Swarm.ObjectMeta)
@@ -100,10 +107,23 @@ func (e *swarmExplanation) answer() {
 	message := strings.TrimSuffix(c.Message, ".")
 	switch c.Reason {
 	case v1alpha1.SwarmConverged:
-		e.say("Every worker runs its part: %s.", message)
+		if e.watches() || e.Pool == nil || e.Pool.Ready >= e.Pool.Wanted {
+			e.say("Every worker runs its part: %s.", message)
+			return
+		}
+		// A pod that runs need not be ready.
+		e.say("Every worker has its part, but not every pod is ready: %s.", message)
 	case v1alpha1.SwarmMoving:
-		e.say("The swarm has been moving for %s: %s.", e.ago(c.LastTransitionTime.Time), message)
+		since := c.LastTransitionTime.Time
+		if made := e.Swarm.CreationTimestamp.Time; made.After(since) {
+			since = made // it was never True, and has the schema's time
+		}
+		e.say("The swarm has been moving for %s: %s.", e.ago(since), message)
 	case v1alpha1.SwarmWaiting:
+		if slices.ContainsFunc(e.Assignments, func(a v1alpha1.Assignment) bool { return a.Status.Phase() == v1alpha1.AssignmentIdle }) {
+			e.say("Not everything runs: %s.", message)
+			return
+		}
 		e.say("Not everything has an owner: %s.", message)
 	case v1alpha1.SwarmNoWorkers:
 		e.say("Nobody is there to own anything: %s.", message)

@@ -66,6 +66,8 @@ func TestSwarmSentences(t *testing.T) {
 	isMoving := "The swarm has been moving for 60s: " + moving + "."
 	nothing := func(f *explain.SwarmFacts) { f.Swarm.Status = v1alpha1.SwarmStatus{} }
 	younger := sw(func(s *v1alpha1.Swarm) { s.CreationTimestamp = before(2 * time.Second) })
+	reads := sw(func(s *v1alpha1.Swarm) { s.Spec.Refresh = v1alpha1.RefreshRestart })
+	halfReady := func(f *explain.SwarmFacts) { f.Pool.Ready = 1 }
 	withoutPool := sw(func(s *v1alpha1.Swarm) { s.Spec.Pool = nil })
 	for _, c := range []struct {
 		name  string
@@ -93,6 +95,13 @@ func TestSwarmSentences(t *testing.T) {
 
 		{"is converged", swarm(v1alpha1.SwarmConverged, "3 workloads on 3 workers", worker("cams-0", 14, v1alpha1.AssignmentCurrent)),
 			[]string{"Every worker runs its part: 3 workloads on 3 workers."}},
+		{"is converged, but a pod does not start", swarm(v1alpha1.SwarmConverged, "3 workloads on 3 workers", reads, halfReady),
+			[]string{"Every worker has its part, but not every pod is ready: 3 workloads on 3 workers.", "Of StatefulSet cams, 1 of 3 pods are ready."}},
+		{"is converged, and an agent says so", swarm(v1alpha1.SwarmConverged, "3 workloads on 3 workers", halfReady),
+			[]string{"Every worker runs its part: 3 workloads on 3 workers.", "Of StatefulSet cams, 1 of 3 pods are ready."}},
+		{"has been moving ever since it was made", swarm(v1alpha1.SwarmMoving, moving, younger, sw(func(s *v1alpha1.Swarm) {
+			s.Status.Conditions[0].LastTransitionTime = metav1.Unix(0, 0) // the schema's: it was never True
+		})), []string{"The swarm has been moving for 2s: " + moving + "."}},
 		{"is suspended", swarm(v1alpha1.SwarmSuspended, "everything stays where it is", sw(func(s *v1alpha1.Swarm) { s.Spec.Suspend = true }), worker("cams-1", 14, v1alpha1.AssignmentGone, func(a *v1alpha1.Assignment) { a.Status.Incarnation = "" })),
 			[]string{"The swarm is suspended: everything stays where it is; `kubectl teamtask resume swarm/streams` has it go on.",
 				"Worker cams-1, which has 1 workload, has not been there for 40s; it keeps them as long as the swarm is suspended."}},
@@ -124,6 +133,8 @@ func TestSwarmSentences(t *testing.T) {
 			}
 			return append(all, "3 more stand in the same way: see `kubectl get assignments --namespace video --field-selector spec.swarm=streams`.")
 		}()...)},
+		{"waits for a pod to run", swarm(v1alpha1.SwarmWaiting, "worker cams-1 does not run, and 1 workload waits for it: its pod does not run: no such image", worker("cams-1", 14, v1alpha1.AssignmentIdle)),
+			[]string{"Not everything runs: worker cams-1 does not run, and 1 workload waits for it: its pod does not run: no such image."}},
 		{"waits for room", swarm(v1alpha1.SwarmWaiting, "2 workloads wait; cctv-8: there is no room; add workers", sw(func(s *v1alpha1.Swarm) {
 			s.Status.Waiting, s.Status.Waits = 2, []v1alpha1.WaitingWorkload{{Name: "cctv-8", Reason: "there is no room; add workers"}, {Name: "cctv-9", Reason: "no worker has the labels."}}
 		})), []string{"Not everything has an owner: 2 workloads wait; cctv-8: there is no room; add workers.", "Workload cctv-9 waits: no worker has the labels."}},

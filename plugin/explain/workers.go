@@ -13,7 +13,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/cli/text"
-	"teamtask.dev/controller/workers"
+	"teamtask.dev/controller/diagnosis"
 )
 
 // idle is why no worker has any of what is free, as the second half of a sentence that begins "5 items are free to be taken,
@@ -67,7 +67,7 @@ func are(n int64) string {
 
 // trouble is what keeps worker pods from working; "" if nothing is known to.
 func (e *explanation) trouble() string {
-	if found := workers.TroubleOf(e.Pods, e.refusals()); found.Reason != "" {
+	if found := diagnosis.Of(e.Pods, e.refusals()); found.Reason != "" {
 		return strings.TrimSuffix(found.Text, ".")
 	}
 	for i := range e.Pods {

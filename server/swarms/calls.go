@@ -49,7 +49,7 @@ func (e *Engine) admit(req *v1alpha1.JoinRequest, now time.Time) (*worker, error
 		w = newWorker(req.Worker)
 		e.workers[req.Worker] = w
 	case w.incarnation == req.Incarnation && !w.expired(now): // the call is repeated
-		w.expires = now.Add(w.lease)
+		w.renew(now)
 		return w, nil
 	case w.incarnation != "" && !w.expired(now):
 		return nil, &TakenError{req.Worker, w.expires.Sub(now)}
@@ -125,10 +125,11 @@ func (e *Engine) Renew(name string, req v1alpha1.RenewalRequest) (v1alpha1.Renew
 	if w.draining != req.Draining {
 		w.draining, w.news = req.Draining, true
 	}
-	if w.news {
+	if w.news || !w.heard {
 		e.touch()
 	}
-	w.expires = now.Add(w.lease)
+	w.renew(now)
+	w.complain(req.Trouble, now)
 	if p.Incarnation != req.Incarnation {
 		return v1alpha1.RenewalResponse{}, nil
 	}

@@ -289,6 +289,88 @@ func TestATakeover(t *testing.T) {
 	})
 }
 
+// After a takeover nobody is said to run its part of whom this server has not heard, and the swarm not to have converged.
+func TestNothingIsClaimedOfWhoWasNotHeardOf(t *testing.T) {
+	swarmed(t, names(4), func(t *testing.T, w *world) {
+		a, b := w.joins("a"), w.joins("b")
+		for range 2 {
+			a.runs()
+			b.runs()
+		}
+		version, _ := a.told()
+		if err := w.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.take()
+		for _, c := range []struct {
+			heard            func() error // of whom, since
+			swarm, a, b, now string
+		}{
+			{func() error { return nil }, v1alpha1.SwarmUnknown, v1alpha1.AssignmentUnknown, v1alpha1.AssignmentUnknown, "0/2"},
+			{func() error { return a.renew(version) }, v1alpha1.SwarmUnknown, v1alpha1.AssignmentCurrent, v1alpha1.AssignmentUnknown, "1/2"},
+			{func() error { return b.renew(version) }, v1alpha1.SwarmConverged, v1alpha1.AssignmentCurrent, v1alpha1.AssignmentCurrent, "2/2"},
+		} {
+			if err := c.heard(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if got := w.phase(); got != c.swarm {
+				t.Errorf("it is %s, want %s", got, c.swarm)
+			}
+			sw, _, err := w.Engine.Swarm()
+			if err != nil || sw.Status.Current != c.now {
+				t.Errorf("%s run their part, want %s; %v", sw.Status.Current, c.now, err)
+			}
+			for name, want := range map[string]string{"a": c.a, "b": c.b} {
+				as, err := w.Assignment(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := as.Status.Phase(); got != want || (as.Status.RenewTime == nil) != (want == v1alpha1.AssignmentUnknown) {
+					t.Errorf("%s is %s, renewed at %v; want %s", name, got, as.Status.RenewTime, want)
+				}
+			}
+		}
+	})
+}
+
+// A worker that cannot apply its part says why, until it can. That is written nowhere.
+func TestTrouble(t *testing.T) {
+	swarmed(t, names(4), func(t *testing.T, w *world) {
+		a := w.joins("a")
+		had, _ := a.told()
+		if err := a.renew(had); err != nil {
+			t.Fatal(err)
+		}
+		w.change(func(s *v1alpha1.Swarm) { s.Spec.Workloads.Names = names(6) })
+		wanted, _ := a.told()
+		writes := w.record.lives()
+		for _, c := range []struct {
+			version        int64
+			trouble, phase string
+		}{
+			{had, "", v1alpha1.AssignmentBehind},
+			{had, "exit status 3", v1alpha1.AssignmentFailing},
+			{wanted, "", v1alpha1.AssignmentCurrent},
+		} {
+			if _, err := w.Renew("a", v1alpha1.RenewalRequest{Incarnation: a.incarnation, Version: c.version, Trouble: c.trouble}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if n := w.record.lives(); c.version == had && n != writes {
+				t.Errorf("%d writes of what is for people", n-writes)
+			}
+			as, err := w.Assignment("a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := as.Status; got.Phase() != c.phase || got.Trouble != c.trouble || !strings.Contains(got.Conditions[0].Message, c.trouble) {
+				t.Errorf("%+v, want %s, %q", got, c.phase, c.trouble)
+			}
+		}
+	})
+}
+
 // As soon as another server may own the swarm, this one answers no renewal: the other does not hear of it.
 func TestNoRenewalIsAnsweredThatTheNextOwnerDoesNotHearOf(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
@@ -394,6 +476,29 @@ func TestWorkloadsThatCannotBeHad(t *testing.T) {
 		}
 		if got := a.runs(); !slices.Equal(got, had) {
 			t.Errorf("it had %v, and has %v", had, got)
+		}
+	})
+}
+
+// Epochs count from when the swarm was made: those of a swarm of that name that was deleted before are less.
+func TestEpochsCountFromTheSwarmsBirth(t *testing.T) {
+	swarmed(t, names(2), func(t *testing.T, w *world) {
+		made := time.Unix(1e9, 0)
+		w.change(func(s *v1alpha1.Swarm) { s.CreationTimestamp = metav1.NewTime(made) })
+		a := w.joins("a")
+		a.runs()
+		a.runs()
+		part, err := w.Assignment("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range part.Spec.Workloads {
+			if first := made.UnixMilli(); g.Epoch <= first || g.Epoch > first+part.Spec.Version {
+				t.Errorf("%s has epoch %d at version %d", g.Name, g.Epoch, part.Spec.Version)
+			}
+		}
+		if len(part.Spec.Workloads) != 2 {
+			t.Errorf("it has %v", part.Spec.Workloads)
 		}
 	})
 }

@@ -59,7 +59,7 @@ func (e *Engine) round(ctx context.Context) (more bool, wake time.Time, err erro
 func (e *Engine) look(now time.Time) (at look, news []store.Piece, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	at = look{asked: e.asked, parts: make(map[string]part, len(e.workers)), Situation: plan.Situation{Spec: e.swarm.Spec, Generation: e.swarm.Generation,
+	at = look{asked: e.asked, parts: make(map[string]part, len(e.workers)), Situation: plan.Situation{Spec: e.swarm.Spec, Generation: e.swarm.Generation, Created: e.swarm.CreationTimestamp.Time,
 		Status: e.status, Deleted: e.swarm.DeletionTimestamp != nil, Now: now, Record: plan.Head(&e.status)}}
 	at.Spec.Pool = nil // there are no pods here: workers join, whatever the manifest says for Kubernetes
 	if at.Workloads, err = plan.Workloads(e.swarm.Spec.Workloads, nil, nil); err != nil {

@@ -34,6 +34,11 @@ type worker struct {
 	left        bool      // by its own word: nobody waits for it
 	news        bool      // not durable yet
 
+	// What is said of it to people. It is in nobody's way if it is forgotten, and so it is not durable.
+	heard    bool      // by this engine: until then it goes by what the one before it has written
+	trouble  string    // why it could not apply its part, in its own words
+	troubled time.Time // since when
+
 	expires time.Time     // when the lease runs out
 	due     time.Time     // when it has to have acknowledged something that it was told since; zero: it is up to date
 	changed chan struct{} // closed when it is told something else, or its incarnation is gone
@@ -67,7 +72,19 @@ func (w *worker) wake() {
 func (w *worker) arrive(incarnation string, labels map[string]string, lease time.Duration, now time.Time) {
 	w.incarnation, w.labels, w.lease, w.expires = incarnation, labels, lease, now.Add(lease)
 	w.version, w.draining, w.left, w.since, w.due, w.news = 0, false, false, time.Time{}, time.Time{}, true
+	w.heard, w.trouble = true, ""
 	w.wake()
+}
+
+// renew takes in that the present incarnation is there.
+func (w *worker) renew(now time.Time) { w.expires, w.heard = now.Add(w.lease), true }
+
+// complain takes in why the worker could not apply its part; "": it could.
+func (w *worker) complain(trouble string, now time.Time) {
+	if w.trouble == "" {
+		w.troubled = now
+	}
+	w.trouble = trouble
 }
 
 // depart takes in that the present incarnation is gone.
@@ -107,40 +124,9 @@ func (w *worker) next(swarm string, now time.Time) part {
 	return p
 }
 
-// shown is the worker's Assignment for people.
-func (w *worker) shown(swarm string, now time.Time) v1alpha1.Assignment {
-	a := w.next(swarm, now).Assignment
-	if w.incarnation == "" {
-		return a
-	}
-	renewed := metav1.NewMicroTime(w.expires.Add(-w.lease).UTC())
-	a.Status.RenewTime = &renewed
-	if quiet := now.Sub(renewed.Time); quiet > w.lease*2/3 {
-		a.Status.SetPhase(v1alpha1.AssignmentSilent, fmt.Sprintf("nothing was heard of it for %s: after %s it is held to be gone",
-			quiet.Round(100*time.Millisecond), w.lease), seconds(renewed.Add(w.lease*2/3)))
-	}
-	return a
-}
-
 // situation is the worker as a decision sees it.
 func (w *worker) situation() plan.Worker {
-	return plan.Worker{Name: w.name, Incarnation: w.incarnation, Labels: w.labels, Draining: w.draining, Since: w.since}
-}
-
-// judge says where the worker stands.
-func (p *part) judge(now time.Time) {
-	phase, message := v1alpha1.AssignmentBehind, fmt.Sprintf("it runs version %d, and version %d is wanted", p.Status.Version, p.Spec.Version)
-	switch {
-	case p.Status.Incarnation == "":
-		phase, message = v1alpha1.AssignmentGone, "it is gone, and runs nothing"
-	case p.Spec.Draining:
-		phase, message = v1alpha1.AssignmentDraining, fmt.Sprintf("it gives everything away, and has %d left", p.Spec.Count)
-	case p.Spec.Incarnation == p.Status.Incarnation && p.Spec.Version == p.Status.Version:
-		phase, message = v1alpha1.AssignmentCurrent, "it runs what is wanted"
-	case p.Status.Version == 0:
-		phase, message = v1alpha1.AssignmentPending, "it has not said yet that it runs its part"
-	}
-	p.Status.SetPhase(phase, message, seconds(now))
+	return plan.Worker{Name: w.name, Incarnation: w.incarnation, Labels: w.labels, Draining: w.draining, Unheard: !w.heard, Since: w.since}
 }
 
 func (p *part) piece() (store.Piece, error) {

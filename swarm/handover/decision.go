@@ -47,7 +47,7 @@ func (d *decision) late() (names []string) {
 
 // rewrite gives parts a new version with nothing else new, which makes every earlier write of them fail.
 func (d *decision) rewrite(names []string) Step {
-	r := Record{Revision: d.revision, Writing: names, Parts: slices.Clone(d.old.Parts)}
+	r := Record{Revision: d.revision, Base: d.old.Base, Writing: names, Parts: slices.Clone(d.old.Parts)}
 	for _, name := range names {
 		r.Part(name).Version = d.revision
 	}
@@ -134,7 +134,7 @@ func (d *decision) decide() Step {
 	d.step.Changed = d.step.Changed || len(d.writing) > 0
 	d.step.Record = d.old
 	if d.step.Changed {
-		d.step.Record = Record{Revision: d.revision, Writing: d.writing, Parts: parts}
+		d.step.Record = Record{Revision: d.revision, Base: d.old.Base, Writing: d.writing, Parts: parts}
 	}
 	byWorkload := func(a, b Change) int { return strings.Compare(a.Workload, b.Workload) }
 	slices.SortFunc(d.step.Granted, byWorkload)
@@ -187,10 +187,10 @@ func (d *decision) next(worker string, p *Part) (Part, bool) {
 			grants = append(grants, had[0])
 			had = had[1:]
 		case ready && d.free(name, worker):
-			grants = append(grants, Grant{name, d.revision})
+			grants = append(grants, Grant{name, d.epoch()})
 			pending = slices.DeleteFunc(pending, func(r Revocation) bool { return r.Workload == name }) // granted anew
 			d.holders[name] = holders{worker}
-			d.step.Granted = append(d.step.Granted, Change{name, worker, d.revision})
+			d.step.Granted = append(d.step.Granted, Change{name, worker, d.epoch()})
 			changed = true
 		default:
 			d.block(name, worker)
@@ -205,6 +205,9 @@ func (d *decision) next(worker string, p *Part) (Part, bool) {
 	d.writing = append(d.writing, worker)
 	return next, true
 }
+
+// epoch is that of what this decision grants.
+func (d *decision) epoch() uint64 { return d.old.Base + d.revision }
 
 // free tells whether a workload may be granted to a worker.
 func (d *decision) free(workload, worker string) bool {

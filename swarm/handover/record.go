@@ -19,6 +19,7 @@ import (
 // only thing that protects from a second engine which believes that it is the leader; an election alone does not.
 type Record struct {
 	Revision uint64   // counts decisions
+	Base     uint64   // what epochs count from; it never changes. A record that is made anew for the same workloads needs a greater sum of both
 	Writing  []string // the workers whose parts the latest decision changes, in order; at most MaxWriting
 	Parts    []Part   // in order of worker
 }
@@ -38,7 +39,7 @@ type Part struct {
 // Grant allows a worker to run a workload.
 type Grant struct {
 	Workload string
-	Epoch    uint64 // the revision that granted it: higher than that of every grant of the workload before
+	Epoch    uint64 // the record's Base and the revision that granted it, added up: higher than that of every grant of the workload before
 }
 
 // Revocation tells that a workload is granted no longer.

@@ -10,7 +10,7 @@ import (
 
 // Head is what the status holds of the record. The parts are in the Assignments.
 func Head(s *v1alpha1.SwarmStatus) handover.Record {
-	return handover.Record{Revision: uint64(max(0, s.Version)), Writing: s.Writing}
+	return handover.Record{Revision: uint64(max(0, s.Version)), Base: uint64(max(0, s.EpochBase)), Writing: s.Writing}
 }
 
 // Part is what an Assignment says. What was acknowledged counts only if the incarnation that the part is for said so.
@@ -19,6 +19,7 @@ func Part(a *v1alpha1.Assignment) handover.Part {
 	if a.Status.Incarnation == a.Spec.Incarnation && p.Incarnation != "" {
 		p.Acknowledged = min(p.Version, uint64(max(0, a.Status.Version)))
 	}
+	p.Grants = slices.Grow(p.Grants, len(a.Spec.Workloads))
 	for _, g := range a.Spec.Workloads {
 		p.Grants = append(p.Grants, handover.Grant{Workload: g.Name, Epoch: uint64(g.Epoch)})
 	}
@@ -35,6 +36,7 @@ func Part(a *v1alpha1.Assignment) handover.Part {
 func Write(p *handover.Part, spec *v1alpha1.AssignmentSpec) {
 	spec.Incarnation, spec.Version = p.Incarnation, int64(p.Version)
 	spec.Count, spec.Workloads, spec.Revoked = int64(len(p.Grants)), nil, nil
+	spec.Workloads = slices.Grow(spec.Workloads, len(p.Grants))
 	for _, g := range p.Grants {
 		spec.Workloads = append(spec.Workloads, v1alpha1.Grant{Name: g.Workload, Epoch: int64(g.Epoch)})
 	}

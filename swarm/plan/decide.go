@@ -31,6 +31,7 @@ type decision struct {
 func Decide(s Situation) Decision {
 	d := &decision{Situation: s, present: map[string]string{}, counted: map[string]bool{}}
 	d.count()
+	d.begin()
 	d.raise()
 	d.Record.Parts = slices.DeleteFunc(slices.Clone(d.Record.Parts), d.blank)
 	d.assign()
@@ -45,6 +46,16 @@ func mode(m v1alpha1.HandoverMode) handover.Mode {
 		return handover.Available
 	}
 	return handover.Safe
+}
+
+// begin says what the epochs of a new record count from: the milliseconds since 1970 of when its Swarm was made. So they are greater than
+// those of a Swarm of that name that was deleted, as long as that took less than a thousand decisions in each second of its life: a
+// target that remembers the old ones takes the new. It is kept, and so stays as it is if the Swarm is moved to where it is made anew; a
+// record that was begun without it, or has lost it, goes on with greater epochs.
+func (d *decision) begin() {
+	if made := d.Created.UnixMilli(); d.Record.Base == 0 && made > 0 {
+		d.Record.Base = uint64(made)
+	}
 }
 
 // raise has the record count on from the greatest number that is in it: where the head was lost, say as a backup did not have it,
@@ -104,7 +115,7 @@ func (d *decision) share() error {
 
 // size is about how many bytes workloads are in an object.
 func size(names []string) (bytes int) {
-	const each = len(`{"name":"","epoch":1000000},`)
+	const each = len(`{"name":"","epoch":1000000000000},`)
 	for _, name := range names {
 		bytes += each + len(name)
 	}

@@ -74,6 +74,22 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// A worker that was there by the word of an engine before keeps what it has, and nobody says that it runs it.
+func TestUnheard(t *testing.T) {
+	w := newWorld(2, 8)
+	w.settle(t)
+	w.Workers[1].Unheard = true
+	d := w.settle(t)
+	c := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ConditionConverged)
+	if w.wants(t, 4, 4); d.Status.Current != "1/2" || c.Status != metav1.ConditionUnknown || c.Reason != v1alpha1.SwarmUnknown || !strings.Contains(c.Message, "worker w1 has not been heard of") {
+		t.Fatalf("%+v", d.Status)
+	}
+	w.Workers[1].Unheard = false
+	if d := w.settle(t); d.Status.Current != "2/2" || d.Status.Phase() != v1alpha1.SwarmConverged {
+		t.Fatalf("%+v", d.Status)
+	}
+}
+
 // A worker that is about to go, and is gone, is not waited for.
 func TestNoPatienceWithWhoDrains(t *testing.T) {
 	w := newWorld(3, 9)
@@ -192,6 +208,12 @@ func TestConditions(t *testing.T) {
 			"there are no workers; scale StatefulSet streams up, or see why its pods do not run (kubectl get pods)", v1alpha1.SwarmNoWorkers},
 		{"no worker yet", 0, 3, func(w *world) { w.expect() }, v1alpha1.SwarmNoWorkers,
 			"worker w0 is expected, and not there; it is waited for until 2001-09-09T01:47:10Z, then others get what it has", balanced},
+		{"none of two workers yet", 0, 3, func(w *world) { w.expect(); w.expect() }, v1alpha1.SwarmNoWorkers,
+			"workers w0 and w1 are expected, and not there; w0 is waited for until 2001-09-09T01:47:10Z, then others get what it has", balanced},
+		{"a pod that does not run", 2, 4, func(w *world) { w.Workers[1].Idle = "its pod does not run: no such image" }, v1alpha1.SwarmWaiting,
+			"worker w1 does not run, and 2 workloads wait for it: its pod does not run: no such image", balanced},
+		{"ConfigMaps that have none", 1, 0, func(w *world) { w.Spec.Workloads.ConfigMaps = &metav1.LabelSelector{} }, v1alpha1.SwarmConverged,
+			"there are no workloads: no ConfigMap that spec.workloads.configMaps selects has any", balanced},
 		{"no pool", 2, 3, func(w *world) {
 			w.Trouble = "spec.pool: there is no StatefulSet streams in the namespace default: make it, or correct the name"
 		}, v1alpha1.SwarmInvalid, "spec.pool: there is no StatefulSet streams in the namespace default: make it, or correct the name; until then everything stays where it is", v1alpha1.SwarmInvalid},
@@ -287,6 +309,17 @@ func TestBlank(t *testing.T) {
 		}
 		if d := Decide(w.Situation); d.Changed {
 			t.Errorf("deleted: %t: %+v", deleted, d.Step)
+		}
+	}
+}
+
+// The schema gives a new Swarm a condition before anybody has looked at it, and that has no time.
+func TestConditionsHaveATime(t *testing.T) {
+	w := newWorld(0, 1)
+	w.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionConverged, Status: metav1.ConditionFalse, Reason: "New", LastTransitionTime: metav1.Unix(0, 0)}}
+	for _, c := range w.decide(t).Status.Conditions {
+		if !c.LastTransitionTime.Time.Equal(w.Now) {
+			t.Errorf("%s since %s", c.Type, c.LastTransitionTime)
 		}
 	}
 }

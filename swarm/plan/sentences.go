@@ -35,18 +35,22 @@ func (d *decision) converged(s standing) (metav1.ConditionStatus, string, string
 	case s.moving > 0:
 		return no(v1alpha1.SwarmMoving, "%s on the way to %s worker%s", count(s.moving, "workload is", "workloads are"), its(s.moving), d.holding())
 	case len(s.behind) > 0:
-		return no(v1alpha1.SwarmMoving, "everything is granted; %s not said yet that its part is what it runs", have(s.behind))
+		return no(v1alpha1.SwarmMoving, "everything is granted; %s not said yet that %s", have(s.behind), theirs(s.behind))
+	case len(s.unheard) > 0:
+		return metav1.ConditionUnknown, v1alpha1.SwarmUnknown, fmt.Sprintf("the server has just taken the Swarm over, and %s not been heard of since: whoever is silent is held to be gone when its lease has run out", have(s.unheard))
+	case len(s.idle) > 0:
+		return no(v1alpha1.SwarmWaiting, "%s not run, and %s for %s: %s", do(s.idle), count(s.away, "workload waits", "workloads wait"), them(s.idle), d.idle(s.idle))
 	case len(d.result.Waiting) > 0:
 		w := d.result.Waiting[0]
 		return no(v1alpha1.SwarmWaiting, "%s; %s: %s; %s", count(int64(len(d.result.Waiting)), "workload waits", "workloads wait"), w.Workload, why(w), d.advice(w.Reason))
 	case s.expected > 0:
 		text := fmt.Sprintf("%s not there", are(s.notThere))
 		if s.away > 0 {
-			text += fmt.Sprintf(", and %s for it", count(s.away, "workload waits", "workloads wait"))
+			text += fmt.Sprintf(", and %s for %s", count(s.away, "workload waits", "workloads wait"), them(s.notThere))
 		}
-		return no(v1alpha1.SwarmWaiting, "%s; %s", text, d.patience(s.notThere[0]))
+		return no(v1alpha1.SwarmWaiting, "%s; %s", text, d.patience(s.notThere))
 	case len(d.Workloads) == 0:
-		return metav1.ConditionTrue, v1alpha1.SwarmConverged, "there are no workloads: name some in spec.workloads"
+		return metav1.ConditionTrue, v1alpha1.SwarmConverged, d.none()
 	}
 	return metav1.ConditionTrue, v1alpha1.SwarmConverged, fmt.Sprintf("%s on %s", count(int64(len(d.Workloads)), "workload", "workloads"), count(int64(s.there), "worker", "workers"))
 }
@@ -54,9 +58,17 @@ func (d *decision) converged(s standing) (metav1.ConditionStatus, string, string
 // nobody says that nobody is there, and what to do.
 func (d *decision) nobody(s standing) string {
 	if s.expected > 0 {
-		return fmt.Sprintf("%s expected, and not there; %s", are(s.notThere), d.patience(s.notThere[0]))
+		return fmt.Sprintf("%s expected, and not there; %s", are(s.notThere), d.patience(s.notThere))
 	}
 	return "there are no workers; " + d.more()
+}
+
+// none says that there are no workloads, and where they would come from.
+func (d *decision) none() string {
+	if d.Spec.Workloads.ConfigMaps != nil {
+		return "there are no workloads: no ConfigMap that spec.workloads.configMaps selects has any"
+	}
+	return "there are no workloads: name some in spec.workloads"
 }
 
 // more says how to get more workers.
@@ -67,11 +79,29 @@ func (d *decision) more() string {
 	return "start some that join, with `teamtask join` or `teamtask swarm agent`"
 }
 
-// patience says how long a worker is waited for.
-func (d *decision) patience(worker string) string {
+// patience says how long the first of some workers is waited for.
+func (d *decision) patience(names []string) string {
+	first := "it"
+	if len(names) > 1 {
+		first = names[0]
+	}
 	for i := range d.Workers {
-		if w := &d.Workers[i]; w.Name == worker {
-			return fmt.Sprintf("it is waited for until %s, then others get what it has", d.until(w).UTC().Format(time.RFC3339))
+		if w := &d.Workers[i]; w.Name == names[0] {
+			return fmt.Sprintf("%s is waited for until %s, then others get what it has", first, d.until(w).UTC().Format(time.RFC3339))
+		}
+	}
+	return ""
+}
+
+// idle says why the first of some workers does not run.
+func (d *decision) idle(names []string) string {
+	for i := range d.Workers {
+		switch w := &d.Workers[i]; {
+		case w.Name != names[0]:
+		case len(names) > 1:
+			return w.Name + ": " + w.Idle
+		default:
+			return w.Idle
 		}
 	}
 	return ""
@@ -174,7 +204,24 @@ func its(n int64) string {
 	return "their"
 }
 
+// theirs is what workers that are behind have yet to say.
+func theirs(names []string) string {
+	if len(names) == 1 {
+		return "its part is what it runs"
+	}
+	return "their parts are what they run"
+}
+
 func are(names []string) string { return who(names, "is", "are") }
+
+func them(names []string) string {
+	if len(names) == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+func do(names []string) string { return who(names, "does", "do") }
 
 func have(names []string) string { return who(names, "has", "have") }
 

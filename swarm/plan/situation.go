@@ -11,7 +11,8 @@ import (
 // Situation is all that a decision depends on.
 type Situation struct {
 	Spec       v1alpha1.SwarmSpec
-	Generation int64 // of the spec, for the conditions
+	Generation int64     // of the spec, for the conditions
+	Created    time.Time // when the Swarm was made, by the clock of who keeps it
 	Status     v1alpha1.SwarmStatus
 
 	Workloads []swarm.Workload
@@ -33,6 +34,15 @@ type Worker struct {
 
 	Labels   map[string]string
 	Draining bool // it is about to go
+
+	// Unheard says that it was there by the word of an engine before this one, which has not heard of it yet. It is there all the same
+	// until its lease has run out; only nobody says that it runs its part.
+	Unheard bool
+
+	// Idle says that it does not run, and why, though it is told its part as one that does: it runs that, and nothing else, once it runs.
+	// What it has stays with it: to take it away changes its part, and where programs are restarted for that, one that takes longer to
+	// start than a Swarm has patience would never get there.
+	Idle string
 
 	// Since is when the worker went away, or was first expected; zero if it is there.
 	Since time.Time

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,6 +23,8 @@ type standing struct {
 	away             int64 // workloads whose worker is not there
 	granted          int64
 	behind, notThere []string // workers, in order
+	unheard          []string
+	idle             []string
 }
 
 // stand counts.
@@ -41,6 +44,12 @@ func (d *decision) stand() (s standing) {
 		case !there:
 			s.expected++
 			s.notThere = append(s.notThere, w.Name)
+		case w.Unheard:
+			s.there++
+			s.unheard = append(s.unheard, w.Name)
+		case w.Idle != "":
+			s.there++
+			s.idle = append(s.idle, w.Name)
 		case p != nil && p.Version > 0 && p.Acknowledged >= p.Version && p.Incarnation == w.Incarnation:
 			s.there++
 			s.current++
@@ -57,7 +66,11 @@ func (d *decision) stand() (s standing) {
 		case p == nil || p.Incarnation != d.present[wanted.Worker]:
 			s.moving += int64(len(wanted.Workloads))
 		default:
-			s.moving += missing(wanted.Workloads, p.Grants)
+			n := missing(wanted.Workloads, p.Grants)
+			s.moving += n
+			if slices.Contains(s.idle, wanted.Worker) {
+				s.away += int64(len(wanted.Workloads)) - n
+			}
 		}
 	}
 	return s
@@ -80,6 +93,7 @@ func missing(names []string, grants []handover.Grant) (n int64) {
 func (d *decision) status() (v1alpha1.SwarmStatus, bool) {
 	s := d.stand()
 	next := *d.Status.DeepCopy()
+	next.EpochBase = int64(d.step.Record.Base)
 	next.Version, next.Writing = int64(d.step.Record.Revision), d.step.Record.Writing
 	next.Workers = int32(s.there + s.expected)
 	next.Current = fmt.Sprintf("%d/%d", s.current, s.there+s.expected)
@@ -92,6 +106,9 @@ func (d *decision) status() (v1alpha1.SwarmStatus, bool) {
 	}
 	now := metav1.NewTime(d.Now)
 	set := func(kind string, state metav1.ConditionStatus, reason, text string) {
+		if old := meta.FindStatusCondition(next.Conditions, kind); old != nil && old.LastTransitionTime.Unix() <= 0 {
+			meta.RemoveStatusCondition(&next.Conditions, kind) // the schema's, which knows no time
+		}
 		meta.SetStatusCondition(&next.Conditions, metav1.Condition{Type: kind, Status: state, Reason: reason, Message: v1alpha1.Cut(text, longest),
 			ObservedGeneration: d.Generation, LastTransitionTime: now})
 	}

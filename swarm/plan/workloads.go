@@ -31,7 +31,13 @@ type ConfigMap struct {
 // Workloads are those of all sources. The error is a sentence that says which is wrong, where it stands, and what to do; the same
 // input gives the same error, in whatever order it comes.
 func Workloads(sources v1alpha1.WorkloadSources, configMaps []ConfigMap, objects []v1alpha1.Workload) ([]swarm.Workload, error) {
-	u := union{at: make(map[string]place, len(sources.Names)+len(sources.List)+len(objects))}
+	some := len(sources.Names) + len(sources.List) + len(objects)
+	for _, m := range configMaps {
+		for _, text := range m.Data {
+			some += len(text) / 16 // a guess, as a map that has to grow takes twice the time
+		}
+	}
+	u := union{all: make([]swarm.Workload, 0, some), at: make(map[string]place, some)}
 	for i, name := range sources.Names {
 		u.add(swarm.Workload{Name: name}, place{field: "spec.workloads.names", index: i})
 	}

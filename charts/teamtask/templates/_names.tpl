@@ -85,6 +85,7 @@ spec:
 {{- define "teamtask.scrapeServer" -}}
 - port: api
   interval: {{ .interval }}
+  honorLabels: true
   {{- if .root.Values.server.tls.secretName }}
   scheme: https
   tlsConfig: {insecureSkipVerify: true}
