@@ -1,7 +1,7 @@
 // Package state is what all nodes of Ozymandias know in common: records in etcd, below one prefix.
 //
 //	head                 how many decisions were taken, and the names of the last ones
-//	jobs/NAME            the job as it is wanted, and what is remembered of it
+//	jobs/UID             the job as it is wanted, and what is remembered of it; a name may be had again while its last job still goes
 //	specs/UID/REVISION   what instances of that revision run; written once
 //	nodes/NAME           a machine: where it is, what it has, whether it drains
 //	live/NAME            that its process is alive; under the node's lease, and written once in each

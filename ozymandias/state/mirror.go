@@ -184,8 +184,8 @@ func (m *Mirror) State() (schedule.State, Basis, <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	state := schedule.State{Version: m.head.Version}
-	for _, name := range slices.Sorted(maps.Keys(m.jobs)) {
-		record := m.jobs[name]
+	for _, uid := range slices.Sorted(maps.Keys(m.jobs)) {
+		record := m.jobs[uid]
 		record.Specs = maps.Clone(m.specs[record.UID])
 		state.Jobs = append(state.Jobs, record)
 	}

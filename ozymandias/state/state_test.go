@@ -101,7 +101,7 @@ func web() (state.Change, schedule.Planned) {
 	spec := job.Job{Name: "web", Containers: map[string]job.Container{"app": {Image: "app"}}}.Default()
 	planned := schedule.Planned{Instance: schedule.Instance{Job: "u1", ID: "0"}, Revision: 1, Epoch: 1}
 	return state.Change{
-		Jobs:  map[string]*schedule.Job{"web": {UID: "u1", Spec: spec, Revision: 1}},
+		Jobs:  map[string]*schedule.Job{"u1": {UID: "u1", Spec: spec, Revision: 1}},
 		Plans: map[string]schedule.Plan{"n1": {Instances: []schedule.Planned{planned}}},
 	}, planned
 }
@@ -140,7 +140,7 @@ func TestFollowed(t *testing.T) {
 		t.Errorf("a lost node has the report %+v and the plan %+v; want none, and its plan", lost.Report, lost.Plan)
 	}
 
-	if err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: map[string]*schedule.Job{"web": nil}, Plans: map[string]schedule.Plan{"n1": {}}}); err != nil {
+	if err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: map[string]*schedule.Job{"u1": nil}, Plans: map[string]schedule.Plan{"n1": {}}}); err != nil {
 		t.Fatal(err)
 	}
 	b.until(m, "the end of the job", func(s schedule.State) bool {
@@ -314,7 +314,7 @@ func TestHistoryGone(t *testing.T) {
 	b.until(m, "the job", func(s schedule.State) bool { return len(s.Jobs) == 1 })
 	b.Lose(etcdtest.Both)
 	b.join("n2")
-	if err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: map[string]*schedule.Job{"web": nil}}); err != nil {
+	if err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: map[string]*schedule.Job{"u1": nil}}); err != nil {
 		t.Fatal(err)
 	}
 	last, err := b.Direct.Get(t.Context(), "x")

@@ -45,9 +45,9 @@ type Basis struct {
 
 // A Change is what a decision writes.
 type Change struct {
-	// Jobs by name; nil takes one away, with all of its specs.
+	// Jobs by UID; nil takes one away. [Change.PutJob] and [Change.DropJob] see to its specs.
 	Jobs map[string]*schedule.Job
-	// Specs are written for the revisions named, and taken away where nil.
+	// Specs by revision; nil takes one away.
 	Specs map[Revision]*job.Job
 	// Plans by node.
 	Plans map[string]schedule.Plan
@@ -61,6 +61,32 @@ type Revision struct {
 
 // empty says that there is nothing to write.
 func (c Change) empty() bool { return len(c.Jobs)+len(c.Specs)+len(c.Plans) == 0 }
+
+// PutJob has a job be as it is now, where it was as before: the zero value if it is new.
+func (c *Change) PutJob(before, now schedule.Job) {
+	if c.Jobs == nil {
+		c.Jobs, c.Specs = map[string]*schedule.Job{}, map[Revision]*job.Job{}
+	}
+	c.Jobs[now.UID] = &now
+	for number, spec := range now.Specs {
+		if _, there := before.Specs[number]; !there {
+			c.Specs[Revision{now.UID, number}] = &spec
+		}
+	}
+	for number := range before.Specs {
+		if _, there := now.Specs[number]; !there {
+			c.Specs[Revision{now.UID, number}] = nil
+		}
+	}
+}
+
+// DropJob takes a job away, and all that is known of its revisions.
+func (c *Change) DropJob(before schedule.Job) {
+	now := before
+	now.Specs = nil
+	c.PutJob(before, now)
+	c.Jobs[before.UID] = nil
+}
 
 // Commit writes a change if what it rests on is as it was read: no decision was taken since, and every node whose plan is written and
 // has something in it lives as it did, or was as dead. The versions of plans are set to the decision's.
@@ -77,11 +103,11 @@ func (s *Store) Commit(ctx context.Context, basis Basis, change Change) error {
 	t := transaction{prefix: s.prefix}
 	t.ifWritten(headKey, basis.headAt)
 	t.put(headKey, next)
-	for _, name := range slices.Sorted(maps.Keys(change.Jobs)) {
-		if record := change.Jobs[name]; record != nil {
-			t.put(jobs+name, record)
+	for _, uid := range slices.Sorted(maps.Keys(change.Jobs)) {
+		if record := change.Jobs[uid]; record != nil {
+			t.put(jobs+uid, record)
 		} else {
-			t.drop(jobs + name)
+			t.drop(jobs + uid)
 		}
 	}
 	for revision, spec := range change.Specs {
