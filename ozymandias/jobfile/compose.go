@@ -42,6 +42,10 @@ func readCompose(root *yaml.Node, r *report, add func(job.Job, spot)) {
 	c.decoder = &decoder{report: r, fields: c.fields}
 	before := len(r.faults)
 	c.fields.add("", root, root)
+	if n := oddName(root); n != nil {
+		r.fault(at(n), "", "is %s where the name of a field must be", kindOf(resolved(n)))
+		return
+	}
 	c.interpolate(root, "")
 	services := c.survey(root)
 	if len(r.faults) > before {
@@ -63,6 +67,21 @@ func readCompose(root *yaml.Node, r *report, add func(job.Job, spot)) {
 		c.validate(j)
 		add(j, c.fields.find("services."+name))
 	}
+}
+
+// oddName finds a list or map that stands where the name of a field must be, which YAML allows and compose-go cannot take; nil if there
+// is none.
+func oddName(n *yaml.Node) *yaml.Node {
+	n = resolved(n)
+	for i, inner := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && resolved(inner).Kind != yaml.ScalarNode {
+			return inner
+		}
+		if odd := oddName(inner); odd != nil {
+			return odd
+		}
+	}
+	return nil
 }
 
 func (c *compose) warn(path, format string, args ...any) {

@@ -109,6 +109,7 @@ func (c *compose) misunderstood(err error, otherwise string) {
 	path := otherwise
 	if m := location.FindStringSubmatch(message); m != nil {
 		path = index.ReplaceAllString(inBrackets.ReplaceAllString(m[1], ".$1"), "[$1]")
+		path = strings.ReplaceAll(path, ".[", "[") // it writes both a.b[0] and a.b.[0]
 		message = message[len(m[0]):]
 	}
 	message = strings.TrimPrefix(message, "failed to cast to expected type: ")
@@ -129,9 +130,14 @@ func (c *compose) misunderstood(err error, otherwise string) {
 		strings.Contains(message, "strconv."), strings.Contains(message, "<nil>"):
 		c.fault(path, "has another kind of value than compose takes")
 	default:
-		c.fault(path, "%s", strings.NewReplacer("must be a array", "must be a list", "must be a mapping", "must be a map").Replace(message))
+		c.fault(path, "%s", plainWords.Replace(message))
 	}
 }
+
+// plainWords says what compose-go says in the words of Go and JSON.
+var plainWords = strings.NewReplacer("must be a array", "must be a list", "must be a mapping", "must be a map",
+	"unexpected type map[string]interface {}", "is a map, which it must not be", "unexpected type []interface {}", "is a list, which it must not be",
+	"map[string]interface {}", "a map", "[]interface {}", "a list", "interface {}", "any value")
 
 // noField reports a field that compose does not have.
 func (c *compose) noField(path string) {
