@@ -11,6 +11,10 @@ import (
 // ask is how often a pod is asked which version it runs.
 const ask = time.Second
 
+// longestIdle is how many bytes of a message say why a pod does not run. What a kubelet or a scheduler says may be far longer, and the
+// acknowledgement of the slot is in the same write.
+const longestIdle = 512
+
 // keepSlot acknowledges for a worker that knows nothing of us. The package's comment says why that may be done.
 func (d *decision) keepSlot(slot string) {
 	was, s := &d.Assignment.Status, &d.Status
@@ -121,7 +125,7 @@ func (d *decision) tell(entry *v1alpha1.PublishedPart) {
 	case d.drains():
 		d.stand(v1alpha1.AssignmentDraining, draining)
 	case d.Status.Version >= spec.Version && d.Pod.Idle != "":
-		d.stand(v1alpha1.AssignmentIdle, "its pod does not run: "+d.Pod.Idle)
+		d.stand(v1alpha1.AssignmentIdle, v1alpha1.Cut("its pod does not run: "+d.Pod.Idle, longestIdle))
 	case d.Status.Version >= spec.Version:
 		d.current()
 	case !d.hasPart(entry):

@@ -47,14 +47,23 @@ func (r *Reconciler) grant(ctx context.Context, a, before *v1alpha1.Assignment) 
 		return err
 	}
 	err = r.Client.Patch(ctx, a, client.RawPatch(types.JSONPatchType, data))
-	if failedTest(err) {
+	if failedTest(err) && r.changed(ctx, before) {
 		return apierrors.NewConflict(schema.GroupResource{Group: v1alpha1.Group, Resource: "assignments"}, a.Name, fmt.Errorf("its spec has changed since it was read"))
 	}
 	return err
 }
 
-// failedTest tells whether an operation `test` of a patch has failed. The API server does not say so in so many words: it says that the
-// patch cannot be applied, and names no field, as it would of an object that is not valid.
+// changed tells whether an Assignment is another than it was as far as [Reconciler.grant] goes, or cannot be read.
+func (r *Reconciler) changed(ctx context.Context, before *v1alpha1.Assignment) bool {
+	var now v1alpha1.Assignment
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(before), &now)
+	return err != nil || now.UID != before.UID || now.Generation != before.Generation ||
+		!slices.Equal(now.Finalizers, before.Finalizers) || len(now.OwnerReferences) != len(before.OwnerReferences)
+}
+
+// failedTest tells whether an operation `test` of a patch seems to have failed. The API server does not say so in so many words: it says
+// that the patch cannot be applied, and names no field, as it would of an object that is not valid. A webhook may say the same for
+// reasons of its own.
 func failedTest(err error) bool {
 	status, ok := err.(apierrors.APIStatus)
 	if !ok {

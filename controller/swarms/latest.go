@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -14,8 +13,7 @@ import (
 const mostMissed = 64
 
 // latest lists objects as a live list would, at a fraction of its cost: the API server is asked for their metadata alone, and the rest
-// is taken from the cache where that has the version listed, or a later one. So no object is older than the call, however old the
-// cache is. They need not all be of one moment: nor need the parts of a [teamtask.dev/swarm/handover.Record].
+// is taken from the cache where that has the very version listed. So no object is older than the call, however old the cache is. They need not all be of one moment: nor need the parts of a [teamtask.dev/swarm/handover.Record].
 func latest[T any, O interface {
 	*T
 	client.Object
@@ -33,7 +31,7 @@ func latest[T any, O interface {
 	var missed []int
 	for i := range objects {
 		o, now := O(&objects[i]), &listed.Items[i]
-		if err := r.Client.Get(ctx, client.ObjectKeyFromObject(now), o); err != nil || older(o, now) {
+		if err := r.Client.Get(ctx, client.ObjectKeyFromObject(now), o); err != nil || o.GetUID() != now.GetUID() || o.GetResourceVersion() != now.GetResourceVersion() {
 			missed = append(missed, i)
 		}
 	}
@@ -53,11 +51,4 @@ func latest[T any, O interface {
 	}
 	*items = slices.DeleteFunc(objects, func(o T) bool { return O(&o).GetName() == "" }) // deleted meanwhile
 	return nil
-}
-
-// older tells whether an object is older than it is said to be now. The versions of all objects of a kind grow together, so this holds
-// for one that was deleted and made anew as well.
-func older(o, now client.Object) bool {
-	order, err := resourceversion.CompareResourceVersion(o.GetResourceVersion(), now.GetResourceVersion())
-	return err != nil || order < 0
 }

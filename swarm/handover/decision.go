@@ -169,7 +169,7 @@ func (d *decision) next(worker string, p *Part) (Part, bool) {
 		next, changed = Part{Worker: worker, Incarnation: incarnation}, true
 	}
 	pending := next.Pending()
-	ready := member && next.Incarnation == incarnation && len(pending) < MaxRevoked
+	ready := member && next.Incarnation == incarnation && len(pending)+leaving(next.Grants, wanted) < MaxRevoked
 
 	var grants []Grant
 	had := next.Grants
@@ -204,6 +204,19 @@ func (d *decision) next(worker string, p *Part) (Part, bool) {
 	next.Grants, next.Revoked, next.Version = grants, pending, d.revision
 	d.writing = append(d.writing, worker)
 	return next, true
+}
+
+// leaving counts the grants that are not wanted any more. Both are in order.
+func leaving(had []Grant, wanted []string) (n int) {
+	for _, g := range had {
+		for len(wanted) > 0 && wanted[0] < g.Workload {
+			wanted = wanted[1:]
+		}
+		if len(wanted) == 0 || wanted[0] != g.Workload {
+			n++
+		}
+	}
+	return n
 }
 
 // epoch is that of what this decision grants.

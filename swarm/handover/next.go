@@ -18,8 +18,9 @@ const (
 	// MaxWriting is the most parts that one decision changes. It bounds the head of a [Record]; what is left is for the next.
 	MaxWriting = 1000
 
-	// MaxRevoked is the number of pending revocations at which a worker is granted nothing more until it acknowledges: without
-	// it, the part of a worker that does not answer would grow for ever.
+	// MaxRevoked is the number of pending revocations, with those that come with the same decision, at which a worker is granted
+	// nothing more until it acknowledges: without it, the part of a worker that does not answer would grow for ever, and one whose
+	// workloads all change would be twice as large.
 	MaxRevoked = 1000
 )
 

@@ -12,7 +12,8 @@ import (
 //   - a reader reads the head first, then the parts;
 //   - a writer writes the head first, then the parts named in Writing, and deletes those that are gone from Parts, in any
 //     order;
-//   - each write is conditional on that piece being as it was read.
+//   - each write is conditional on that piece being as it was read. Acknowledged may be stored beside the rest of a part, where workers
+//     write it; then a write of the rest need not mind that, but a deletion does.
 //
 // A writer that crashes or is overtaken half-way leaves parts behind that the head announces and that are older. [Next] sees
 // that and has these written once more, before it grants anything, so that a late write can no longer succeed. It is the

@@ -60,6 +60,35 @@ func TestPartOfASilentWorkerIsBounded(t *testing.T) {
 	}
 }
 
+// A worker all of whose workloads are others now lets go of the old ones first: its part never has both.
+func TestPartOfAWorkerThatChangesIsBounded(t *testing.T) {
+	pool := Pool{map[string]string{"a": "a/1"}, nobodyGone}
+	const each = 5 * MaxRevoked
+	table := func(prefix string) swarm.Table {
+		part := swarm.Part{Worker: "a"}
+		for i := range each {
+			part.Workloads = append(part.Workloads, fmt.Sprintf("%s%05d", prefix, i))
+		}
+		return swarm.Table{part}
+	}
+	r := Record{}
+	for _, prefix := range []string{"old", "new"} {
+		for range 4 {
+			r = Next(r, table(prefix), pool, Safe).Record
+			p := r.Part("a")
+			if len(p.Grants)+len(p.Pending()) > each+MaxRevoked {
+				t.Fatalf("%d grants and %d revocations", len(p.Grants), len(p.Pending()))
+			}
+			if _, err := r.Acknowledge("a", "a/1", p.Version); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if p := r.Part("a"); len(p.Grants) != each || p.Grants[0].Workload != prefix+"00000" {
+			t.Fatalf("after all was acknowledged there are %d grants", len(p.Grants))
+		}
+	}
+}
+
 // The head of the record is bounded, and a large pool is told its parts in several steps.
 func TestHeadIsBounded(t *testing.T) {
 	pool := Pool{map[string]string{}, nobodyGone}

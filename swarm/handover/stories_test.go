@@ -17,7 +17,7 @@ type story struct {
 // tell is rapid.Check of what is told in one way only: for the sake of the world, which reports to a rapid.T.
 func tell(t *testing.T, f func(story)) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := newWorld(Safe)
+		v := newWorld(Safe, false)
 		for _, name := range v.names {
 			v.join(name)
 		}

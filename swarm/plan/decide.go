@@ -66,9 +66,11 @@ func (d *decision) raise() {
 	}
 }
 
-// blank tells that a part says nothing, and nobody is there to be told something.
+// blank tells that a part says nothing, that nobody is there to be told something, and that nothing is on its way to it: a part that
+// the head announces has to be written first, so that the late write of whoever announced it is refused.
 func (d *decision) blank(p handover.Part) bool {
-	return p.Incarnation == "" && len(p.Grants)+len(p.Revoked) == 0 && (d.Deleted || !d.counted[p.Worker])
+	late := p.Version < d.Record.Revision && slices.Contains(d.Record.Writing, p.Worker)
+	return p.Incarnation == "" && len(p.Grants)+len(p.Revoked) == 0 && (d.Deleted || !d.counted[p.Worker]) && !late
 }
 
 // assign makes the table that is aimed at.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -308,6 +309,23 @@ func TestBlank(t *testing.T) {
 			}
 		}
 		if d := Decide(w.Situation); d.Changed {
+			t.Errorf("deleted: %t: %+v", deleted, d.Step)
+		}
+	}
+}
+
+// A part that the head announces and that is as it was, since whoever decided stopped before it was written, is written before it is let
+// go of, even if it says nothing and its worker is not there: otherwise that write could still come, and grant what others have by then.
+func TestBlankButAnnounced(t *testing.T) {
+	for _, deleted := range []bool{false, true} {
+		w := newWorld(1, 1)
+		w.settle(t)
+		w.Deleted = deleted
+		w.Record.Parts = append(w.Record.Parts, handover.Part{Worker: "zz"})
+		w.Record.Revision++
+		w.Record.Writing = []string{"zz"}
+		d := Decide(w.Situation)
+		if p := d.Record.Part("zz"); !slices.Equal(d.Record.Writing, []string{"zz"}) || p == nil || p.Version != w.Record.Revision+1 {
 			t.Errorf("deleted: %t: %+v", deleted, d.Step)
 		}
 	}
