@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -41,7 +40,10 @@ type Lease struct {
 	TTL time.Duration
 
 	client clientv3.Lease
-	sent   atomic.Int64 // when the last renewal that was answered was sent, by package uptime
+
+	mu   sync.Mutex
+	sent time.Duration // when the last renewal that was answered was sent, by package uptime
+	over bool          // it has come to Kill: no answer, however late, brings it back
 }
 
 // Grant takes a new lease. ttl is rounded up to whole seconds, in which etcd counts.
@@ -51,45 +53,85 @@ func Grant(ctx context.Context, client clientv3.Lease, ttl time.Duration) (*Leas
 	if err != nil {
 		return nil, fmt.Errorf("take a lease from etcd: %w", err)
 	}
-	l := &Lease{ID: answer.ID, TTL: time.Duration(answer.TTL) * time.Second, client: client}
-	l.sent.Store(int64(sent))
-	return l, nil
+	return &Lease{ID: answer.ID, TTL: time.Duration(answer.TTL) * time.Second, client: client, sent: sent}, nil
 }
 
 // Resume takes up a lease that an earlier process of this node was granted. The error is ErrGone if it did not live any more.
 func Resume(ctx context.Context, client clientv3.Lease, id clientv3.LeaseID) (*Lease, error) {
-	l := &Lease{ID: id, client: client}
-	if err := l.renew(ctx); err != nil {
-		return nil, fmt.Errorf("take up the lease %x: %w", id, err)
-	}
-	return l, nil
-}
-
-// renew renews the lease once. Only one renewal is ever under way.
-func (l *Lease) renew(ctx context.Context) error {
 	sent := uptime.Now()
-	answer, err := l.client.KeepAliveOnce(ctx, l.ID)
+	answer, err := client.KeepAliveOnce(ctx, id)
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		return ErrGone
+		err = ErrGone
 	}
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("take up the lease %x: %w", id, err)
 	}
-	if l.TTL == 0 {
-		l.TTL = time.Duration(answer.TTL) * time.Second
+	return &Lease{ID: id, TTL: time.Duration(answer.TTL) * time.Second, client: client, sent: sent}, nil
+}
+
+// End has etcd end the lease now, so that nobody has to wait for it. Nothing may run any more.
+func (l *Lease) End(ctx context.Context) error {
+	l.lose()
+	if _, err := l.client.Revoke(ctx, l.ID); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return fmt.Errorf("end the lease %x: %w", l.ID, err)
 	}
-	l.sent.Store(int64(sent))
 	return nil
 }
 
+// renew renews the lease once, and tells whether that was in time.
+func (l *Lease) renew(ctx context.Context) (bool, error) {
+	sent := uptime.Now()
+	_, err := l.client.KeepAliveOnce(ctx, l.ID)
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		l.lose()
+	}
+	if err != nil {
+		return false, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.look() >= Kill {
+		return false, nil
+	}
+	l.sent = sent
+	return true, nil
+}
+
+// lose takes in that the lease is gone.
+func (l *Lease) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over, l.sent = true, min(l.sent, uptime.Now()-l.TTL)
+}
+
 // Until is when etcd may end the lease, by package uptime.
-func (l *Lease) Until() time.Duration { return time.Duration(l.sent.Load()) + l.TTL }
+func (l *Lease) Until() time.Duration { return l.after(l.TTL) }
 
 // Guard is when nothing may run any more, by package uptime: that is for a watchdog to see to.
-func (l *Lease) Guard() time.Duration { return time.Duration(l.sent.Load()) + l.TTL*9/10 }
+func (l *Lease) Guard() time.Duration { return l.after(l.TTL * 9 / 10) }
 
-// Stage is how far the lease has run out by now.
-func (l *Lease) Stage() Stage { return stage(uptime.Now()-time.Duration(l.sent.Load()), l.TTL) }
+func (l *Lease) after(d time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent + d
+}
+
+// Stage is how far the lease has run out by now. It goes on past Kill only, as soon as anybody has seen it there.
+func (l *Lease) Stage() Stage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.look()
+}
+
+// look is Stage. l is locked.
+func (l *Lease) look() Stage {
+	now := stage(uptime.Now()-l.sent, l.TTL)
+	l.over = l.over || now >= Kill
+	if l.over {
+		now = max(now, Kill)
+	}
+	return now
+}
 
 // stage is how far a lease has run out that long after the last renewal that was answered was sent. A change of etcd's leader takes
 // up to two seconds, which is to stop nothing; what is asked to stop has a quarter of the time to do so; and what is left after that
@@ -107,8 +149,8 @@ func stage(since, ttl time.Duration) Stage {
 }
 
 // Keep renews the lease, eight times in each time to live, until ctx ends or the lease is gone. It calls renewed after each renewal
-// that was answered, and turned when the stage changes, from one goroutine each; neither may wait for long. After Kill it renews no
-// more: the stage goes on to Gone.
+// that was answered in time, and turned when the stage changes, from one goroutine each; neither may wait for long. A stage may be left
+// out: a machine that slept, or whose lease was ended by somebody else, finds it Gone.
 //
 // The error is ctx's, or ErrGone.
 func (l *Lease) Keep(ctx context.Context, renewed func(), turned func(Stage)) error {
@@ -116,37 +158,29 @@ func (l *Lease) Keep(ctx context.Context, renewed func(), turned func(Stage)) er
 	defer cancel(nil)
 	var both sync.WaitGroup
 	both.Go(func() { cancel(l.watch(ctx, turned)) })
-	both.Go(func() {
-		if err := l.renewals(ctx, renewed); errors.Is(err, ErrGone) {
-			cancel(err)
-		}
-	})
+	both.Go(func() { l.renewals(ctx, renewed) })
 	both.Wait()
 	return context.Cause(ctx)
 }
 
-// renewals renews the lease as long as nothing was killed. It returns ErrGone if etcd says so.
-func (l *Lease) renewals(ctx context.Context, renewed func()) error {
+// renewals renews the lease as long as nothing has to be killed.
+func (l *Lease) renewals(ctx context.Context, renewed func()) {
 	every := time.NewTicker(l.TTL / 8)
 	defer every.Stop()
 	for l.Stage() < Kill {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-every.C:
 		}
 		// One that takes longer than this is sent anew, perhaps to another member.
 		attempt, cancel := context.WithTimeout(ctx, l.TTL/4)
-		err := l.renew(attempt)
+		inTime, err := l.renew(attempt)
 		cancel()
-		switch {
-		case errors.Is(err, ErrGone):
-			return err
-		case err == nil:
+		if err == nil && inTime {
 			renewed()
 		}
 	}
-	return nil
 }
 
 // watch tells of each change of the stage, until ctx ends or the lease is gone. It looks at the clock often, as timers stand still
@@ -162,9 +196,6 @@ func (l *Lease) watch(ctx context.Context, turned func(Stage)) error {
 		case <-look.C:
 		}
 		now := l.Stage()
-		if last >= Kill {
-			now = max(now, last) // a renewal that was under way was answered: too late
-		}
 		if now == last {
 			continue
 		}

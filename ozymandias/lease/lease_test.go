@@ -3,11 +3,14 @@ package lease_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"teamtask.dev/ozymandias/etcdtest"
 	"teamtask.dev/ozymandias/lease"
+	"teamtask.dev/uptime"
 )
 
 // keep keeps a lease, and returns its stages as they come, and how the keeping ends.
@@ -57,6 +60,37 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
+// An answer that comes once everything is to be killed comes too late: the lease runs out, though etcd may have it for longer.
+func TestTooLate(t *testing.T) {
+	e := etcdtest.Start(t)
+	l, err := lease.Grant(t.Context(), e.Cuttable, 4*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var after atomic.Bool
+	e.Lose(etcdtest.Both)
+	var stages []lease.Stage
+	err = l.Keep(t.Context(), func() {
+		if after.Load() {
+			t.Error("renewed after everything was to be killed")
+		}
+	}, func(stage lease.Stage) {
+		if stages = append(stages, stage); stage == lease.Kill {
+			after.Store(true)
+			e.Lose(etcdtest.Nothing)
+		}
+	})
+	if !errors.Is(err, lease.ErrGone) || !slices.Equal(stages, []lease.Stage{lease.Stop, lease.Kill, lease.Gone}) {
+		t.Errorf("Keep() = %v, after %v", err, stages)
+	}
+	if err := l.End(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if left, err := e.Direct.TimeToLive(t.Context(), l.ID); err != nil || left.TTL >= 0 {
+		t.Errorf("the lease that was ended has %+v left, %v", left, err)
+	}
+}
+
 // etcd may end a lease for its own reasons, such as an administrator's: the node hears of it at its next renewal.
 func TestRevoked(t *testing.T) {
 	e := etcdtest.Start(t)
@@ -64,12 +98,18 @@ func TestRevoked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, ended := keep(t.Context(), l)
+	_, stages, ended := keep(t.Context(), l)
 	if _, err := e.Direct.Revoke(t.Context(), l.ID); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; !errors.Is(err, lease.ErrGone) {
 		t.Errorf("Keep() = %v", err)
+	}
+	if last := <-stages; last != lease.Gone {
+		t.Errorf("the stage became %v", last)
+	}
+	if l.Guard() > uptime.Now() {
+		t.Error("a watchdog would still wait")
 	}
 }
 
