@@ -25,6 +25,7 @@ const (
 	turn    = 50 * time.Millisecond // between one node's turn and the next one's
 	patient = 10                    // turns that a node waits at most
 	rest    = time.Second           // after something went wrong
+	answer  = 5 * time.Second       // that etcd has to give
 )
 
 // Run takes decisions until ctx ends, and returns its error.
@@ -53,14 +54,18 @@ func (s *Scheduler) decide(ctx context.Context, now schedule.State, basis state.
 	if err != nil || !decision.Changed() {
 		return decision.Again, err
 	}
-	if err := wait(ctx, changed, time.Now().Add(time.Duration(s.rank(now))*turn)); err != nil {
-		return again, err
+	for until := time.Now().Add(time.Duration(s.rank(now)) * turn); time.Now().Before(until); {
+		if err := wait(ctx, changed, until); err != nil {
+			return again, err
+		}
+		// News that are no decision are left for the next one: there may be more of them than there is time to decide.
+		var latest schedule.State
+		if latest, _, changed = s.Mirror.State(); latest.Version != now.Version {
+			return time.Now(), nil // somebody else was first
+		}
 	}
-	select {
-	case <-changed:
-		return time.Now(), nil // somebody else was first, or there is news
-	default:
-	}
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
 	if err := s.Store.Commit(ctx, basis, Change(now, decision)); err != nil {
 		return again, fmt.Errorf("take decision %d: %w", decision.Version, err)
 	}

@@ -59,7 +59,7 @@ func (s *site) follow(ctx context.Context) *state.Mirror {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.running.Go(func() { m.Run(ctx, func(err error) { s.Errorf("odd: %v", err) }) })
+	s.running.Go(func() { m.Run(ctx) })
 	return m
 }
 
@@ -71,7 +71,7 @@ func (s *site) node(name string) *node {
 		s.Fatal(err)
 	}
 	n := &node{site: s, name: name, lease: l.ID, done: make(chan struct{})}
-	n.incarnation, err = s.store.Join(s.Context(), name, state.Machine{Capacity: placement.Resources{Memory: 4e9, Disk: 1e11, CPU: 4000}}, l.ID)
+	n.incarnation, err = s.store.Join(s.Context(), name, state.Machine{Capacity: placement.Resources{Memory: 4e9, Disk: 1e11, CPU: 4000}}, state.Report{}, l.ID)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -27,6 +27,11 @@ type Mirror struct {
 	revision int64         // of etcd, up to which all is in here
 	changed  chan struct{} // closed at the next change
 
+	records
+}
+
+// records are all of them at one revision.
+type records struct {
 	head    head
 	headAt  int64
 	jobs    map[string]schedule.Job
@@ -36,6 +41,14 @@ type Mirror struct {
 	livesAt map[string]int64
 	plans   map[string]schedule.Plan
 	reports map[string]Report
+	// odd are the keys of those that could not be read. As long as there are any nothing is decided: what they say may be that
+	// something runs.
+	odd map[string]error
+}
+
+func newRecords() records {
+	return records{jobs: map[string]schedule.Job{}, specs: map[string]map[int64]job.Job{}, nodes: map[string]Machine{}, lives: map[string]Life{},
+		livesAt: map[string]int64{}, plans: map[string]schedule.Plan{}, reports: map[string]Report{}, odd: map[string]error{}}
 }
 
 // NewMirror reads all records. Run follows them from then on.
@@ -44,20 +57,20 @@ func (s *Store) NewMirror(ctx context.Context) (*Mirror, error) {
 	return m, m.read(ctx)
 }
 
-// Run follows the records until ctx ends, and returns its error. Whatever goes wrong with etcd, it tries again. A record that cannot be
-// read, which another program must have written, is told to odd and left out.
-func (m *Mirror) Run(ctx context.Context, odd func(error)) error {
+// Run follows the records until ctx ends, and returns its error. Whatever goes wrong with etcd, it tries again.
+func (m *Mirror) Run(ctx context.Context) error {
 	for rest := time.Duration(0); ; rest = min(max(2*rest, 100*time.Millisecond), 2*time.Second) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(rest):
 		}
-		err := m.follow(ctx, odd)
+		began := time.Now()
+		err := m.follow(ctx)
 		if errors.Is(err, rpctypes.ErrCompacted) {
 			err = m.read(ctx) // what happened meanwhile is gone from etcd's history
 		}
-		if err == nil {
+		if err == nil || time.Since(began) > time.Minute {
 			rest = 0
 		}
 	}
@@ -69,24 +82,20 @@ func (m *Mirror) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
+	all := newRecords()
+	for _, kv := range answer.Kvs {
+		all.take(m.store.prefix, kv, false)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.head, m.headAt = head{}, 0
-	m.jobs, m.specs, m.nodes = map[string]schedule.Job{}, map[string]map[int64]job.Job{}, map[string]Machine{}
-	m.lives, m.livesAt = map[string]Life{}, map[string]int64{}
-	m.plans, m.reports = map[string]schedule.Plan{}, map[string]Report{}
-	for _, kv := range answer.Kvs {
-		if err := m.take(kv, false); err != nil {
-			return err
-		}
-	}
+	m.records = all
 	m.revision = answer.Header.Revision
 	m.tell()
 	return nil
 }
 
 // follow takes in the news until the watch ends.
-func (m *Mirror) follow(ctx context.Context, odd func(error)) error {
+func (m *Mirror) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	m.mu.Lock()
@@ -98,9 +107,7 @@ func (m *Mirror) follow(ctx context.Context, odd func(error)) error {
 		}
 		m.mu.Lock()
 		for _, event := range news.Events {
-			if err := m.take(event.Kv, event.Type == mvccpb.DELETE); err != nil {
-				odd(err)
-			}
+			m.take(m.store.prefix, event.Kv, event.Type == mvccpb.DELETE)
 		}
 		if n := len(news.Events); n > 0 {
 			// Not the header's, which may be ahead of the events when the watch is catching up.
@@ -118,9 +125,9 @@ func (m *Mirror) tell() {
 	m.changed = make(chan struct{})
 }
 
-// take takes in one record. m is locked.
-func (m *Mirror) take(kv *mvccpb.KeyValue, gone bool) error {
-	key := strings.TrimPrefix(string(kv.Key), m.store.prefix)
+// take takes in one record.
+func (m *records) take(prefix string, kv *mvccpb.KeyValue, gone bool) {
+	key := strings.TrimPrefix(string(kv.Key), prefix)
 	kind, name, _ := strings.Cut(key, "/")
 	var err error
 	switch kind + "/" {
@@ -132,7 +139,7 @@ func (m *Mirror) take(kv *mvccpb.KeyValue, gone bool) error {
 	case specs:
 		uid, revision, ok := parseSpec(name)
 		if !ok {
-			return nil
+			return
 		}
 		if m.specs[uid] == nil {
 			m.specs[uid] = map[int64]job.Job{}
@@ -154,10 +161,10 @@ func (m *Mirror) take(kv *mvccpb.KeyValue, gone bool) error {
 	case reports:
 		err = enter(m.reports, name, kv, gone)
 	}
+	delete(m.odd, key)
 	if err != nil {
-		return fmt.Errorf("%s in etcd was not written by this program: %w", kv.Key, err)
+		m.odd[key] = fmt.Errorf("%s in etcd was not written by this program, or by a later one: %w", kv.Key, err)
 	}
-	return nil
 }
 
 func decode[T any](kv *mvccpb.KeyValue) (T, error) {
@@ -192,7 +199,7 @@ func (m *Mirror) State() (schedule.State, Basis, <-chan struct{}) {
 	for _, name := range slices.Sorted(maps.Keys(m.nodes)) {
 		state.Nodes = append(state.Nodes, m.node(name))
 	}
-	return state, Basis{head: m.head, headAt: m.headAt, lives: maps.Clone(m.livesAt)}, m.changed
+	return state, Basis{head: m.head, headAt: m.headAt, lives: maps.Clone(m.livesAt), odd: m.oddity()}, m.changed
 }
 
 func (m *Mirror) node(name string) schedule.Node {
@@ -204,4 +211,13 @@ func (m *Mirror) node(name string) schedule.Node {
 		node.Load, node.Volumes, node.Report = report.Load, report.Volumes, report.report()
 	}
 	return node
+}
+
+// oddity is what is wrong with the records, nil if nothing is.
+func (m *Mirror) oddity() error {
+	var all []error
+	for _, key := range slices.Sorted(maps.Keys(m.odd)) {
+		all = append(all, m.odd[key])
+	}
+	return errors.Join(all...)
 }

@@ -16,33 +16,36 @@ import (
 // ErrNameTaken says that a node of that name is alive.
 var ErrNameTaken = errors.New("a node of that name is alive")
 
-// Join enters a node among the living, under its lease, and writes down what it has. It is closed to new instances if it was draining
-// before. It returns the new incarnation.
+// Join enters a node among the living, under its lease, with what it has and what it says of itself: so there is no moment in which it lives
+// and is not known to have the volumes that it has. It drains still if it did before. Join returns the new incarnation, which it sets in
+// the report.
 //
-// The error is ErrNameTaken if the name's last lease lives still: either another machine has the name, or this one was started again
+// The error is ErrNameTaken if the name lives under another lease: either another machine has the name, or this one was started again
 // before its last lease ended, and does not know of it any more.
-func (s *Store) Join(ctx context.Context, name string, machine Machine, lease clientv3.LeaseID) (incarnation string, err error) {
+func (s *Store) Join(ctx context.Context, name string, machine Machine, report Report, lease clientv3.LeaseID) (incarnation string, err error) {
 	incarnation = rand.Text()[:12]
+	report.Incarnation = incarnation
 	for {
-		answer, err := s.client.Get(ctx, s.prefix+nodes+name)
+		known, err := s.client.Get(ctx, s.prefix+nodes+name)
 		if err != nil {
 			return "", fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
 		t := transaction{prefix: s.prefix}
 		machine.Joined, machine.Draining = time.Now().UTC(), false
 		t.ifWritten(nodes+name, 0)
-		if len(answer.Kvs) == 1 {
-			before, err := decode[Machine](answer.Kvs[0])
+		if len(known.Kvs) == 1 {
+			before, err := decode[Machine](known.Kvs[0])
 			if err != nil {
 				return "", fmt.Errorf("read what is known of node %s: %w", name, err)
 			}
 			machine.Joined, machine.Draining = before.Joined, before.Draining
 			t.ifs = nil
-			t.ifWritten(nodes+name, answer.Kvs[0].ModRevision)
+			t.ifWritten(nodes+name, known.Kvs[0].ModRevision)
 		}
 		t.ifMade(live+name, 0)
 		t.put(nodes+name, machine)
 		t.put(live+name, Life{Incarnation: incarnation, Since: time.Now().UTC()}, clientv3.WithLease(lease))
+		t.put(reports+name, report, clientv3.WithLease(lease))
 		taken, err := s.do(ctx, t)
 		if err != nil {
 			return "", fmt.Errorf("enter node %s among the living: %w", name, err)
@@ -50,22 +53,29 @@ func (s *Store) Join(ctx context.Context, name string, machine Machine, lease cl
 		if taken {
 			return incarnation, nil
 		}
-		if answer, err := s.client.Get(ctx, s.prefix+live+name, clientv3.WithCountOnly()); err != nil {
-			return "", fmt.Errorf("look whether node %s is alive: %w", name, err)
-		} else if answer.Count > 0 {
+		life, of, err := s.Life(ctx, name)
+		switch {
+		case err != nil:
+			return "", err
+		case life.Incarnation != "" && of == lease:
+			return life.Incarnation, nil // it was entered before, and the answer was lost
+		case life.Incarnation != "":
 			return "", fmt.Errorf("%w: %s", ErrNameTaken, name)
 		}
 	}
 }
 
-// Alive says whether the node's entry among the living is that of the incarnation.
-func (s *Store) Alive(ctx context.Context, name, incarnation string) (bool, error) {
+// Life is the node's entry among the living, and the lease that it is under; zero if there is none.
+func (s *Store) Life(ctx context.Context, name string) (life Life, lease clientv3.LeaseID, err error) {
 	answer, err := s.client.Get(ctx, s.prefix+live+name)
-	if err != nil || len(answer.Kvs) == 0 {
-		return false, err
+	if err == nil && len(answer.Kvs) == 1 {
+		lease = clientv3.LeaseID(answer.Kvs[0].Lease)
+		life, err = decode[Life](answer.Kvs[0])
 	}
-	life, err := decode[Life](answer.Kvs[0])
-	return life.Incarnation == incarnation, err
+	if err != nil {
+		return Life{}, 0, fmt.Errorf("look whether node %s is alive: %w", name, err)
+	}
+	return life, lease, nil
 }
 
 // Report writes what a node says of itself, under its lease.
@@ -87,8 +97,11 @@ func (s *Store) Drain(ctx context.Context, name string, draining bool) (bool, er
 func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (bool, error) {
 	for {
 		answer, err := s.client.Get(ctx, s.prefix+nodes+name)
-		if err != nil || len(answer.Kvs) == 0 {
-			return false, err
+		if err != nil {
+			return false, fmt.Errorf("read what is known of node %s: %w", name, err)
+		}
+		if len(answer.Kvs) == 0 {
+			return false, nil
 		}
 		machine, err := decode[Machine](answer.Kvs[0])
 		if err != nil {
@@ -98,8 +111,12 @@ func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (
 		t := transaction{prefix: s.prefix}
 		t.ifWritten(nodes+name, answer.Kvs[0].ModRevision)
 		t.put(nodes+name, machine)
-		if taken, err := s.do(ctx, t); err != nil || taken {
-			return taken, err
+		taken, err := s.do(ctx, t)
+		if err != nil {
+			return false, fmt.Errorf("write what is known of node %s: %w", name, err)
+		}
+		if taken {
+			return true, nil
 		}
 	}
 }
@@ -111,7 +128,9 @@ func (s *Store) Plan(ctx context.Context, name string) (plan schedule.Plan, err 
 		return plan, fmt.Errorf("read the plan of node %s: %w", name, err)
 	}
 	for _, kv := range answer.Kvs {
-		err = json.Unmarshal(kv.Value, &plan)
+		if err := json.Unmarshal(kv.Value, &plan); err != nil {
+			return plan, fmt.Errorf("read the plan of node %s: %w", name, err)
+		}
 	}
-	return plan, err
+	return plan, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func (b *bench) mirror() *state.Mirror {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { m.Run(ctx, func(err error) { b.Errorf("odd: %v", err) }) })
+	running.Go(func() { m.Run(ctx) })
 	b.Cleanup(running.Wait)
 	b.Cleanup(cancel)
 	return m
@@ -63,7 +64,7 @@ func (b *bench) join(name string) (string, clientv3.LeaseID) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	incarnation, err := b.Join(b.Context(), name, machine, l.ID)
+	incarnation, err := b.Join(b.Context(), name, machine, state.Report{}, l.ID)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -274,7 +275,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Join(t.Context(), "n1", machine, other.ID); !errors.Is(err, state.ErrNameTaken) {
+	if _, err := b.Join(t.Context(), "n1", machine, state.Report{}, other.ID); !errors.Is(err, state.ErrNameTaken) {
 		t.Errorf("a second n1: %v", err)
 	}
 	if found, err := b.Drain(t.Context(), "n1", true); !found || err != nil {
@@ -283,20 +284,20 @@ func TestJoin(t *testing.T) {
 	if found, err := b.Drain(t.Context(), "n2", true); found || err != nil {
 		t.Errorf("Drain(n2) = %v, %v", found, err)
 	}
-	if alive, err := b.Alive(t.Context(), "n1", first); !alive || err != nil {
-		t.Errorf("Alive = %v, %v", alive, err)
+	if life, of, err := b.Life(t.Context(), "n1"); life.Incarnation != first || of != id || err != nil {
+		t.Errorf("Life = %v, %v", life, err)
 	}
 	b.revoke(id)
-	if alive, err := b.Alive(t.Context(), "n1", first); alive || err != nil {
-		t.Errorf("Alive after its lease = %v, %v", alive, err)
+	if life, _, err := b.Life(t.Context(), "n1"); life.Incarnation == first || err != nil {
+		t.Errorf("Life after its lease = %v, %v", life, err)
 	}
 	second, _ := b.join("n1")
 	now, _ := b.state()
 	if node := now.Nodes[0]; node.Incarnation != second || second == first || !node.Draining {
 		t.Errorf("the node that came back is %+v", node)
 	}
-	if alive, err := b.Alive(t.Context(), "n1", first); alive || err != nil {
-		t.Errorf("Alive of the first, as the second lives = %v, %v", alive, err)
+	if life, _, err := b.Life(t.Context(), "n1"); life.Incarnation == first || err != nil {
+		t.Errorf("Life as the second lives = %v, %v", life, err)
 	}
 }
 
@@ -326,4 +327,51 @@ func TestHistoryGone(t *testing.T) {
 	}
 	b.Lose(etcdtest.Nothing)
 	b.until(m, "what happened meanwhile", func(s schedule.State) bool { return len(s.Jobs) == 0 && len(s.Nodes) == 2 })
+}
+
+// A record that cannot be read may say that something runs: nothing is decided until it can be, or is gone. It does not hide the others.
+func TestOddRecord(t *testing.T) {
+	b := newBench(t)
+	b.join("n1")
+	m := b.mirror()
+	if _, err := b.Direct.Put(t.Context(), state.DefaultPrefix+"plans/n1", "no JSON"); err != nil {
+		t.Fatal(err)
+	}
+	b.join("n2")
+	b.until(m, "the node beside it", func(s schedule.State) bool { return len(s.Nodes) == 2 })
+	change, _ := web()
+	_, fresh := b.state()
+	_, followed, _ := m.State()
+	for how, basis := range map[string]state.Basis{"read": fresh, "followed": followed} {
+		if err := b.Commit(t.Context(), basis, change); err == nil || !strings.Contains(err.Error(), "/ozymandias/plans/n1 in etcd was not written by this program") {
+			t.Errorf("%s: Commit() = %v", how, err)
+		}
+	}
+	if _, err := b.Direct.Delete(t.Context(), state.DefaultPrefix+"plans/n1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Commit(t.Context(), b.basis(), change); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who joins again under the same lease, as the answer was lost, is who joined before. What a node says of itself is there from the moment
+// it lives.
+func TestJoinAgain(t *testing.T) {
+	b := newBench(t)
+	l, err := lease.Grant(t.Context(), b.Direct, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := state.Report{Volumes: []schedule.Volume{{Instance: schedule.Instance{Job: "u1", ID: "0"}, Name: "data", Space: 1e9}}}
+	first, err := b.Join(t.Context(), "n1", machine, report, l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := b.state(); len(now.Nodes) != 1 || now.Nodes[0].Incarnation != first || len(now.Nodes[0].Volumes) != 1 {
+		t.Errorf("after it has joined the state is %+v", now)
+	}
+	if again, err := b.Join(t.Context(), "n1", machine, report, l.ID); again != first || err != nil {
+		t.Errorf("joined again: %q, %v; was %q", again, err, first)
+	}
 }

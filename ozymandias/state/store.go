@@ -41,6 +41,7 @@ type Basis struct {
 	head   head
 	headAt int64            // the revision that wrote the head; 0: there is none yet
 	lives  map[string]int64 // by node: the revision that made its entry among the living
+	odd    error            // why nothing can be decided
 }
 
 // A Change is what a decision writes.
@@ -96,6 +97,9 @@ func (c *Change) DropJob(before schedule.Job) {
 func (s *Store) Commit(ctx context.Context, basis Basis, change Change) error {
 	if change.empty() {
 		return nil
+	}
+	if basis.odd != nil {
+		return fmt.Errorf("nothing can be decided: %w", basis.odd)
 	}
 	name := rand.Text()[:16]
 	next := head{Version: basis.head.Version + 1,
