@@ -12,8 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"teamtask.dev/uptime"
 )
 
 // answerWithin is how long a watchdog may take to answer. It has nothing else to do.
@@ -32,13 +30,13 @@ type Dog struct {
 // Attach finds the watchdog that an earlier process of this node left, by its socket, or starts one. start makes the command that
 // runs [Guard] with a first time; it is run in a session of its own, so that what ends the node does not end it.
 //
-// Until the first call of [Dog.Until], a watchdog that was found goes by the time it was told last, and one that was started ends
-// everything: the node has not said that it may run anything.
-func Attach(ctx context.Context, socket string, start func(until time.Duration) *exec.Cmd) (*Dog, error) {
+// until is the time that one which is started goes by at first: when the lease that was taken up ends, or 0 if there is none, which
+// ends everything. One that was found goes by the time it was told last, up to the first call of [Dog.Until].
+func Attach(ctx context.Context, socket string, until time.Duration, start func(until time.Duration) *exec.Cmd) (*Dog, error) {
 	d := &Dog{socket: socket, start: start}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d, d.attach(ctx, uptime.Now())
+	return d, d.attach(ctx, until)
 }
 
 // Until tells the watchdog when to end everything, by package uptime. If it does not answer another is started, with that time.

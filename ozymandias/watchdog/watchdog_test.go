@@ -57,7 +57,7 @@ func newKennel(t *testing.T) *kennel {
 
 func (k *kennel) attach() *watchdog.Dog {
 	k.Helper()
-	dog, err := watchdog.Attach(k.Context(), k.socket, func(until time.Duration) *exec.Cmd {
+	dog, err := watchdog.Attach(k.Context(), k.socket, 0, func(until time.Duration) *exec.Cmd {
 		command := exec.Command(os.Args[0])
 		command.Env = append(os.Environ(), "WATCHDOG_SOCKET="+k.socket, "WATCHDOG_GROUP="+k.path,
 			"WATCHDOG_UNTIL="+strconv.FormatInt(int64(until), 10))
