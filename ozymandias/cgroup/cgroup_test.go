@@ -1,7 +1,6 @@
 package cgroup_test
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,8 +44,8 @@ func TestKill(t *testing.T) {
 	}
 	defer beside.Wait()
 	defer beside.Process.Kill()
-	start(t, shell, enter)
-	start(t, inner, enterBelow)
+	cgrouptest.Start(t, shell, enter)
+	cgrouptest.Start(t, inner, enterBelow)
 
 	group, err := cgroup.Find(path)
 	if err != nil {
@@ -73,26 +72,5 @@ func TestKill(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(cgrouptest.Root(t), path)); !os.IsNotExist(err) {
 		t.Errorf("the group is still there: %v", err)
-	}
-}
-
-// start runs a command in a group: it waits for a line before it does anything, and says so when it has begun.
-func start(t *testing.T, command *exec.Cmd, enter func(pid int)) {
-	t.Helper()
-	in, err := command.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	enter(command.Process.Pid)
-	fmt.Fprintln(in, "go")
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
-		t.Fatalf("%v said %q, %v", command.Args, line, err)
 	}
 }

@@ -1,7 +1,6 @@
 package watchdog_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -75,22 +74,7 @@ func (k *kennel) attach() *watchdog.Dog {
 func (k *kennel) program() <-chan struct{} {
 	k.Helper()
 	command := exec.Command("sh", "-c", `trap '' TERM; read go; echo started; while :; do sleep 1000; done`)
-	in, err := command.StdinPipe()
-	if err != nil {
-		k.Fatal(err)
-	}
-	out, err := command.StdoutPipe()
-	if err != nil {
-		k.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		k.Fatal(err)
-	}
-	k.enter(command.Process.Pid)
-	fmt.Fprintln(in, "go")
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
-		k.Fatalf("the program said %q, %v", line, err)
-	}
+	cgrouptest.Start(k.T, command, k.enter)
 	ended := make(chan struct{})
 	go func() { defer close(ended); command.Wait() }()
 	return ended

@@ -2,8 +2,10 @@
 package cgrouptest
 
 import (
+	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,5 +74,26 @@ func Empty(t *testing.T, group cgroup.Group) {
 		if time.Since(began) > time.Minute {
 			t.Fatalf("processes %v still run", processes)
 		}
+	}
+}
+
+// Start runs a command in a group. The command reads a line before it does anything, and writes "started" when it has begun.
+func Start(t *testing.T, command *exec.Cmd, enter func(pid int)) {
+	t.Helper()
+	in, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	enter(command.Process.Pid)
+	fmt.Fprintln(in, "go")
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
+		t.Fatalf("%v said %q, %v", command.Args, line, err)
 	}
 }
