@@ -228,15 +228,6 @@ func (s *site) until(what string, is func(on map[schedule.Instance]string, now s
 	}
 }
 
-func count(on map[schedule.Instance]string, job string) (n int) {
-	for i := range on {
-		if i.Job == "uid-"+job {
-			n++
-		}
-	}
-	return n
-}
-
 // Instances run, spread over the nodes; those of a lost node run elsewhere; what has no room waits, and runs once a node joins.
 func TestLife(t *testing.T) {
 	s := newSite(t)
