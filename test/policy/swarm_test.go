@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,10 +20,11 @@ import (
 )
 
 // Nothing is forbidden to the controllers while a Swarm is shared out among the pods of a pool that read a ConfigMap, scaled up and
-// down, and deleted. The pods run nowhere; that they are there is enough.
+// down, and deleted. The pods run nowhere, but it is said of them that they do.
 func TestControllerSharesOutAmongPods(t *testing.T) {
 	ns := newNamespace(t)
 	runControllers(t, ns)
+	runPods(t, ns)
 	set := cams(3)
 	if _, err := admin().clientset().AppsV1().StatefulSets(ns).Create(t.Context(), set, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -51,6 +54,33 @@ func TestControllerSharesOutAmongPods(t *testing.T) {
 		t.Errorf("published is\n%s", text)
 	}
 	swarmGoes(t, ns)
+}
+
+// runPods says of the namespace's pods that they run, in place of a kubelet: there is no node here.
+func runPods(t *testing.T, ns string) {
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait)
+	t.Cleanup(stop)
+	pods := admin().clientset().CoreV1().Pods(ns)
+	running.Go(func() {
+		for ctx.Err() == nil {
+			all, err := pods.List(ctx, metav1.ListOptions{})
+			if err == nil {
+				for i := range all.Items {
+					if pod := &all.Items[i]; pod.Status.Phase == corev1.PodPending {
+						pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+							{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+						_, _ = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{}) // if it was changed meanwhile, the next round sees to it
+					}
+				}
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
 }
 
 // The same with members that join by themselves: as a pod, with its own token, and as a person; and with the policies that hold for them.
