@@ -16,7 +16,7 @@ func TestImports(t *testing.T) {
 		"controller/diagnosis": 2, "controller/assignments": 3, "controller/blocks": 3, "controller/pools": 3, "controller/swarms": 3, "controller/workers": 3,
 		"controller/worklists": 3, "controller": 4, "cmd/teamtask-controller": 5,
 		"uptime": 1, "ozymandias/jobfile": 1, "ozymandias/cgroup": 1, "ozymandias/cgroup/cgrouptest": 2, "ozymandias/lease": 2, "ozymandias/watchdog": 2,
-		"ozymandias/rollout": 0, "ozymandias/schedule": 0, "ozymandias/state": 2, "ozymandias/scheduler": 3, "ozymandias/podman": 2, "ozymandias/etcdtest": 2, "ozymandias/podman/podmantest": 3, "ozymandias/podman/podmantest/guest": 0,
+		"ozymandias/rollout": 0, "ozymandias/schedule": 0, "ozymandias/state": 2, "ozymandias/scheduler": 3, "ozymandias/podman": 2, "ozymandias/etcdtest": 2, "ozymandias/storytest": 1, "ozymandias/podman/podmantest": 3, "ozymandias/podman/podmantest/guest": 0,
 		"gateway": 6, "plugin/explain": 6, "plugin": 7, "cmd/kubectl-teamtask": 9}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").Output()
 	if err != nil {

@@ -1,16 +1,13 @@
 package placement
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the answers in testdata/stories anew")
+	"teamtask.dev/ozymandias/storytest"
+)
 
 // The stories are problems and what is made of them, in words. A story is a title, then nodes and instances, one to a line, the
 // question (place or lose), and the answer:
@@ -20,34 +17,7 @@ var update = flag.Bool("update", false, "write the answers in testdata/stories a
 //	instance db-0 memory=2G on=n1 pinned tied=n1,n2 requires=zone:a,disk:ssd pernode=1 spread=zone priority=5
 //	place budget=10
 //	> answer
-func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/stories/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out []string
-		for _, text := range strings.Split(strings.TrimSpace(string(data)), "\n\n") {
-			title, _, _ := strings.Cut(text, "\n")
-			t.Run(filepath.Base(file)+"/"+strings.TrimPrefix(title, "# "), func(t *testing.T) {
-				told := tell(t, text)
-				if told != text && !*update {
-					t.Errorf("the story is now\n%s\nand was\n%s", told, text)
-				}
-				out = append(out, told)
-			})
-		}
-		if *update {
-			if err := os.WriteFile(file, []byte(strings.Join(out, "\n\n")+"\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
+func TestStories(t *testing.T) { storytest.Run(t, "testdata/stories/*.txt", tell) }
 
 // tell is a story with the answer as it is now.
 func tell(t *testing.T, text string) string {

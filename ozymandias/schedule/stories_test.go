@@ -1,10 +1,7 @@
 package schedule
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,9 +10,8 @@ import (
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/placement"
+	"teamtask.dev/ozymandias/storytest"
 )
-
-var update = flag.Bool("update", false, "write the answers in testdata anew")
 
 // The stories are scripts: what happens, line by line, and after each line, behind ">", what is answered. In them there are
 //
@@ -32,34 +28,7 @@ var update = flag.Bool("update", false, "write the answers in testdata anew")
 //	plans                            answers the plans
 //	settle                           decides and works until nothing changes, and answers all that happens
 //	preview COMMAND, losses
-func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out []string
-		for _, text := range strings.Split(strings.TrimSpace(string(data)), "\n\n") {
-			title, _, _ := strings.Cut(text, "\n")
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+strings.TrimPrefix(title, "# "), func(t *testing.T) {
-				told := tell(t, text)
-				if told != text && !*update {
-					t.Errorf("the story is now\n%s\nand was\n%s", told, text)
-				}
-				out = append(out, told)
-			})
-		}
-		if *update {
-			if err := os.WriteFile(file, []byte(strings.Join(out, "\n\n")+"\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
+func TestStories(t *testing.T) { storytest.Run(t, "testdata/*.txt", tell) }
 
 func tell(t *testing.T, text string) string {
 	var lines []string

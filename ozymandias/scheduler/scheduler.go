@@ -59,8 +59,8 @@ func (s *Scheduler) decide(ctx context.Context, now schedule.State, basis state.
 			return again, err
 		}
 		// News that are no decision are left for the next one: there may be more of them than there is time to decide.
-		var latest schedule.State
-		if latest, _, changed = s.Mirror.State(); latest.Version != now.Version {
+		var latest int64
+		if latest, changed = s.Mirror.Version(); latest != now.Version {
 			return time.Now(), nil // somebody else was first
 		}
 	}

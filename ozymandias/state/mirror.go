@@ -167,9 +167,9 @@ func (m *records) take(prefix string, kv *mvccpb.KeyValue, gone bool) {
 	}
 }
 
-func decode[T any](kv *mvccpb.KeyValue) (T, error) {
-	var value T
-	return value, json.Unmarshal(kv.Value, &value)
+func decode[T any](kv *mvccpb.KeyValue) (value T, err error) {
+	err = json.Unmarshal(kv.Value, &value)
+	return value, err
 }
 
 // enter puts a record in a map of them, or takes it away.
@@ -183,6 +183,13 @@ func enter[K comparable, T any](records map[K]T, name K, kv *mvccpb.KeyValue, go
 		records[name] = value
 	}
 	return err
+}
+
+// Version is how many decisions were taken, as far as is known in here; and what is closed when anything has changed.
+func (m *Mirror) Version() (int64, <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.head.Version, m.changed
 }
 
 // State returns the state as it is in here, with what a decision from it rests on; and what is closed when it has changed. The caller

@@ -168,12 +168,11 @@ func (s *Store) settle(ctx context.Context, name string, basis Basis, lost error
 		return fmt.Errorf("%w: %w; and asking failed: %w", ErrUnknown, lost, err)
 	case slices.Contains(now.Commits, name):
 		return nil
-	case now.Version == basis.head.Version:
-		// It may still be on its way, and be taken later; whoever decides next from the same state makes it fail, or is made to.
-		return fmt.Errorf("%w: %w", ErrUnknown, lost)
-	case now.Version-basis.head.Version < remembered:
+	case basis.head.Version < now.Version && now.Version < basis.head.Version+remembered:
 		return ErrOvertaken
 	}
+	// It may still be on its way, and be taken later: then whoever decides next from the same state makes it fail, or is made to. Or
+	// there were so many decisions since that its name is forgotten.
 	return fmt.Errorf("%w: %w", ErrUnknown, lost)
 }
 

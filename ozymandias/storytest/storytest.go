@@ -1,0 +1,44 @@
+// Package storytest runs tests that are told as stories in text files, with the answers beside the questions.
+package storytest
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the answers of stories anew")
+
+// Run tells all stories of the files. They stand apart by empty lines, and begin with a title behind "# ". tell returns a story with the
+// answers as they are now; a story that was told otherwise is a failure, or is written anew with -update.
+func Run(t *testing.T, files string, tell func(t *testing.T, text string) string) {
+	t.Helper()
+	names, err := filepath.Glob(files)
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, file := range names {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, text := range strings.Split(strings.TrimSpace(string(data)), "\n\n") {
+			title, _, _ := strings.Cut(text, "\n")
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+strings.TrimPrefix(title, "# "), func(t *testing.T) {
+				told := tell(t, text)
+				if told != text && !*update {
+					t.Errorf("the story is now\n%s\nand was\n%s", told, text)
+				}
+				out = append(out, told)
+			})
+		}
+		if *update {
+			if err := os.WriteFile(file, []byte(strings.Join(out, "\n\n")+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
