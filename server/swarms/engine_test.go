@@ -44,11 +44,7 @@ func TestWorkersShareWorkloads(t *testing.T) {
 // A worker that is silent is gone when its lease has run out, and its workloads go to others once the patience is over, too.
 func TestASilentWorker(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
-		a, b := w.joins("a"), w.joins("b")
-		for range 2 {
-			a.runs()
-			b.runs()
-		}
+		a, b := w.pair()
 		var gone, moved time.Duration
 		for ; moved == 0; time.Sleep(time.Second) {
 			has := b.runs()
@@ -77,11 +73,7 @@ func TestASilentWorker(t *testing.T) {
 // One that is back within the patience finds its part again; until then nobody else has anything of it.
 func TestAWorkerThatComesBack(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
-		a, b := w.joins("a"), w.joins("b")
-		for range 2 {
-			a.runs()
-			b.runs()
-		}
+		a, b := w.pair()
 		had := a.runs()
 		for range 9 {
 			time.Sleep(time.Second)
@@ -110,11 +102,7 @@ func TestAWorkerThatComesBack(t *testing.T) {
 // One that leaves is gone at once, and nobody waits for it.
 func TestAWorkerThatLeaves(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
-		a, b := w.joins("a"), w.joins("b")
-		for range 2 {
-			a.runs()
-			b.runs()
-		}
+		a, b := w.pair()
 		for range 2 { // repeated after a lost answer
 			if err := w.Leave(t.Context(), "a", a.incarnation); err != nil {
 				t.Fatal(err)
@@ -131,14 +119,20 @@ func TestAWorkerThatLeaves(t *testing.T) {
 	})
 }
 
+// pair has two workers join that share the workloads, and have said so.
+func (w *world) pair() (a, b *session) {
+	a, b = w.joins("a"), w.joins("b")
+	for range 2 {
+		a.runs()
+		b.runs()
+	}
+	return a, b
+}
+
 // One that drains gives everything away before it leaves.
 func TestAWorkerThatDrains(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
-		a, b := w.joins("a"), w.joins("b")
-		for range 2 {
-			a.runs()
-			b.runs()
-		}
+		a, b := w.pair()
 		version, _ := a.told()
 		if _, err := w.Renew("a", v1alpha1.RenewalRequest{Incarnation: a.incarnation, Version: version, Draining: true}); err != nil {
 			t.Fatal(err)
@@ -160,11 +154,7 @@ func TestAWorkerThatDrains(t *testing.T) {
 // does not hold up the others for ever. One that acknowledges one version after the other is in time, be it never up to date.
 func TestAWorkerThatDoesNotAcknowledge(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
-		a, b := w.joins("a"), w.joins("b")
-		for range 2 {
-			a.runs()
-			b.runs()
-		}
+		a, b := w.pair()
 		had, _ := a.told()
 		w.change(func(s *v1alpha1.Swarm) { s.Spec.Workloads.Names = names(6) })
 		b.runs()
@@ -258,11 +248,7 @@ func TestAJoinIsRepeated(t *testing.T) {
 // After a takeover who was there has a whole lease anew, of the length that it was told; what is durable is as before.
 func TestATakeover(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
-		a, b := w.joins("a"), w.joins("b")
-		for range 2 {
-			a.runs()
-			b.runs()
-		}
+		a, b := w.pair()
 		version, had := a.told()
 		time.Sleep(5 * time.Second)
 		if err := w.Close(t.Context()); err != nil {
@@ -292,11 +278,7 @@ func TestATakeover(t *testing.T) {
 // After a takeover nobody is said to run its part of whom this server has not heard, and the swarm not to have converged.
 func TestNothingIsClaimedOfWhoWasNotHeardOf(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
-		a, b := w.joins("a"), w.joins("b")
-		for range 2 {
-			a.runs()
-			b.runs()
-		}
+		a, b := w.pair()
 		version, _ := a.told()
 		if err := w.Close(t.Context()); err != nil {
 			t.Fatal(err)
@@ -439,11 +421,7 @@ func TestManyAcknowledgementsShareADecision(t *testing.T) {
 // A swarm that is deleted takes everything back, and goes when nobody may run anything of it any more.
 func TestDeletion(t *testing.T) {
 	swarmed(t, names(4), func(t *testing.T, w *world) {
-		a, b := w.joins("a"), w.joins("b")
-		for range 2 {
-			a.runs()
-			b.runs()
-		}
+		a, _ := w.pair()
 		w.change(func(s *v1alpha1.Swarm) { now := metav1.Now(); s.DeletionTimestamp = &now })
 		if got := a.runs(); len(got) > 0 {
 			t.Errorf("a is told to run %v", got)
