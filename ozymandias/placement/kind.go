@@ -29,6 +29,14 @@ func (k *kind) suits(n *Node) bool {
 
 func (n *Node) open() bool { return n.Closed == "" && !n.Draining }
 
+// draining is what a draining node is, in words.
+func (n *Node) draining() string {
+	if n.Closed != "" {
+		return n.Closed
+	}
+	return "draining"
+}
+
 // findKinds numbers what is asked of nodes. Instances of one job mostly ask for the same, hence the look at the one before.
 func (s *state) findKinds() {
 	s.kind = make([]int32, len(s.list))

@@ -33,7 +33,7 @@ type Node struct {
 	Closed string
 
 	// Draining nodes are closed, and what runs there is to leave: it moves where there is room and stays as long as there is
-	// none.
+	// none. Closed then says what they are, if not draining.
 	Draining bool
 }
 

@@ -175,7 +175,7 @@ func (f *refuser) obstacle(n int32) Obstacle {
 	case len(missing) > 0:
 		o.Reason, o.Missing = Labels, missing
 	case node.Draining:
-		o.Reason, o.Why = Closed, "draining"
+		o.Reason, o.Why = Closed, node.draining()
 	case node.Closed != "" && f.refuge(f.i) != n:
 		o.Reason, o.Why = Closed, node.Closed
 	case f.full(n):

@@ -133,7 +133,7 @@ func (s *state) why(i int32) string {
 	node := &s.nodes[s.home[i]]
 	switch s.leave[i] {
 	case drained:
-		return node.Name + " is draining"
+		return node.Name + " is " + node.draining()
 	case misplaced:
 		k := &s.kinds[s.kind[i]]
 		if len(k.tied) > 0 && !slices.Contains(k.tied, node.Name) {

@@ -11,14 +11,18 @@ func (r Refusal) String() string { return r.Name.String() + " " + r.because() }
 // because follows the name of what is refused.
 func (r Refusal) because() string {
 	text := r.reason()
-	var remedies []string
-	for _, remedy := range r.Remedies {
-		remedies = append(remedies, remedy.words(r.Job))
-	}
-	if len(remedies) > 0 {
-		text += "; " + enumerate(remedies, "or")
+	if advice := r.Advice(); len(advice) > 0 {
+		text += "; " + enumerate(advice, "or")
 	}
 	return text
+}
+
+// Advice is the remedies in words: "add 2G of memory to n1".
+func (r Refusal) Advice() (advice []string) {
+	for _, remedy := range r.Remedies {
+		advice = append(advice, remedy.words(r.Job))
+	}
+	return advice
 }
 
 // Lines says for each node why it does not take the instance, the nearest first: "n1: 2G of memory short".

@@ -82,7 +82,9 @@ func (r *roller) count() {
 			r.up++
 			if in.Revision == r.Target {
 				r.proven = true
-				r.step.Up += truth(wanted)
+				if wanted {
+					r.step.Up++
+				}
 			}
 		case in.Revision == r.Target:
 			r.onTheWay++
@@ -154,11 +156,4 @@ func (r *roller) replace() {
 func (r *roller) send(id string) {
 	r.step.Run[id] = r.Target
 	r.onTheWay++
-}
-
-func truth(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -26,6 +26,9 @@ func (s State) Put(uid string, spec job.Job) State {
 		j.Specs[j.Revision] = j.Spec
 		j.Revision++
 	}
+	if j.Spec.Worklist != spec.Worklist {
+		j.Work, j.Finished, j.Trouble = nil, false, ""
+	}
 	j.Spec = spec
 	return s
 }
@@ -59,11 +62,11 @@ func (s State) Scale(name string, n int) (State, error) {
 
 // Drain has what runs on a node go elsewhere, or no longer.
 func (s State) Drain(node string, draining bool) (State, error) {
-	if s.node(node) == nil {
+	if s.Node(node) == nil {
 		return State{}, fmt.Errorf("there is no node %q", node)
 	}
 	s.Nodes = slices.Clone(s.Nodes)
-	s.node(node).Draining = draining
+	s.Node(node).Draining = draining
 	return s, nil
 }
 

@@ -27,10 +27,12 @@ type Decision struct {
 	Events []Event
 	// Again is when to decide once more if nothing happens until then; zero for never.
 	Again time.Time
+
+	from map[Instance]string // in which node's plan those were that have another place now
 }
 
 // Changed tells whether there is anything to be written.
-func (d *Decision) Changed() bool { return len(d.Plans)+len(d.Jobs)+len(d.Removed) > 0 }
+func (d *Decision) Changed() bool { return d.Size() > 0 }
 
 // A Wait is an instance that waits.
 type Wait struct {
@@ -44,9 +46,9 @@ type Wait struct {
 
 // An Event is one sentence on what changes.
 type Event struct {
-	Job  string // the UID, or "" if it is about a node
-	Node string // or ""
-	Text string
+	Job  string `json:"job,omitempty"`  // the UID, or "" if it is about a node
+	Node string `json:"node,omitempty"` // or ""
+	Text string `json:"text"`
 }
 
 // Decide says what follows from a state. It is pure: whoever decides from the same state at the same time decides the same, in
@@ -60,6 +62,7 @@ func Decide(s State, now time.Time) (Decision, error) {
 	for again := true; again; again = d.displaced() {
 		d = newDecider(s, now)
 		d.gone = gone
+		d.await()
 		d.losses()
 		for _, t := range d.tasks {
 			d.advance(t)
@@ -68,6 +71,7 @@ func Decide(s State, now time.Time) (Decision, error) {
 			return Decision{}, fmt.Errorf("decide from version %d: %w", s.Version, err)
 		}
 	}
+	d.balance()
 	d.plan()
 	for _, t := range d.tasks {
 		d.conclude(t)
@@ -81,14 +85,16 @@ type decider struct {
 	now time.Time
 	end bool // look at how all is when deploys and drains are through, rather than at the next step
 
-	tasks []*task
-	where map[Instance]spot    // what is planned, on nodes that are alive and the same as when it was
-	lost  map[Instance]bool    // what was planned on nodes that are lost
-	doubt map[Instance][]Place // where something that was taken away may still run
-	gone  map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
-	held  map[string][]Leaving // by node: what holds room there though it is not planned any more
-	wants []*want
-	out   Decision
+	tasks   []*task
+	where   map[Instance]spot    // what is planned, on nodes that are alive and the same as when it was
+	lost    map[Instance]*Node   // what was planned on nodes that are lost, and on which
+	doubt   map[Instance][]Place // where something that was taken away may still run
+	gone    map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
+	held    map[string][]Leaving // by node: what holds room there though it is not planned any more
+	awaited map[string]bool      // nodes that are lost, and for which what they were to run waits
+	wants   []*want
+	moving  int // how many have left a node and did not come up yet on another
+	out     Decision
 }
 
 // task is a job and what comes of it.
@@ -109,19 +115,27 @@ type spot struct {
 	now  Condition // zero unless the node reports this epoch
 }
 
+// moving tells whether an instance has come from another node and has not begun yet on this one.
+func (s spot) moving() bool { return len(s.After) > 0 && s.now.Phase.beginning() }
+
+// beginning tells whether nothing is known yet of how an instance fares.
+func (p Phase) beginning() bool { return p == "" || p == Waiting || p == Starting }
+
 func newDecider(s State, now time.Time) *decider {
 	s.Nodes, s.Jobs = slices.Clone(s.Nodes), slices.Clone(s.Jobs)
 	slices.SortFunc(s.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(s.Jobs, func(a, b Job) int {
 		return cmp.Or(strings.Compare(a.Spec.Name, b.Spec.Name), strings.Compare(a.UID, b.UID))
 	})
-	d := &decider{State: s, now: now, where: map[Instance]spot{}, lost: map[Instance]bool{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}}
-	d.out = Decision{Version: s.Version + 1, Plans: map[string]Plan{}}
+	d := &decider{State: s, now: now, where: map[Instance]spot{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}}
+	d.out = Decision{Version: s.Version + 1, Plans: map[string]Plan{}, from: map[Instance]string{}}
 	for i := range d.Jobs {
 		d.tasks = append(d.tasks, &task{Job: d.Jobs[i].clone()})
 	}
 	for i := range d.Nodes {
-		d.look(&d.Nodes[i])
+		n := &d.Nodes[i]
+		n.Draining = n.Draining || n.Alive() && n.Report.Unfit != ""
+		d.look(n)
 	}
 	return d
 }
@@ -130,7 +144,7 @@ func newDecider(s State, now time.Time) *decider {
 func (d *decider) look(n *Node) {
 	if !n.current() {
 		for _, p := range n.Plan.Instances {
-			d.lost[p.Instance] = true
+			d.lost[p.Instance] = n
 		}
 		return
 	}
@@ -140,6 +154,9 @@ func (d *decider) look(n *Node) {
 			at.now = c
 		}
 		d.where[p.Instance] = at
+		if at.moving() {
+			d.moving++
+		}
 	}
 	for _, l := range n.Plan.Leaving {
 		if place := (Place{n.Name, n.Incarnation, l.Epoch, l.Version}); !Free(l.Instance, place, n) {
@@ -164,6 +181,12 @@ func (d *decider) displaced() (again bool) {
 func (d *decider) losses() {
 	for i := range d.Nodes {
 		if n := &d.Nodes[i]; !n.current() && len(n.Plan.Instances) > 0 {
+			if d.awaited[n.Name] {
+				if !n.Plan.Awaited {
+					d.out.Events = append(d.out.Events, Event{Node: n.Name, Text: fmt.Sprintf("%s is lost, with most others: what it was to run, %d, waits for it, for %s at most", n.Name, len(n.Plan.Instances), patience)})
+				}
+				continue
+			}
 			text := n.Name + " is lost"
 			if n.Alive() {
 				text = n.Name + " was lost, and is back"
@@ -192,12 +215,11 @@ func (d *decider) conclude(t *task) {
 		d.remove(t)
 		return
 	}
-	if under := t.underWay(); under && t.sent {
-		t.Deploy.Progress, t.changed = d.now, true
-		t.waiting = true
+	if t.sent {
+		t.Waited, t.waiting = 0, true // the new plan shows it: see Steps
 	}
 	if t.waiting && t.underWay() {
-		d.again(t.deadline())
+		d.again(d.now.Add(t.left()))
 	}
 	if t.changed {
 		d.prune(t)

@@ -42,7 +42,34 @@ func (d *decider) begin(t *task) {
 		t.Ended = nil
 		d.tell(t, "", "deploying revision %d of %s", t.Revision, t.Spec.Name)
 	}
-	t.Deploy, t.changed = &Deploy{From: t.Stable, To: t.Revision, Progress: d.now}, true
+	t.Deploy = &Deploy{From: t.Stable, To: t.Revision}
+	d.progress(t)
+}
+
+// Steps are the versions of the decisions by which the deploys of jobs last came forward, by UID: something more was up then, or was given
+// a place at the new revision. The time that a deploy may take until it does so again is counted by whoever decides, from when it
+// first sees that step ([Job.Waited]), as no two machines' clocks show the same.
+func (s *State) Steps() map[string]int64 {
+	steps := make(map[string]int64, len(s.Jobs))
+	to := make(map[string]int64, len(s.Jobs))
+	for _, j := range s.Jobs {
+		if j.Deploy != nil {
+			steps[j.UID], to[j.UID] = j.Deploy.Step, j.Deploy.To
+		}
+	}
+	for i := range s.Nodes {
+		for _, p := range s.Nodes[i].Plan.Instances {
+			if p.Revision == to[p.Job] {
+				steps[p.Job] = max(steps[p.Job], p.Epoch)
+			}
+		}
+	}
+	return steps
+}
+
+// progress notes that a deploy has come forward.
+func (d *decider) progress(t *task) {
+	t.Deploy.Progress, t.Deploy.Step, t.Waited, t.changed = d.now, d.Version+1, 0, true
 }
 
 // underWay tells whether a deploy may still succeed or fail.
@@ -64,10 +91,8 @@ func (j *Job) target() int64 {
 	return j.Revision
 }
 
-// deadline is when a deploy fails unless there is progress.
-func (j *Job) deadline() time.Time {
-	return j.Deploy.Progress.Add(time.Duration(j.Spec.Update.HealthyWithin))
-}
+// left is how long a deploy may still take until it comes forward.
+func (j *Job) left() time.Duration { return time.Duration(j.Spec.Update.HealthyWithin) - j.Waited }
 
 // noteEnds remembers what ran to its end, so that it is not started again.
 func (d *decider) noteEnds(t *task) {
@@ -121,7 +146,7 @@ func (d *decider) eligible(t *task, n *Node) bool {
 	if _, here := d.where[Instance{t.UID, n.Name}]; !here || d.end {
 		return false
 	}
-	others := func(i Instance) bool { j := d.job(i.Job); return j != nil && !j.Spec.Daemon }
+	others := func(i Instance) bool { j := d.Job(i.Job); return j != nil && !j.Spec.Daemon }
 	return slices.ContainsFunc(n.Plan.Instances, func(p Planned) bool { return others(p.Instance) }) ||
 		slices.ContainsFunc(d.held[n.Name], func(l Leaving) bool { return others(l.Instance) })
 }
@@ -138,10 +163,19 @@ func (d *decider) number(t *task) int {
 	switch {
 	case t.Spec.Worklist == "":
 		return most
-	case t.Work != nil:
-		return max(0, min(*t.Work, most))
+	case t.Finished:
+		return 0
+	case t.Work == nil:
+		return min(d.reach(t), most)
+	case t.Spec.Unbounded():
+		// There may be work for more than will ever have room. What has a place, or had one on a node that is lost, keeps its claim to it.
+		most = min(most, max(d.capacity(&t.Spec), d.reach(t)))
 	}
-	n := 0
+	return max(0, min(*t.Work, most))
+}
+
+// reach is how many instances of a job there are up to the last that is planned anywhere.
+func (d *decider) reach(t *task) (n int) {
 	there := func(i Instance) {
 		if ordinal, err := strconv.Atoi(i.ID); err == nil && i.Job == t.UID {
 			n = max(n, ordinal+1)
@@ -153,7 +187,26 @@ func (d *decider) number(t *task) int {
 	for i := range d.lost {
 		there(i)
 	}
-	return min(n, most)
+	return n
+}
+
+// capacity is how many instances of a job all nodes could have if they had nothing else.
+func (d *decider) capacity(spec *job.Job) (n int) {
+	needs := spec.Needs()
+	for i := range d.Nodes {
+		if !d.Nodes[i].Alive() {
+			continue
+		}
+		has := d.Nodes[i].Capacity
+		here := int64(maxInstances)
+		for _, of := range [][2]int64{{has.Memory, int64(needs.Memory)}, {has.CPU, int64(needs.CPUs)}, {has.Disk, int64(needs.Local)}} {
+			if of[1] > 0 {
+				here = min(here, of[0]/of[1])
+			}
+		}
+		n += int(here)
+	}
+	return n
 }
 
 func ordinals(from, to int) (ids []string) {
@@ -200,7 +253,8 @@ func (d *decider) judge(t *task, step rollout.Step) (turned bool) {
 		return false
 	}
 	if step.Up > t.Deploy.Healthy {
-		t.Deploy.Healthy, t.Deploy.Progress, t.changed = step.Up, d.now, true
+		t.Deploy.Healthy = step.Up
+		d.progress(t)
 	}
 	why := d.failure(t, step)
 	if why == "" {
@@ -223,7 +277,7 @@ func (d *decider) failure(t *task, step rollout.Step) string {
 			return t.name(id) + " has used up its tries"
 		}
 	}
-	if step.OnTheWay && !d.now.Before(t.deadline()) {
+	if step.OnTheWay && t.left() <= 0 {
 		return fmt.Sprintf("%d of %d came up, and no more within %s", t.Deploy.Healthy, len(t.ids), t.Spec.Update.HealthyWithin)
 	}
 	return ""

@@ -33,11 +33,20 @@
 //   - Which revision each is to run: package rollout; how a deploy goes, fails and is taken back is in deploy.go.
 //   - Where: package placement. What is taken from it or added to it here: local volumes keep an instance to its node as long as
 //     it fits there; shared volumes keep a job together (volumes.go); ports of the node exclude each other; what has
-//     not stopped yet holds its room (place.go); nodes are drained by and by, daemons last (want.go).
+//     not stopped yet holds its room (place.go); nodes are drained by and by, daemons last (want.go). A node that lives and can run
+//     nothing is treated as if it was draining.
+//   - What is waited for, when most nodes are lost at once (outage.go).
+//   - What is moved though it could stay, a few at a time, when all is quiet: from full nodes to empty ones, and from overloaded ones
+//     (balance.go).
 //   - What people are told of all that.
 //
-// Nothing is moved for the sake of balance when a node joins. A step that does, a bounded number of moves at a time, can be
-// taken where place has found a node for everything: it would choose wants and clear their homes.
+// A decision that is too large for one transaction is written in parts ([Decision.First]). [Stale] says which volumes may be removed.
+//
+// # Time
+//
+// The clocks of machines differ, and are set. Of the time that it is given, Decide only notes it for people, and says from there when to
+// look again. What it decides by are times that whoever calls it has counted on a clock of its own: [Node.Away], [Node.Steady] and
+// [Job.Waited].
 //
 // [Preview] says where a change would lead, and [Losses] what the loss of each node would mean.
 package schedule

@@ -31,12 +31,12 @@ func Free(i Instance, p Place, n *Node) bool {
 //
 // Nothing that is to stop ever waits for something to start, so all waiting comes to an end.
 func (s *State) WaitsFor(node string, p Planned) string {
-	here := s.node(node)
+	here := s.Node(node)
 	if here == nil || here.Incarnation == "" || here.Incarnation != here.Plan.Incarnation {
 		return "the plan is not for this process of the node"
 	}
 	for _, place := range p.After {
-		if !Free(p.Instance, place, s.node(place.Node)) {
+		if !Free(p.Instance, place, s.Node(place.Node)) {
 			return fmt.Sprintf("%s has not said yet that it has stopped there", place.Node)
 		}
 	}
@@ -48,7 +48,7 @@ func (s *State) WaitsFor(node string, p Planned) string {
 
 // waitsForRoom looks at memory, processors and ports. Disk is taken by volumes, whether anything runs or not.
 func (s *State) waitsForRoom(here *Node, p Planned) string {
-	own := s.spec(p.Instance.Job, p.Revision)
+	own := s.Spec(p.Instance.Job, p.Revision)
 	if own == nil {
 		return "it is not known what it runs"
 	}
@@ -56,7 +56,7 @@ func (s *State) waitsForRoom(here *Node, p Planned) string {
 	used := placement.Resources{Memory: int64(needs.Memory), CPU: int64(needs.CPUs)}
 	var leaving []string
 	for i, c := range here.Report.Instances {
-		other := s.spec(i.Job, c.Revision)
+		other := s.Spec(i.Job, c.Revision)
 		if i == p.Instance || c.Phase == Waiting || other == nil {
 			continue
 		}

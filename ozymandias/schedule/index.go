@@ -1,9 +1,13 @@
 package schedule
 
-import "teamtask.dev/ozymandias/job"
+import (
+	"slices"
 
-// node finds a node by name, or nil.
-func (s *State) node(name string) *Node {
+	"teamtask.dev/ozymandias/job"
+)
+
+// Node finds a node by name, or nil. It is the state's own: not to be changed but by whoever made the state.
+func (s *State) Node(name string) *Node {
 	for i := range s.Nodes {
 		if s.Nodes[i].Name == name {
 			return &s.Nodes[i]
@@ -12,8 +16,8 @@ func (s *State) node(name string) *Node {
 	return nil
 }
 
-// job finds a job by UID, or nil.
-func (s *State) job(uid string) *Job {
+// Job finds a job by UID, or nil; also one that is deleted and not gone yet.
+func (s *State) Job(uid string) *Job {
 	for i := range s.Jobs {
 		if s.Jobs[i].UID == uid {
 			return &s.Jobs[i]
@@ -22,12 +26,21 @@ func (s *State) job(uid string) *Job {
 	return nil
 }
 
-// spec is what an instance of a job runs at a revision, or nil if that is not known.
-func (s *State) spec(uid string, revision int64) *job.Job {
-	if j := s.job(uid); j != nil {
+// Spec is what an instance of a job runs at a revision, or nil if that is not known.
+func (s *State) Spec(uid string, revision int64) *job.Job {
+	if j := s.Job(uid); j != nil {
 		return j.At(revision)
 	}
 	return nil
+}
+
+// As is the state as a node has it that knows more of itself than it has written yet: its plan and its report are those given.
+func (s State) As(node string, plan Plan, report Report) State {
+	s.Nodes = slices.Clone(s.Nodes)
+	if n := s.Node(node); n != nil {
+		n.Plan, n.Report = plan, report
+	}
+	return s
 }
 
 // At is the job as it was at a revision, or nil if that is not kept.
@@ -43,6 +56,14 @@ func (j *Job) At(revision int64) *job.Job {
 
 // current tells whether a plan is for the node as it is: alive, and the same as when it was planned.
 func (n *Node) current() bool { return n.Alive() && n.Plan.Incarnation == n.Incarnation }
+
+// unfit says why a node can run nothing, "" if it can.
+func (n *Node) unfit() string {
+	if n.Report.Unfit == "" {
+		return ""
+	}
+	return "unfit: " + n.Report.Unfit
+}
 
 // clone copies what deciding changes.
 func (j Job) clone() Job {

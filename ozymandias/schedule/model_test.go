@@ -10,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	"teamtask.dev/ozymandias/job"
-	"teamtask.dev/ozymandias/placement"
 )
 
 // Whatever nodes do and whenever they do it, from whatever state whoever decides: no instance runs twice, epochs grow, no machine
@@ -61,7 +60,6 @@ func model(t *rapid.T) {
 	w.afterthoughts = 3
 	names := []string{"n1", "n2", "n3"}
 	for _, name := range names {
-		w.Nodes = append(w.Nodes, Node{Name: name, Capacity: placement.Resources{Memory: 8e9, Disk: 1e11, CPU: 4000}})
 		w.boot(name)
 	}
 	put := func(name string, works bool) {
@@ -71,7 +69,7 @@ func model(t *rapid.T) {
 	node := func(t *rapid.T) string { return rapid.SampledFrom(names).Draw(t, "node") }
 	alive := func(t *rapid.T) string {
 		name := node(t)
-		if !w.node(name).Alive() {
+		if n := w.Node(name); n == nil || !n.Alive() {
 			t.Skip("lost")
 		}
 		return name
@@ -79,13 +77,13 @@ func model(t *rapid.T) {
 	act := func(f func(string)) func(*rapid.T) { return func(t *rapid.T) { f(alive(t)) } }
 	old := w.State
 	snapshot := func() State {
-		s := w.State
+		s := w.current()
 		s.Nodes = slices.Clone(s.Nodes)
 		return s
 	}
 	t.Repeat(map[string]func(*rapid.T){
 		"":        func(*rapid.T) { w.check() },
-		"decide":  func(*rapid.T) { w.decide(w.State) },
+		"decide":  func(*rapid.T) { w.decide(w.current()) },
 		"look":    func(*rapid.T) { old = snapshot() },
 		"late":    func(*rapid.T) { w.decide(old) },
 		"read":    act(w.read),
@@ -94,15 +92,51 @@ func model(t *rapid.T) {
 		"heal":    act(w.heal),
 		"report":  act(w.report),
 		"work":    func(*rapid.T) { w.work() },
-		"work on": func(*rapid.T) { w.decide(w.State); w.work(); w.decide(w.State); w.work() },
+		"work on": func(*rapid.T) { w.decide(w.current()); w.work(); w.decide(w.current()); w.work() },
 		"lose":    act(w.lose),
-		"drain":   func(t *rapid.T) { w.State, _ = w.Drain(node(t), rapid.Bool().Draw(t, "drain")) },
+		"outage": func(*rapid.T) {
+			for _, name := range names {
+				if w.machine(name) != nil {
+					w.lose(name)
+				}
+			}
+		},
+		"clean":      func(t *rapid.T) { w.clean(alive(t), w.State) },
+		"clean late": func(t *rapid.T) { w.clean(alive(t), old) },
+		"restart":    func(t *rapid.T) { w.machine(alive(t)).seen = Plan{} },
+		"forget": func(t *rapid.T) {
+			if n := w.Node(node(t)); n != nil && !n.Alive() {
+				w.forget(n.Name)
+			}
+		},
+		"unfit": func(t *rapid.T) {
+			w.machine(alive(t)).unfit = rapid.SampledFrom([]string{"", "podman is gone"}).Draw(t, "why")
+		},
+		"load": func(t *rapid.T) { w.Node(alive(t)).Load = rapid.SampledFrom([]float64{0, 2}).Draw(t, "load") },
+		"parts": func(t *rapid.T) {
+			w.atOnce = rapid.IntRange(1, 3).Draw(t, "records")
+			for range rapid.IntRange(1, 3).Draw(t, "times") {
+				w.decide(w.current())
+			}
+			w.atOnce = 0
+		},
+		"newcomer": func(t *rapid.T) {
+			s := w.current()
+			for i := range s.Nodes {
+				s.Nodes[i].Away, s.Nodes[i].Steady = 0, 0
+			}
+			for i := range s.Jobs {
+				s.Jobs[i].Waited = 0
+			}
+			w.decide(s)
+		},
+		"drain": func(t *rapid.T) { w.drain(node(t), rapid.Bool().Draw(t, "drain")) },
 		"move": func(t *rapid.T) { // away and perhaps on again, before anybody has stopped anything
 			for range rapid.IntRange(1, 3).Draw(t, "moves") {
 				name := node(t)
-				w.State, _ = w.Drain(name, true)
-				w.decide(w.State)
-				w.State, _ = w.Drain(name, false)
+				w.drain(name, true)
+				w.decide(w.current())
+				w.drain(name, false)
 			}
 		},
 		"pass":     func(t *rapid.T) { w.now = w.now.Add(time.Duration(rapid.IntRange(1, 400).Draw(t, "s")) * time.Second) },
@@ -115,7 +149,7 @@ func model(t *rapid.T) {
 			}
 		},
 		"boot": func(t *rapid.T) {
-			if name := node(t); !w.node(name).Alive() {
+			if name := node(t); w.machine(name) == nil {
 				w.boot(name)
 			}
 		},
@@ -128,15 +162,16 @@ func model(t *rapid.T) {
 		},
 	})
 	for _, name := range names {
-		n := w.node(name)
-		n.Capacity.Memory, n.Draining = 1e11, false
-		if !n.Alive() {
+		if w.machine(name) == nil {
 			w.boot(name)
 		}
+		n := w.Node(name)
+		n.Capacity.Memory, n.Draining, n.Load, w.machine(name).unfit = 1e11, false, 0, ""
 	}
 	for _, name := range jobNames {
 		put(name, true)
 	}
+	w.atOnce = rapid.IntRange(0, 2).Draw(t, "records of a decision that are written at once")
 	d := w.settle()
 	if len(d.Waits) > 0 {
 		t.Fatalf("it waits: %+v", d.Waits)
@@ -144,7 +179,7 @@ func model(t *rapid.T) {
 	running := map[string][]string{}
 	for _, incarnation := range slices.Sorted(maps.Keys(w.machines)) {
 		for i, c := range w.machines[incarnation].runs {
-			j := w.job(i.Job)
+			j := w.Job(i.Job)
 			if j == nil || c.Revision != j.Revision || !c.Settled {
 				t.Fatalf("%s runs %s: %+v", incarnation, w.called(i), c)
 			}

@@ -69,7 +69,7 @@ func (d *decider) problem(wants []*want) placement.Problem {
 		if !n.Alive() {
 			continue
 		}
-		p.Nodes = append(p.Nodes, placement.Node{Name: n.Name, Labels: n.Labels, Draining: n.Draining,
+		p.Nodes = append(p.Nodes, placement.Node{Name: n.Name, Labels: n.Labels, Draining: n.Draining, Closed: n.unfit(),
 			Capacity: room(n.Capacity, planned[n.Name], d.taken(n, counted[n.Name]))})
 	}
 	return p
@@ -125,6 +125,9 @@ func (d *decider) take(wants []*want, r placement.Result) {
 		if w.lost != "" {
 			w.at = ""
 			w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Verdict: placement.ProvedInfeasible, Why: w.name.String() + " " + w.lost}
+			if w.awaits {
+				w.wait.Verdict = placement.NotFound
+			}
 		}
 	}
 	for _, p := range r.Placed {

@@ -9,11 +9,13 @@ import (
 // plan writes the plans down that change.
 func (d *decider) plan() {
 	byNode := map[string][]*want{}
+	more := map[*task]bool{} // of jobs for which there is more work than room: one that waits stands for all
 	for _, w := range d.wants {
 		if w.at != "" {
 			byNode[w.at] = append(byNode[w.at], w)
 		}
-		if w.wait != nil {
+		if w.wait != nil && !more[w.task] {
+			more[w.task] = w.task.Spec.Unbounded() && w.home == nil && !w.awaits
 			d.out.Waits = append(d.out.Waits, *w.wait)
 		}
 		d.report(w)
@@ -27,6 +29,14 @@ func (d *decider) plan() {
 // planNode writes a node's plan, if it changes.
 func (d *decider) planNode(n *Node, wants []*want) {
 	next := Plan{Version: d.Version + 1, Incarnation: n.Incarnation}
+	if d.awaited[n.Name] {
+		if !n.Plan.Awaited {
+			next = n.Plan
+			next.Version, next.Awaited = d.Version+1, true
+			d.out.Plans[n.Name] = next
+		}
+		return
+	}
 	here := map[Instance]bool{}
 	changed := false
 	for _, w := range wants {
@@ -35,8 +45,12 @@ func (d *decider) planNode(n *Node, wants []*want) {
 		planned := p.Planned
 		if !ok || p.node != n || planned.Revision != w.revision {
 			changed = true
-			planned = Planned{Instance: w.Instance, Revision: w.revision, Epoch: next.Version, After: d.after(w.Instance, n)}
+			eased := w.eased || ok && planned.Revision == w.revision && planned.Eased
+			planned = Planned{Instance: w.Instance, Revision: w.revision, Epoch: next.Version, After: d.after(w.Instance, n), Eased: eased}
 			w.task.sent = w.task.sent || w.revision == w.task.Revision
+			if from := d.planned(w.Instance); from != nil && from != n {
+				d.out.from[w.Instance] = from.Name
+			}
 		}
 		next.Instances = append(next.Instances, planned)
 	}
@@ -57,6 +71,14 @@ func (d *decider) planNode(n *Node, wants []*want) {
 	slices.SortFunc(next.Instances, func(a, b Planned) int { return a.compare(b.Instance) })
 	slices.SortFunc(next.Leaving, func(a, b Leaving) int { return cmp.Or(a.compare(b.Instance), cmp.Compare(a.Epoch, b.Epoch)) })
 	d.out.Plans[n.Name] = next
+}
+
+// planned is the node in whose plan an instance is, or nil, be it alive or not.
+func (d *decider) planned(i Instance) *Node {
+	if at, ok := d.where[i]; ok {
+		return at.node
+	}
+	return d.lost[i]
 }
 
 // compare orders instances as placement orders names.
@@ -120,6 +142,8 @@ func (d *decider) scaledIn() {
 			why := "it is not wanted any more"
 			if outcome, ended := t.Ended[i.ID]; ended {
 				why = "it is " + string(outcome)
+			} else if t.Finished {
+				why = "its worklist is finished"
 			}
 			d.tell(t, d.where[i].node.Name, "%s leaves %s: %s", t.name(i.ID), d.where[i].node.Name, why)
 		}

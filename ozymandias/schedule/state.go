@@ -14,6 +14,9 @@ type State struct {
 	Version int64
 	Jobs    []Job
 	Nodes   []Node
+	// Partial says that there is more which could not be read. So nothing can be decided, and what seems to belong to nobody may
+	// belong to somebody.
+	Partial bool
 }
 
 // A Job is what is wanted, and what is remembered of it.
@@ -34,8 +37,16 @@ type Job struct {
 	// Work is how many instances the job's worklist has work for. It is nil for jobs without one, and as long as it is not
 	// known: then there are as many as there were.
 	Work *int `json:"work,omitempty"`
+	// Finished says that the worklist is: the job has no instances any more.
+	Finished bool `json:"finished,omitempty"`
+	// Trouble says why it is not known how much work there is, why there is none yet or, of a finished worklist, what became of it if
+	// it is not complete. It is for people: nothing is decided by it.
+	Trouble string `json:"trouble,omitempty"`
 	// Deleted says that the job is to go once nothing of it runs any more.
 	Deleted bool `json:"deleted,omitempty"`
+	// Waited is for how long whoever decides has seen the last step of the deploy ([State.Steps]), by a clock of its own that nobody
+	// sets.
+	Waited time.Duration `json:"-"`
 }
 
 // A Deploy brings a job from one revision to another.
@@ -44,8 +55,10 @@ type Deploy struct {
 	To   int64 `json:"to"` // From is 0 for the first
 	// Healthy is the most instances of To that were up at once until now.
 	Healthy int `json:"healthy,omitempty"`
-	// Progress is when Healthy last grew, or an instance of To was last given a place.
+	// Progress is when it began, or Healthy last grew, by the clock of whoever saw it: for people.
 	Progress time.Time `json:"progress"`
+	// Step is the version of the decision that saw it.
+	Step int64 `json:"step,omitempty"`
 	// Failed says why the deploy failed; empty if it did not. The job then goes back to From or, if it is not to or there is
 	// none, stays as it is.
 	Failed string `json:"failed,omitempty"`
@@ -77,6 +90,9 @@ type Node struct {
 	Plan Plan
 	// Report is what it says of itself; empty if no lease lives.
 	Report Report
+	// Away is for how long whoever decides has seen no lease, and Steady for how long it has seen this very plan, both by a
+	// clock of its own that nobody sets. Who has just begun to look knows of nothing yet, so the times are never too long.
+	Away, Steady time.Duration
 }
 
 // Alive says whether the node's lease lived when the state was read.
@@ -94,7 +110,7 @@ type Instance struct {
 
 // A Volume is what an instance, or a job, keeps on a node's disk, whether it runs there at the moment or not.
 type Volume struct {
-	Instance        // of a shared volume, which is the job's, the ID is empty `json:"instance"`
+	Instance        // of a shared volume, which is the job's, the ID is empty
 	Name     string `json:"name"`
 	Space    int64  `json:"space"` // bytes
 }
@@ -110,6 +126,8 @@ type Plan struct {
 	// Leaving are those of earlier versions of which it was not known, when this one was written, that they had stopped. It
 	// is for those who decide; whoever runs the plan stops everything that is not in Instances.
 	Leaving []Leaving `json:"leaving,omitempty"`
+	// Awaited says that the node was lost with most others, and that what it was to run waits for it: see outage.go.
+	Awaited bool `json:"awaited,omitempty"`
 }
 
 // A Planned is an instance in a node's plan.
@@ -121,6 +139,8 @@ type Planned struct {
 	Epoch int64 `json:"epoch"`
 	// After are the other places where the instance may still run. It starts here only once each of them is free: see [Free].
 	After []Place `json:"after,omitempty"`
+	// Eased says that the instance left a node at this revision because that was overloaded; it does so once.
+	Eased bool `json:"eased,omitempty"`
 }
 
 // A Leaving is an instance that was taken out of a node's plan.
@@ -142,11 +162,14 @@ type Place struct {
 // A Report is what a node says of its own machine.
 type Report struct {
 	// Plan is the version of the plan that the node goes by. What is not in that plan and not in Instances does not run, and is
-	// not started any more.
+	// not started any more. By a plan that is for another incarnation it goes, too: it has nothing of it.
 	Plan int64
 	// Instances are all that are planned, and all that have anything left on the machine that runs or may run. While something
 	// of an earlier epoch is left, it is that which is reported.
 	Instances map[Instance]Condition
+	// Unfit says why the node can run nothing at present, such as that podman does not answer; empty if it can. It is treated as
+	// if it was draining.
+	Unfit string
 }
 
 // A Condition is how an instance fares.
@@ -165,7 +188,34 @@ type Condition struct {
 	Restarts int       `json:"restarts,omitempty"`
 	// Message says why, for people.
 	Message string `json:"message,omitempty"`
+	// Containers are how its containers fare, by name: for people. Nothing is decided by it.
+	Containers map[string]ContainerCondition `json:"containers,omitempty"`
 }
+
+// A ContainerCondition is how one container of an instance fares.
+type ContainerCondition struct {
+	State    ContainerState `json:"state"`
+	Restarts int            `json:"restarts,omitempty"`
+	// ExitCode is of the last time that it ended, 0 if it did not yet.
+	ExitCode int `json:"exit_code,omitempty"`
+	// Healthy is what its check says; nil if it has none, or none has passed or failed yet.
+	Healthy *bool `json:"healthy,omitempty"`
+	// Message says why, for people.
+	Message string `json:"message,omitempty"`
+	// Since is when the state began, by the node's clock: for people.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// A ContainerState is where a container is on its way.
+type ContainerState string
+
+// The states of containers.
+const (
+	ContainerWaiting ContainerState = "Waiting" // for its image, or for those that it depends on
+	ContainerCreated ContainerState = "Created"
+	ContainerRunning ContainerState = "Running"
+	ContainerEnded   ContainerState = "Ended"
+)
 
 // A Phase is where an instance is on its way.
 type Phase string

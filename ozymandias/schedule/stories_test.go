@@ -21,9 +21,16 @@ import (
 //	lose n1 / boot n1                its lease ends; its process comes back
 //	work                             all machines do what they are to do
 //	read n1 / stop n1 / start n1 / heal n1 / report n1    one does a part of it
-//	sick n1 / end web-0 / break web-0
+//	sick n1 / end web-0 / break web-0 / break-down web-0
+//	unfit n1 no disk / fit n1        it can run nothing, and says why
+//	load n1 1.7                      its load
+//	forget n1                        it is known no more
+//	work-for primes 3 / finish primes
 //	pass 10m
 //	decide                           answers what happens and what waits
+//	stale n1                         answers the volumes that may be removed
+//	partial                          there are records that cannot be read
+//	decide 2                         writes two records of it at most
 //	waits-for n1                     answers what a machine does not start, and why
 //	plans                            answers the plans
 //	settle                           decides and works until nothing changes, and answers all that happens
@@ -53,7 +60,7 @@ func tell(t *testing.T, text string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (w *world) command(t *testing.T, line string) []string {
+func (w *world) command(t *testing.T, line string) (lines []string) {
 	words := strings.Fields(line)
 	verb, args := words[0], words[1:]
 	name := ""
@@ -81,6 +88,8 @@ func (w *world) command(t *testing.T, line string) []string {
 		w.machine(name).sick = true
 	case "end":
 		w.phase(name, Ended)
+	case "break-down":
+		w.phase(name, BackOff)
 	case "break":
 		w.phase(name, Broken)
 	case "pass":
@@ -91,8 +100,27 @@ func (w *world) command(t *testing.T, line string) []string {
 		w.now = w.now.Add(pass)
 	case "plans":
 		return w.plans()
+	case "unfit":
+		w.machine(name).unfit = strings.Join(args[1:], " ")
+		w.report(name)
+	case "fit":
+		w.machine(name).unfit = ""
+		w.report(name)
+	case "load":
+		w.Node(name).Load, _ = strconv.ParseFloat(args[1], 64)
+	case "forget":
+		w.forget(name)
+	case "partial":
+		w.Partial = true
+	case "stale":
+		for _, v := range Stale(w.State, name) {
+			lines = append(lines, w.called(v.Instance)+" "+v.Name)
+		}
+		return lines
 	case "decide":
-		d, _ := w.decide(w.State)
+		w.atOnce, _ = strconv.Atoi(name)
+		d, _ := w.decide(w.current())
+		w.atOnce = 0
 		return w.words(d)
 	case "settle":
 		return w.settled()
@@ -104,7 +132,7 @@ func (w *world) command(t *testing.T, line string) []string {
 		return w.preview(t, args)
 	default:
 		w.State = w.changed(t, words)
-		if verb == "node" && !w.node(name).Alive() {
+		if verb == "node" && !w.Node(name).Alive() {
 			w.boot(name)
 		}
 	}
@@ -117,12 +145,12 @@ func (w *world) changed(t *testing.T, words []string) State {
 	var err error
 	switch words[0] {
 	case "node":
-		n := s.node(args[0])
+		n := s.Node(args[0])
 		s.Nodes = slices.Clone(s.Nodes)
 		if n == nil {
 			s.Nodes = append(s.Nodes, Node{Name: args[0]})
 		}
-		n = s.node(args[0])
+		n = s.Node(args[0])
 		n.Labels = map[string]string{}
 		n.Capacity = placement.Resources{Memory: 1e10, Disk: 1e11, CPU: 4000}
 		for _, arg := range args[1:] {
@@ -142,6 +170,10 @@ func (w *world) changed(t *testing.T, words []string) State {
 		at, _ := s.find(args[0])
 		n, _ := strconv.Atoi(args[1])
 		s.Jobs[at].Work = &n
+	case "finish":
+		s.Jobs = slices.Clone(s.Jobs)
+		at, _ := s.find(args[0])
+		s.Jobs[at].Finished = true
 	case "scale":
 		n, _ := strconv.Atoi(args[1])
 		s, err = s.Scale(args[0], n)
@@ -183,6 +215,8 @@ func parseJob(t *testing.T, args []string) job.Job {
 			j.Daemon = true
 		case "memory":
 			c.Memory = job.Size(size(t, value))
+		case "cpus":
+			c.CPUs = job.CPUs(number(value) * 1000)
 		case "image":
 			c.Image = value
 		case "priority":
@@ -260,7 +294,7 @@ func (w *world) words(d Decision) (lines []string) {
 func (w *world) settled() (lines []string) {
 	for range 100 {
 		before := fmt.Sprint(w.State)
-		d, _ := w.decide(w.State)
+		d, _ := w.decide(w.current())
 		for _, e := range d.Events {
 			lines = append(lines, e.Text)
 		}

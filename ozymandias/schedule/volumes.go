@@ -54,7 +54,7 @@ func (d *decider) store(t *task, wants []*want) {
 // not the nodes' own, nor where they are already, which is counted apart.
 func (d *decider) takes(t *task) int64 {
 	if group := t.storage.groups[t.storage.choice]; len(group) > 0 {
-		if n := d.node(group[0]); n.Labels[StorageLabel] != "" || has(n, Instance{Job: t.UID}) {
+		if n := d.Node(group[0]); n.Labels[StorageLabel] != "" || has(n, Instance{Job: t.UID}) {
 			return 0
 		}
 	}
@@ -83,7 +83,7 @@ func (d *decider) stores(t *task) (groups [][]string) {
 		free[d.Nodes[i].Name] = d.Nodes[i].Capacity.Memory
 	}
 	for i, at := range d.where {
-		if j := d.job(i.Job); j != nil {
+		if j := d.Job(i.Job); j != nil {
 			if spec := j.At(at.Planned.Revision); spec != nil {
 				free[at.node.Name] -= int64(spec.Needs().Memory)
 			}
@@ -105,7 +105,7 @@ func (d *decider) stores(t *task) (groups [][]string) {
 		return sum
 	}
 	common := func(group []string) int {
-		if d.node(group[0]).Labels[StorageLabel] != "" {
+		if d.Node(group[0]).Labels[StorageLabel] != "" {
 			return 0
 		}
 		return 1
@@ -146,7 +146,7 @@ func has(n *Node, i Instance) bool {
 // there counts.
 func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resources) {
 	for _, l := range d.held[n.Name] {
-		if spec := d.spec(l.Job, l.Revision); spec != nil {
+		if spec := d.Spec(l.Job, l.Revision); spec != nil {
 			needs := spec.Needs()
 			r.Memory += int64(needs.Memory)
 			r.CPU += int64(needs.CPUs)

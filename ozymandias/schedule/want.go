@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -29,10 +30,12 @@ type want struct {
 	anchor string // the node from which it has kept another with its ports, and where it remains for that
 	adrift bool   // it did not fit there after all
 	lost   string // why it can be nowhere, where placement is not asked
+	awaits bool   // that is because it waits for its node, which was lost with most others
 
-	at   string // where it is to be in the end
-	move string // why it goes there
-	wait *Wait
+	at    string // where it is to be in the end
+	move  string // why it goes there
+	eased bool   // it goes there because its node is overloaded
+	wait  *Wait
 }
 
 // gather makes the wants, jobs in order and instances by number.
@@ -50,15 +53,43 @@ func (d *decider) gather() {
 			w.name = placement.Name{Job: t.Spec.Name, ID: id}
 			if at, ok := d.where[w.Instance]; ok {
 				w.home, w.from = at.node, at.node.Name
+			} else if n := d.lost[w.Instance]; n != nil && d.awaited[n.Name] {
+				w.await(n)
 			}
 			d.wants = append(d.wants, w)
 		}
-		d.pace(t, d.wants[len(d.wants)-len(t.ids)-len(extra):])
+		own := d.wants[len(d.wants)-len(t.ids)-len(extra):]
+		d.pace(t, own)
+		d.together(t, own)
 	}
 }
 
+// await has an instance wait for a node that is lost.
+func (w *want) await(n *Node) {
+	w.awaits = true
+	w.lost = fmt.Sprintf("waits for %s, which was lost with most others: until it is back, or for %s", n.Name, patience)
+}
+
+// together has a job with shared volumes wait as a whole for the node that has them: what started meanwhile would begin them anew.
+func (d *decider) together(t *task, wants []*want) {
+	if t.Spec.Needs().Shared == 0 {
+		return
+	}
+	at := slices.IndexFunc(wants, func(w *want) bool { return w.awaits })
+	if at < 0 || slices.ContainsFunc(wants, func(w *want) bool { return w.home != nil }) {
+		return
+	}
+	for _, w := range wants {
+		w.await(d.lost[wants[at].Instance])
+	}
+}
+
+// movesAtOnce is how many instances that are up may be on their way from draining nodes at once. Each node that takes them has images to
+// fetch, and whoever waits in line for that is better off where it runs.
+const movesAtOnce = 16
+
 // pace keeps what is to leave draining nodes from leaving all at once: at most max_unavailable of a job are missing, but one at
-// least may. What is not up, or is restarted anyhow, may always go.
+// least may; and of all jobs some. What is not up, or is restarted anyhow, may always go.
 func (d *decider) pace(t *task, wants []*want) {
 	if d.end {
 		return
@@ -81,8 +112,9 @@ func (d *decider) pace(t *task, wants []*want) {
 		case t.Spec.Daemon:
 			w.stays = true
 		case disturbed(w) || w.extra:
-		case missing < max(1, t.Spec.Update.MaxUnavailable):
+		case missing < max(1, t.Spec.Update.MaxUnavailable) && d.moving < movesAtOnce:
 			missing++
+			d.moving++
 		default:
 			w.stays = true
 		}

@@ -18,10 +18,12 @@ type world struct {
 	born int
 	// machines by incarnation, whether their leases live or not: what is there in truth.
 	machines map[string]*machine
+	seen     map[string]sight   // what whoever decides has seen, and since when
 	epochs   map[Instance]int64 // the greatest at which each was started
 	// afterthoughts are how many more decisions there may be without news. One is enough but where priorities take room from others
 	// while ports or volumes bind them: then the next may find a better use for what is left.
 	afterthoughts int
+	atOnce        int // how many records a decision may write; 0: any number
 	fatal         func(format string, args ...any)
 }
 
@@ -29,17 +31,52 @@ type machine struct {
 	node, incarnation string
 	seen              Plan // the plan it goes by
 	runs              map[Instance]Condition
-	sick              bool // what it starts does not become healthy
+	sick              bool   // what it starts does not become healthy
+	unfit             string // why it can run nothing
+}
+
+// sight is what something looks like, and since when.
+type sight struct {
+	what  string
+	since time.Time
+}
+
+// look fills in for how long things have been as they are.
+func (w *world) look() {
+	since := func(of, what string) time.Duration {
+		if w.seen[of].what != what {
+			w.seen[of] = sight{what, w.now}
+		}
+		return w.now.Sub(w.seen[of].since)
+	}
+	w.Nodes, w.Jobs = slices.Clone(w.Nodes), slices.Clone(w.Jobs)
+	for i := range w.Nodes {
+		n := &w.Nodes[i]
+		n.Away = since("absence of "+n.Name, n.Incarnation)
+		if n.Alive() {
+			n.Away = 0
+		}
+		n.Steady = since("plan of "+n.Name, fmt.Sprint(n.Plan.Version))
+	}
+	steps := w.Steps()
+	for i := range w.Jobs {
+		j := &w.Jobs[i]
+		j.Waited = since("deploy of "+j.UID, fmt.Sprint(steps[j.UID]))
+	}
 }
 
 func newWorld(fatal func(format string, args ...any)) *world {
-	return &world{now: time.Unix(1e9, 0).UTC(), machines: map[string]*machine{}, epochs: map[Instance]int64{}, fatal: fatal}
+	return &world{now: time.Unix(1e9, 0).UTC(), machines: map[string]*machine{}, seen: map[string]sight{}, epochs: map[Instance]int64{}, fatal: fatal}
 }
 
-// boot starts a node's process, which begins with a clean machine.
+// boot starts a node's process, which begins with a clean machine. One that is not known is entered.
 func (w *world) boot(name string) {
 	w.born++
-	n := w.node(name)
+	n := w.Node(name)
+	if n == nil {
+		w.Nodes = append(slices.Clone(w.Nodes), Node{Name: name, Capacity: placement.Resources{Memory: 8e9, Disk: 1e11, CPU: 4000}})
+		n = w.Node(name)
+	}
 	n.Incarnation = fmt.Sprintf("%s/%d", name, w.born)
 	n.Report = Report{Instances: map[Instance]Condition{}}
 	w.machines[n.Incarnation] = &machine{node: name, incarnation: n.Incarnation, runs: map[Instance]Condition{}}
@@ -47,13 +84,29 @@ func (w *world) boot(name string) {
 
 // lose ends a node's lease. By then whatever it ran has stopped.
 func (w *world) lose(name string) {
-	n := w.node(name)
+	n := w.Node(name)
 	delete(w.machines, n.Incarnation)
 	n.Incarnation, n.Report = "", Report{}
 }
 
+// forget has a node that is lost be unknown.
+func (w *world) forget(name string) {
+	if n := w.Node(name); n == nil || n.Alive() {
+		w.fatal("forget %s: it is alive, or unknown", name)
+	}
+	w.Nodes = slices.DeleteFunc(slices.Clone(w.Nodes), func(n Node) bool { return n.Name == name })
+	w.Version++
+}
+
+// drain has a node drain, or not any more, if it is known.
+func (w *world) drain(name string, draining bool) {
+	if after, err := w.Drain(name, draining); err == nil {
+		w.State = after
+	}
+}
+
 func (w *world) machine(name string) *machine {
-	if n := w.node(name); n != nil {
+	if n := w.Node(name); n != nil {
 		return w.machines[n.Incarnation]
 	}
 	return nil
@@ -61,7 +114,7 @@ func (w *world) machine(name string) *machine {
 
 // read has a machine take up its plan; from then on it starts nothing else.
 func (w *world) read(name string) {
-	if m, n := w.machine(name), w.node(name); m != nil {
+	if m, n := w.machine(name), w.Node(name); m != nil {
 		m.seen = n.Plan
 	}
 }
@@ -69,7 +122,7 @@ func (w *world) read(name string) {
 // stop has a machine let go of what is not in the plan that it goes by.
 func (w *world) stop(name string) {
 	m := w.machine(name)
-	if m == nil {
+	if m == nil || m.seen.Version == 0 { // it was just started: it knows of nothing that it would have to stop
 		return
 	}
 	maps.DeleteFunc(m.runs, func(i Instance, c Condition) bool {
@@ -81,14 +134,14 @@ func (w *world) stop(name string) {
 func (w *world) view(name string) *State {
 	view, m := w.State, w.machine(name)
 	view.Nodes = slices.Clone(view.Nodes)
-	own := view.node(name)
+	own := view.Node(name)
 	own.Plan, own.Report = m.seen, Report{Plan: m.seen.Version, Instances: m.runs}
 	return &view
 }
 
 // start has a machine start what it may.
 func (w *world) start(name string) {
-	m, n := w.machine(name), w.node(name)
+	m, n := w.machine(name), w.Node(name)
 	if m == nil {
 		return
 	}
@@ -105,7 +158,7 @@ func (w *world) start(name string) {
 		}
 		w.epochs[p.Instance] = p.Epoch
 		m.runs[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running}
-		for _, v := range w.spec(p.Instance.Job, p.Revision).Containers["main"].Volumes {
+		for _, v := range w.Spec(p.Instance.Job, p.Revision).Containers["main"].Volumes {
 			if owner := (Instance{Job: p.Instance.Job}); v.Type == job.Local {
 				owner.ID = p.ID
 				keepVolume(n, owner, v)
@@ -114,6 +167,18 @@ func (w *world) start(name string) {
 			}
 		}
 	}
+}
+
+// clean has a machine remove the volumes that are stale by a state that may be an old one, but not older than its plan.
+func (w *world) clean(name string, s State) {
+	m, n := w.machine(name), w.Node(name)
+	if m == nil || s.Version < m.seen.Version || s.Node(name) == nil {
+		return
+	}
+	s = s.As(name, m.seen, Report{Plan: m.seen.Version, Instances: m.runs})
+	s.Node(name).Volumes = n.Volumes
+	stale := Stale(s, name)
+	n.Volumes = slices.DeleteFunc(slices.Clone(n.Volumes), func(v Volume) bool { return slices.Contains(stale, v) })
 }
 
 func keepVolume(n *Node, owner Instance, v job.Volume) {
@@ -129,7 +194,7 @@ func (w *world) heal(name string) {
 		return
 	}
 	for i, c := range m.runs {
-		if spec := w.spec(i.Job, c.Revision); spec != nil && spec.Containers["main"].Image != "broken" && !m.sick && c.Phase == Running {
+		if spec := w.Spec(i.Job, c.Revision); spec != nil && spec.Containers["main"].Image != "broken" && !m.sick && c.Phase == Running {
 			c.Healthy, c.Settled = true, true
 			m.runs[i] = c
 		}
@@ -138,8 +203,8 @@ func (w *world) heal(name string) {
 
 // report has a machine say what is there.
 func (w *world) report(name string) {
-	if m, n := w.machine(name), w.node(name); m != nil {
-		n.Report = Report{Plan: m.seen.Version, Instances: maps.Clone(m.runs)}
+	if m, n := w.machine(name), w.Node(name); m != nil {
+		n.Report = Report{Plan: m.seen.Version, Instances: maps.Clone(m.runs), Unfit: m.unfit}
 		for _, p := range m.seen.Instances {
 			if _, there := m.runs[p.Instance]; !there {
 				n.Report.Instances[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Waiting}
@@ -158,6 +223,12 @@ func (w *world) work() {
 	}
 }
 
+// current is the state as whoever decides has it.
+func (w *world) current() State {
+	w.look()
+	return w.State
+}
+
 // decide takes a decision from a state, which may be an old one, and writes it unless another was written since.
 func (w *world) decide(s State) (Decision, bool) {
 	d, err := Decide(s, w.now)
@@ -174,6 +245,15 @@ func (w *world) decide(s State) (Decision, bool) {
 	if s.Version != w.Version {
 		return d, false
 	}
+	if w.atOnce > 0 && w.atOnce < d.Size() {
+		part := d.First(w.atOnce)
+		if part.Size() == 0 || part.Size() > w.atOnce {
+			w.fatal("%d records of %+v are %+v", w.atOnce, d, part)
+		}
+		w.State = apply(w.State, part)
+		w.check()
+		return part, true
+	}
 	w.State = apply(w.State, d)
 	w.check()
 	after := apply(s, d)
@@ -188,18 +268,24 @@ func (w *world) decide(s State) (Decision, bool) {
 	return d, true
 }
 
-// apply writes a decision.
+// apply writes a decision. What has changed by it has not been so for any time.
 func apply(s State, d Decision) State {
 	if !d.Changed() {
 		return s
 	}
+	before := s.Steps()
 	s.Version = d.Version
 	s.Nodes, s.Jobs = slices.Clone(s.Nodes), slices.Clone(s.Jobs)
 	for name, plan := range d.Plans {
-		s.node(name).Plan = plan
+		s.Node(name).Plan, s.Node(name).Steady = plan, 0
 	}
 	for _, j := range d.Jobs {
-		*s.job(j.UID) = j
+		*s.Job(j.UID) = j
+	}
+	for uid, step := range s.Steps() {
+		if step != before[uid] {
+			s.Job(uid).Waited = 0
+		}
 	}
 	s.Jobs = slices.DeleteFunc(s.Jobs, func(j Job) bool { return slices.Contains(d.Removed, j.UID) })
 	return s
@@ -210,7 +296,7 @@ func (w *world) settle() (d Decision) {
 	for range 100 {
 		before := fmt.Sprint(w.State)
 		for {
-			if d, _ = w.decide(w.State); !d.Changed() {
+			if d, _ = w.decide(w.current()); !d.Changed() {
 				break
 			}
 		}
@@ -230,17 +316,26 @@ func (w *world) check() {
 		m := w.machines[incarnation]
 		var used placement.Resources
 		var names []string
+		var ports []job.Port
 		for i, c := range m.runs {
 			if other, twice := running[i]; twice {
 				w.fatal("%s runs on %s and on %s", w.called(i), other, incarnation)
 			}
 			running[i] = incarnation
-			if spec := w.spec(i.Job, c.Revision); spec != nil {
+			if spec := w.Spec(i.Job, c.Revision); spec != nil {
+				n := w.Node(m.node)
+				if spec.Needs().Local > 0 && !has(n, i) || spec.Needs().Shared > 0 && n.Labels[StorageLabel] == "" && !has(n, Instance{Job: i.Job}) {
+					w.fatal("%s runs %s without its volumes", m.node, w.called(i))
+				}
+				if collide(spec.HostPorts(), ports) {
+					w.fatal("%s runs %s, and another that has a port of it", m.node, w.called(i))
+				}
+				ports = append(ports, spec.HostPorts()...)
 				used.Memory += int64(spec.Needs().Memory)
 				names = append(names, w.called(i))
 			}
 		}
-		if n := w.node(m.node); used.Memory > n.Capacity.Memory {
+		if n := w.Node(m.node); used.Memory > n.Capacity.Memory {
 			slices.Sort(names)
 			w.fatal("%s runs %v, %d of %d bytes", m.node, names, used.Memory, n.Capacity.Memory)
 		}
@@ -260,7 +355,7 @@ func (w *world) check() {
 }
 
 func (w *world) called(i Instance) string {
-	if j := w.job(i.Job); j != nil {
+	if j := w.Job(i.Job); j != nil {
 		return j.Spec.Name + "-" + i.ID
 	}
 	return i.Job + "-" + i.ID
