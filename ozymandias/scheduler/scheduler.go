@@ -19,20 +19,31 @@ type Scheduler struct {
 	Log    *slog.Logger
 	// Took is called with each decision that this node took, once it is written. nil: nobody.
 	Took func(schedule.Decision)
+
+	clock clock
 }
 
 const (
-	turn    = 50 * time.Millisecond // between one node's turn and the next one's
-	patient = 10                    // turns that a node waits at most
-	rest    = time.Second           // after something went wrong
-	answer  = 5 * time.Second       // that etcd has to give
+	turn    = 50 * time.Millisecond  // between one node's turn and the next one's
+	patient = 10                     // turns that a node waits at most
+	rest    = time.Second            // after something went wrong
+	pause   = 100 * time.Millisecond // between decisions, at least: news come many at a time
+	share   = 4                      // of the time one part at most goes into deciding, however much there is to look at
+	answer  = 5 * time.Second        // that etcd has to give
 )
 
 // Run takes decisions until ctx ends, and returns its error.
 func (s *Scheduler) Run(ctx context.Context) error {
 	for {
 		now, basis, changed := s.Mirror.State()
-		again, err := s.decide(ctx, now, basis, changed)
+		s.clock.look(&now)
+		began := time.Now()
+		decision, err := schedule.Decide(now, began)
+		next := began.Add(max(pause, share*time.Since(began)))
+		again := decision.Again
+		if err == nil && decision.Changed() {
+			again, err = s.take(ctx, now, basis, changed, decision)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -45,15 +56,14 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		if err := wait(ctx, changed, again); err != nil {
 			return err
 		}
+		if err := wait(ctx, nil, next); err != nil {
+			return err
+		}
 	}
 }
 
-// decide takes one decision, if one follows from the state. It returns when to look again if nothing changes.
-func (s *Scheduler) decide(ctx context.Context, now schedule.State, basis state.Basis, changed <-chan struct{}) (again time.Time, err error) {
-	decision, err := schedule.Decide(now, time.Now())
-	if err != nil || !decision.Changed() {
-		return decision.Again, err
-	}
+// take writes a decision when it is this node's turn. It returns when to look again if nothing changes.
+func (s *Scheduler) take(ctx context.Context, now schedule.State, basis state.Basis, changed <-chan struct{}, decision schedule.Decision) (again time.Time, err error) {
 	for until := time.Now().Add(time.Duration(s.rank(now)) * turn); time.Now().Before(until); {
 		if err := wait(ctx, changed, until); err != nil {
 			return again, err
@@ -64,15 +74,32 @@ func (s *Scheduler) decide(ctx context.Context, now schedule.State, basis state.
 			return time.Now(), nil // somebody else was first
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, answer)
-	defer cancel()
-	if err := s.Store.Commit(ctx, basis, Change(now, decision)); err != nil {
-		return again, fmt.Errorf("take decision %d: %w", decision.Version, err)
-	}
-	if s.Took != nil {
-		s.Took(decision)
+	if _, decision, err = s.write(ctx, now, now, basis, decision); err != nil {
+		return again, err
 	}
 	return decision.Again, nil
+}
+
+// write writes a decision that was taken from the state put, which was made from what was read. If etcd does not take it as a whole, a part of
+// it is written, and the next decision goes on from there. What was changed by hand is in each part.
+func (s *Scheduler) write(ctx context.Context, read, put schedule.State, basis state.Basis, decision schedule.Decision) (version int64, written schedule.Decision, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	for records := decision.Size(); ; {
+		version, err = s.Store.Commit(ctx, basis, Change(read, put, decision))
+		if !errors.Is(err, state.ErrTooLarge) || records <= 1 {
+			break
+		}
+		records /= 2
+		decision = decision.First(records)
+	}
+	if err != nil {
+		return 0, decision, fmt.Errorf("take decision %d: %w", decision.Version, err)
+	}
+	if s.Took != nil && version == decision.Version {
+		s.Took(decision)
+	}
+	return version, decision, nil
 }
 
 // rank is how many turns this node waits: the living take turns, beginning with another at each decision.
@@ -91,22 +118,6 @@ func (s *Scheduler) rank(now schedule.State) int {
 	}
 	first := int(now.Version % int64(alive))
 	return min((own-first+alive)%alive, patient)
-}
-
-// Change is what a decision writes. Its plans carry their versions already.
-func Change(before schedule.State, decision schedule.Decision) state.Change {
-	change := state.Change{Plans: decision.Plans}
-	known := map[string]schedule.Job{} // by UID
-	for _, j := range before.Jobs {
-		known[j.UID] = j
-	}
-	for _, j := range decision.Jobs {
-		change.PutJob(known[j.UID], j)
-	}
-	for _, uid := range decision.Removed {
-		change.DropJob(known[uid])
-	}
-	return change
 }
 
 func earlier(a, b time.Time) time.Time {

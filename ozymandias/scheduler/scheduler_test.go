@@ -71,7 +71,7 @@ func (s *site) node(name string) *node {
 		s.Fatal(err)
 	}
 	n := &node{site: s, name: name, lease: l.ID, done: make(chan struct{})}
-	n.incarnation, err = s.store.Join(s.Context(), name, state.Machine{Capacity: placement.Resources{Memory: 4e9, Disk: 1e11, CPU: 4000}}, state.Report{}, l.ID)
+	n.incarnation, err = s.store.Join(s.Context(), name, state.Machine{Capacity: placement.Resources{Memory: 4e9, Disk: 1e11, CPU: 4000}}, state.Report{}, l.ID, 0)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -180,23 +180,9 @@ func (n *node) kill() {
 
 // apply changes the state as an API would, from whatever is the newest.
 func (s *site) apply(m *state.Mirror, change func(schedule.State) schedule.State) error {
-	for {
-		before, basis, changed := m.State()
-		after := change(before)
-		known := map[string]schedule.Job{}
-		for _, j := range before.Jobs {
-			known[j.UID] = j
-		}
-		var news state.Change
-		for _, j := range after.Jobs {
-			news.PutJob(known[j.UID], j)
-		}
-		err := s.store.Commit(s.Context(), basis, news)
-		if !errors.Is(err, state.ErrOvertaken) {
-			return err
-		}
-		<-changed
-	}
+	api := &scheduler.Scheduler{Store: s.store, Mirror: m}
+	_, _, err := api.Apply(s.Context(), func(now schedule.State) (schedule.State, error) { return change(now), nil })
+	return err
 }
 
 // put applies a job that needs 1G for each instance.

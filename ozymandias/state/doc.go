@@ -7,6 +7,7 @@
 //	live/NAME            that its process is alive; under the node's lease, and written once in each
 //	plans/NAME           what it is to run
 //	reports/NAME         what it says of itself; under its lease
+//	events/VERSION       what the decision of that version changed, in words; of the last ones
 //
 // Values are JSON, to be read with etcdctl.
 //

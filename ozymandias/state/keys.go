@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -17,7 +18,11 @@ const (
 	live    = "live/"
 	plans   = "plans/"
 	reports = "reports/"
+	told    = "events/"
 )
+
+// eventKey is where the events of a decision are, so that keys are in the order of decisions.
+func eventKey(version int64) string { return fmt.Sprintf("%s%019d", told, version) }
 
 func specKey(uid string, revision int64) string {
 	return specs + uid + "/" + strconv.FormatInt(revision, 10)

@@ -37,18 +37,21 @@ type records struct {
 	jobs    map[string]schedule.Job
 	specs   map[string]map[int64]job.Job
 	nodes   map[string]Machine
+	nodesAt map[string]int64
 	lives   map[string]Life
 	livesAt map[string]int64
 	plans   map[string]schedule.Plan
 	reports map[string]Report
+	told    map[string]events // by what stands for the version in the key
 	// odd are the keys of those that could not be read. As long as there are any nothing is decided: what they say may be that
 	// something runs.
 	odd map[string]error
 }
 
 func newRecords() records {
-	return records{jobs: map[string]schedule.Job{}, specs: map[string]map[int64]job.Job{}, nodes: map[string]Machine{}, lives: map[string]Life{},
-		livesAt: map[string]int64{}, plans: map[string]schedule.Plan{}, reports: map[string]Report{}, odd: map[string]error{}}
+	return records{jobs: map[string]schedule.Job{}, specs: map[string]map[int64]job.Job{}, nodes: map[string]Machine{}, nodesAt: map[string]int64{},
+		lives: map[string]Life{}, livesAt: map[string]int64{}, plans: map[string]schedule.Plan{}, reports: map[string]Report{},
+		told: map[string]events{}, odd: map[string]error{}}
 }
 
 // NewMirror reads all records. Run follows them from then on.
@@ -57,20 +60,30 @@ func (s *Store) NewMirror(ctx context.Context) (*Mirror, error) {
 	return m, m.read(ctx)
 }
 
-// Run follows the records until ctx ends, and returns its error. Whatever goes wrong with etcd, it tries again.
+// silence is after how long without news the mirror asks etcd whether there are none, and how long it waits for the answer.
+var silence = 3 * time.Second
+
+// readWithin is how long etcd may take to give all records.
+const readWithin = 10 * time.Second
+
+// Run follows the records until ctx ends, or the client is closed, and returns why. Whatever else goes wrong with etcd, it tries again.
 func (m *Mirror) Run(ctx context.Context) error {
 	for rest := time.Duration(0); ; rest = min(max(2*rest, 100*time.Millisecond), 2*time.Second) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-m.store.client.Ctx().Done():
+			return fmt.Errorf("follow the state: the client of etcd is closed: %w", m.store.client.Ctx().Err())
 		case <-time.After(rest):
 		}
-		began := time.Now()
-		err := m.follow(ctx)
-		if errors.Is(err, rpctypes.ErrCompacted) {
-			err = m.read(ctx) // what happened meanwhile is gone from etcd's history
+		heard, err := m.follow(ctx)
+		if errors.Is(err, rpctypes.ErrCompacted) || errors.Is(err, errSilent) {
+			// What happened meanwhile is gone from etcd's history, or does not come this way.
+			attempt, cancel := context.WithTimeout(ctx, readWithin)
+			heard = m.read(attempt) == nil
+			cancel()
 		}
-		if err == nil || time.Since(began) > time.Minute {
+		if heard {
 			rest = 0
 		}
 	}
@@ -94,29 +107,61 @@ func (m *Mirror) read(ctx context.Context) error {
 	return nil
 }
 
-// follow takes in the news until the watch ends.
-func (m *Mirror) follow(ctx context.Context) error {
+// errSilent says that the watch neither brings news nor says that there are none: the connection may be dead, and nobody has said so.
+var errSilent = errors.New("the watch is silent")
+
+// follow takes in the news until the watch ends, and tells whether anything was heard.
+func (m *Mirror) follow(ctx context.Context) (heard bool, err error) {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	m.mu.Lock()
-	from := m.revision + 1
+	from := m.revision // once more, as etcd answers no questions about a watch that begins after all there is
 	m.mu.Unlock()
-	for news := range m.store.client.Watch(ctx, m.store.prefix, clientv3.WithPrefix(), clientv3.WithRev(from)) {
-		if err := news.Err(); err != nil {
-			return err
-		}
-		m.mu.Lock()
-		for _, event := range news.Events {
-			m.take(m.store.prefix, event.Kv, event.Type == mvccpb.DELETE)
-		}
-		if n := len(news.Events); n > 0 {
-			// Not the header's, which may be ahead of the events when the watch is catching up.
-			m.revision = news.Events[n-1].Kv.ModRevision
-			m.tell()
-		}
-		m.mu.Unlock()
+	late := time.AfterFunc(2*silence, cancel) // the call waits for etcd to say that it watches
+	watch := m.store.client.Watch(ctx, m.store.prefix, clientv3.WithPrefix(), clientv3.WithRev(from), clientv3.WithProgressNotify(), clientv3.WithCreatedNotify())
+	if !late.Stop() {
+		return false, errSilent
 	}
-	return ctx.Err()
+	check := time.NewTicker(silence)
+	defer check.Stop()
+	recently, asked := false, false
+	for {
+		select {
+		case news, open := <-watch:
+			if !open {
+				return heard, errors.New("the watch has ended")
+			}
+			if err := news.Err(); err != nil {
+				return heard, err
+			}
+			m.hear(news)
+			heard, recently, asked = true, true, false
+		case <-check.C:
+			switch {
+			case asked:
+				return heard, errSilent
+			case !recently:
+				asked = true
+				// In a goroutine of its own, as it may wait as long as the connection is dead. It ends with ctx.
+				go func() { _ = m.store.client.RequestProgress(ctx) }()
+			}
+			recently = false
+		}
+	}
+}
+
+// hear takes in what a watch says.
+func (m *Mirror) hear(news clientv3.WatchResponse) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, event := range news.Events {
+		m.take(m.store.prefix, event.Kv, event.Type == mvccpb.DELETE)
+	}
+	if n := len(news.Events); n > 0 {
+		// Not the header's, which may be ahead of the events when the watch is catching up.
+		m.revision = news.Events[n-1].Kv.ModRevision
+		m.tell()
+	}
 }
 
 // tell wakes those that wait for a change. m is locked.
@@ -133,7 +178,9 @@ func (m *records) take(prefix string, kv *mvccpb.KeyValue, gone bool) {
 	switch kind + "/" {
 	case headKey + "/":
 		m.headAt = kv.ModRevision
-		m.head, err = decode[head](kv)
+		if m.head, err = decode[head](kv); err == nil && m.head.Format > format {
+			err = fmt.Errorf("it has format %d, and this program knows %d", m.head.Format, format)
+		}
 	case jobs:
 		err = enter(m.jobs, name, kv, gone)
 	case specs:
@@ -150,16 +197,16 @@ func (m *records) take(prefix string, kv *mvccpb.KeyValue, gone bool) {
 		}
 	case nodes:
 		err = enter(m.nodes, name, kv, gone)
+		note(m.nodesAt, name, kv, gone)
 	case live:
 		err = enter(m.lives, name, kv, gone)
-		m.livesAt[name] = kv.CreateRevision
-		if gone {
-			delete(m.livesAt, name)
-		}
+		note(m.livesAt, name, kv, gone)
 	case plans:
 		err = enter(m.plans, name, kv, gone)
 	case reports:
 		err = enter(m.reports, name, kv, gone)
+	case told:
+		_ = enter(m.told, name, kv, gone) // nothing is decided by them
 	}
 	delete(m.odd, key)
 	if err != nil {
@@ -185,6 +232,13 @@ func enter[K comparable, T any](records map[K]T, name K, kv *mvccpb.KeyValue, go
 	return err
 }
 
+// note keeps the revision that wrote a record.
+func note(at map[string]int64, name string, kv *mvccpb.KeyValue, gone bool) {
+	if at[name] = kv.ModRevision; gone {
+		delete(at, name)
+	}
+}
+
 // Version is how many decisions were taken, as far as is known in here; and what is closed when anything has changed.
 func (m *Mirror) Version() (int64, <-chan struct{}) {
 	m.mu.Lock()
@@ -197,7 +251,7 @@ func (m *Mirror) Version() (int64, <-chan struct{}) {
 func (m *Mirror) State() (schedule.State, Basis, <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	state := schedule.State{Version: m.head.Version}
+	state := schedule.State{Version: m.head.Version, Partial: len(m.odd) > 0}
 	for _, uid := range slices.Sorted(maps.Keys(m.jobs)) {
 		record := m.jobs[uid]
 		record.Specs = maps.Clone(m.specs[record.UID])
@@ -206,12 +260,13 @@ func (m *Mirror) State() (schedule.State, Basis, <-chan struct{}) {
 	for _, name := range slices.Sorted(maps.Keys(m.nodes)) {
 		state.Nodes = append(state.Nodes, m.node(name))
 	}
-	return state, Basis{head: m.head, headAt: m.headAt, lives: maps.Clone(m.livesAt), odd: m.oddity()}, m.changed
+	return state, Basis{head: m.head, headAt: m.headAt, lives: maps.Clone(m.livesAt), odd: m.oddity(),
+		machines: maps.Clone(m.nodes), machinesAt: maps.Clone(m.nodesAt)}, m.changed
 }
 
 func (m *Mirror) node(name string) schedule.Node {
 	machine := m.nodes[name]
-	node := schedule.Node{Name: name, Labels: machine.Labels, Capacity: machine.Capacity, Draining: machine.Draining,
+	node := schedule.Node{Name: name, Labels: machine.labels(), Capacity: machine.Capacity, Draining: machine.Draining,
 		Incarnation: m.lives[name].Incarnation, Plan: m.plans[name]}
 	// A report of an earlier incarnation may be left for a moment, as leases end one by one.
 	if report := m.reports[name]; node.Alive() && report.Incarnation == node.Incarnation {

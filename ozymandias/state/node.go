@@ -6,43 +6,52 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/schedule"
 )
 
-// ErrNameTaken says that a node of that name is alive.
-var ErrNameTaken = errors.New("a node of that name is alive")
+// The errors of changes to nodes that a caller decides on.
+var (
+	ErrNameTaken = errors.New("a node of that name is alive")
+	ErrAlive     = errors.New("the node is alive")
+	ErrNoNode    = errors.New("there is no such node")
+)
 
 // Join enters a node among the living, under its lease, with what it has and what it says of itself: so there is no moment in which it lives
 // and is not known to have the volumes that it has. It drains still if it did before. Join returns the new incarnation, which it sets in
 // the report.
 //
+// last is the lease of this node's former life, of which nothing may run any more, or 0 if none is known. If the node's name lives under it
+// still, the new life takes the place of that one, so that nobody sees the node lost meanwhile. Ending that lease is for the caller, after
+// this.
+//
 // The error is ErrNameTaken if the name lives under another lease: either another machine has the name, or this one was started again
 // before its last lease ended, and does not know of it any more.
-func (s *Store) Join(ctx context.Context, name string, machine Machine, report Report, lease clientv3.LeaseID) (incarnation string, err error) {
+func (s *Store) Join(ctx context.Context, name string, machine Machine, report Report, lease, last clientv3.LeaseID) (incarnation string, err error) {
 	incarnation = rand.Text()[:12]
 	report.Incarnation = incarnation
-	for {
+	for place := int64(0); ; {
 		known, err := s.client.Get(ctx, s.prefix+nodes+name)
 		if err != nil {
 			return "", fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
 		t := transaction{prefix: s.prefix}
-		machine.Joined, machine.Draining = time.Now().UTC(), false
-		t.ifWritten(nodes+name, 0)
-		if len(known.Kvs) == 1 {
-			before, err := decode[Machine](known.Kvs[0])
+		machine.Joined, machine.Draining, machine.Marks = time.Now().UTC(), false, nil
+		var knownAt int64
+		for _, kv := range known.Kvs {
+			before, err := decode[Machine](kv)
 			if err != nil {
 				return "", fmt.Errorf("read what is known of node %s: %w", name, err)
 			}
-			machine.Joined, machine.Draining = before.Joined, before.Draining
-			t.ifs = nil
-			t.ifWritten(nodes+name, known.Kvs[0].ModRevision)
+			machine.Joined, machine.Draining, machine.Marks, knownAt = before.Joined, before.Draining, before.Marks, kv.ModRevision
 		}
-		t.ifMade(live+name, 0)
+		t.ifWritten(nodes+name, knownAt)
+		t.ifWritten(live+name, place)
 		t.put(nodes+name, machine)
 		t.put(live+name, Life{Incarnation: incarnation, Since: time.Now().UTC()}, clientv3.WithLease(lease))
 		t.put(reports+name, report, clientv3.WithLease(lease))
@@ -53,13 +62,16 @@ func (s *Store) Join(ctx context.Context, name string, machine Machine, report R
 		if taken {
 			return incarnation, nil
 		}
-		life, of, err := s.Life(ctx, name)
+		var life Life
+		var of clientv3.LeaseID
+		life, of, place, err = s.life(ctx, name)
 		switch {
 		case err != nil:
 			return "", err
-		case life.Incarnation != "" && of == lease:
+		case place == 0:
+		case of == lease:
 			return life.Incarnation, nil // it was entered before, and the answer was lost
-		case life.Incarnation != "":
+		case of != last || last == 0:
 			return "", fmt.Errorf("%w: %s", ErrNameTaken, name)
 		}
 	}
@@ -67,15 +79,21 @@ func (s *Store) Join(ctx context.Context, name string, machine Machine, report R
 
 // Life is the node's entry among the living, and the lease that it is under; zero if there is none.
 func (s *Store) Life(ctx context.Context, name string) (life Life, lease clientv3.LeaseID, err error) {
+	life, lease, _, err = s.life(ctx, name)
+	return life, lease, err
+}
+
+// life is Life, with the revision that wrote it.
+func (s *Store) life(ctx context.Context, name string) (life Life, lease clientv3.LeaseID, at int64, err error) {
 	answer, err := s.client.Get(ctx, s.prefix+live+name)
 	if err == nil && len(answer.Kvs) == 1 {
-		lease = clientv3.LeaseID(answer.Kvs[0].Lease)
+		lease, at = clientv3.LeaseID(answer.Kvs[0].Lease), answer.Kvs[0].ModRevision
 		life, err = decode[Life](answer.Kvs[0])
 	}
 	if err != nil {
-		return Life{}, 0, fmt.Errorf("look whether node %s is alive: %w", name, err)
+		return Life{}, 0, 0, fmt.Errorf("look whether node %s is alive: %w", name, err)
 	}
-	return life, lease, nil
+	return life, lease, at, nil
 }
 
 // Report writes what a node says of itself, under its lease.
@@ -91,6 +109,22 @@ func (s *Store) Report(ctx context.Context, name string, report Report, lease cl
 // Drain sets whether a node's instances are to go elsewhere. It reports false if there is no such node.
 func (s *Store) Drain(ctx context.Context, name string, draining bool) (bool, error) {
 	return s.alter(ctx, name, func(machine *Machine) { machine.Draining = draining })
+}
+
+// Label gives a node labels, and takes away those that are nil. What is said here wins over what the node joins with, and stays. It reports
+// false if there is no such node.
+func (s *Store) Label(ctx context.Context, name string, labels map[string]*string) (bool, error) {
+	return s.alter(ctx, name, func(machine *Machine) {
+		if machine.Marks == nil {
+			machine.Marks = map[string]*string{}
+		}
+		maps.Copy(machine.Marks, labels)
+	})
+}
+
+// Capacity sets what a node has, as its machine has changed while it runs. It reports false if there is no such node.
+func (s *Store) Capacity(ctx context.Context, name string, capacity placement.Resources) (bool, error) {
+	return s.alter(ctx, name, func(machine *Machine) { machine.Capacity = capacity })
 }
 
 // alter changes what is known of a node.

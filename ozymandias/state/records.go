@@ -1,14 +1,20 @@
 package state
 
 import (
+	"maps"
 	"time"
 
 	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/schedule"
 )
 
+// format is that of the records as this program writes them. It grows when an earlier program would misread them.
+const format = 1
+
 // head is the record that makes decisions one after the other.
 type head struct {
+	// Format is the greatest of the programs that have decided. One that knows only an earlier one decides nothing.
+	Format  int   `json:"format,omitempty"`
 	Version int64 `json:"version"`
 	// Commits are the names of the last decisions, the newest first.
 	Commits []string `json:"commits"`
@@ -20,12 +26,31 @@ const remembered = 64
 // A Machine is what is known of a node whether it lives or not.
 type Machine struct {
 	// Address is where the other nodes reach it, an IP address.
-	Address  string              `json:"address"`
+	Address string `json:"address"`
+	// Labels are those that its process was started with, and Marks what was said of them since: it wins, also when the node comes
+	// back. nil takes a label away.
 	Labels   map[string]string   `json:"labels,omitempty"`
+	Marks    map[string]*string  `json:"marks,omitempty"`
 	Capacity placement.Resources `json:"capacity"`
 	Draining bool                `json:"draining,omitempty"`
 	// Joined is when it first did.
 	Joined time.Time `json:"joined"`
+}
+
+// labels are those that count.
+func (m Machine) labels() map[string]string {
+	labels := maps.Clone(m.Labels)
+	for label, value := range m.Marks {
+		if value == nil {
+			delete(labels, label)
+			continue
+		}
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[label] = *value
+	}
+	return labels
 }
 
 // A Life is a node's process under its lease.
@@ -42,6 +67,8 @@ type Report struct {
 	// Plan is the version of the plan that the node goes by.
 	Plan      int64      `json:"plan"`
 	Instances []Instance `json:"instances,omitempty"`
+	// Unfit says why it can run nothing at present; empty if it can.
+	Unfit string `json:"unfit,omitempty"`
 }
 
 // An Instance is one that a node reports.
@@ -50,9 +77,28 @@ type Instance struct {
 	schedule.Condition
 }
 
+// An Event says what a decision changed.
+type Event struct {
+	Version int64 // the decision's
+	At      time.Time
+	schedule.Event
+}
+
+// events are those of one decision, as they are kept.
+type events struct {
+	At     time.Time        `json:"at"`
+	Events []schedule.Event `json:"events"`
+}
+
+// Of how many decisions events are kept, and how many of each: a node with thousands of instances may be lost at once.
+const (
+	keptDecisions = 300
+	keptEvents    = 100
+)
+
 // report is what decisions rest on.
 func (r Report) report() schedule.Report {
-	report := schedule.Report{Plan: r.Plan, Instances: make(map[schedule.Instance]schedule.Condition, len(r.Instances))}
+	report := schedule.Report{Plan: r.Plan, Unfit: r.Unfit, Instances: make(map[schedule.Instance]schedule.Condition, len(r.Instances))}
 	for _, i := range r.Instances {
 		report.Instances[i.Instance] = i.Condition
 	}

@@ -64,7 +64,7 @@ func (b *bench) join(name string) (string, clientv3.LeaseID) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	incarnation, err := b.Join(b.Context(), name, machine, state.Report{}, l.ID)
+	incarnation, err := b.Join(b.Context(), name, machine, state.Report{}, l.ID, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestFollowed(t *testing.T) {
 	m := b.mirror()
 	incarnation, id := b.join("n1")
 	change, planned := web()
-	if err := b.Commit(t.Context(), b.basis(), change); err != nil {
+	if _, err := b.Commit(t.Context(), b.basis(), change); err != nil {
 		t.Fatal(err)
 	}
 	report := state.Report{Incarnation: incarnation, Load: 0.5, Plan: 1,
@@ -141,7 +141,7 @@ func TestFollowed(t *testing.T) {
 		t.Errorf("a lost node has the report %+v and the plan %+v; want none, and its plan", lost.Report, lost.Plan)
 	}
 
-	if err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: map[string]*schedule.Job{"u1": nil}, Plans: map[string]schedule.Plan{"n1": {}}}); err != nil {
+	if _, err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: map[string]*schedule.Job{"u1": nil}, Plans: map[string]schedule.Plan{"n1": {}}}); err != nil {
 		t.Fatal(err)
 	}
 	b.until(m, "the end of the job", func(s schedule.State) bool {
@@ -159,7 +159,8 @@ func TestOneDecisionWins(t *testing.T) {
 	for i := range deciders {
 		go func() {
 			spec := job.Job{Name: fmt.Sprint("job", i)}
-			results <- b.Commit(t.Context(), basis, state.Change{Jobs: map[string]*schedule.Job{spec.Name: {UID: spec.Name, Spec: spec}}})
+			_, err := b.Commit(t.Context(), basis, state.Change{Jobs: map[string]*schedule.Job{spec.Name: {UID: spec.Name, Spec: spec}}})
+			results <- err
 		}()
 	}
 	won := 0
@@ -188,17 +189,17 @@ func TestNodeLost(t *testing.T) {
 	alive := b.basis()
 	b.revoke(id)
 	change, _ := web()
-	if err := b.Commit(t.Context(), alive, change); !errors.Is(err, state.ErrOvertaken) {
+	if _, err := b.Commit(t.Context(), alive, change); !errors.Is(err, state.ErrOvertaken) {
 		t.Errorf("placed on a node that is lost: %v", err)
 	}
 	dead := b.basis()
 	b.join("n1")
 	for _, stale := range []state.Basis{alive, dead} {
-		if err := b.Commit(t.Context(), stale, change); !errors.Is(err, state.ErrOvertaken) {
+		if _, err := b.Commit(t.Context(), stale, change); !errors.Is(err, state.ErrOvertaken) {
 			t.Errorf("placed on a node of another incarnation: %v", err)
 		}
 	}
-	if err := b.Commit(t.Context(), alive, state.Change{Plans: map[string]schedule.Plan{"n1": {}}}); err != nil {
+	if _, err := b.Commit(t.Context(), alive, state.Change{Plans: map[string]schedule.Plan{"n1": {}}}); err != nil {
 		t.Errorf("taken from a node that was lost and is back: %v", err)
 	}
 }
@@ -240,17 +241,17 @@ func TestAnswerLost(t *testing.T) {
 			}
 			defer cancel()
 			defer context.AfterFunc(ctx, func() { b.Lose(etcdtest.Nothing) })()
-			if err := far.Commit(ctx, basis, change); !errors.Is(err, of.want) {
+			if _, err := far.Commit(ctx, basis, change); !errors.Is(err, of.want) {
 				t.Errorf("Commit() = %v, want %v", err, of.want)
 			}
 			now, fresh := b.state()
 			if now.Version != of.taken {
 				t.Errorf("%d decisions were taken, want %d", now.Version, of.taken)
 			}
-			if err := b.Commit(t.Context(), fresh, state.Change{Plans: map[string]schedule.Plan{"n1": {}}}); err != nil {
+			if _, err := b.Commit(t.Context(), fresh, state.Change{Plans: map[string]schedule.Plan{"n1": {}}}); err != nil {
 				t.Fatal(err)
 			}
-			if err := far.Commit(t.Context(), basis, change); !errors.Is(err, state.ErrOvertaken) {
+			if _, err := far.Commit(t.Context(), basis, change); !errors.Is(err, state.ErrOvertaken) {
 				t.Errorf("taken after another: %v", err)
 			}
 		})
@@ -275,7 +276,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Join(t.Context(), "n1", machine, state.Report{}, other.ID); !errors.Is(err, state.ErrNameTaken) {
+	if _, err := b.Join(t.Context(), "n1", machine, state.Report{}, other.ID, 0); !errors.Is(err, state.ErrNameTaken) {
 		t.Errorf("a second n1: %v", err)
 	}
 	if found, err := b.Drain(t.Context(), "n1", true); !found || err != nil {
@@ -309,13 +310,13 @@ func TestHistoryGone(t *testing.T) {
 	b.Store = state.New(b.Direct, state.DefaultPrefix)
 	b.join("n1")
 	change, _ := web()
-	if err := b.Commit(t.Context(), b.basis(), change); err != nil {
+	if _, err := b.Commit(t.Context(), b.basis(), change); err != nil {
 		t.Fatal(err)
 	}
 	b.until(m, "the job", func(s schedule.State) bool { return len(s.Jobs) == 1 })
 	b.Lose(etcdtest.Both)
 	b.join("n2")
-	if err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: map[string]*schedule.Job{"u1": nil}}); err != nil {
+	if _, err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: map[string]*schedule.Job{"u1": nil}}); err != nil {
 		t.Fatal(err)
 	}
 	last, err := b.Direct.Get(t.Context(), "x")
@@ -341,16 +342,19 @@ func TestOddRecord(t *testing.T) {
 	b.until(m, "the node beside it", func(s schedule.State) bool { return len(s.Nodes) == 2 })
 	change, _ := web()
 	_, fresh := b.state()
-	_, followed, _ := m.State()
+	now, followed, _ := m.State()
+	if !now.Partial {
+		t.Error("the state is said to be whole")
+	}
 	for how, basis := range map[string]state.Basis{"read": fresh, "followed": followed} {
-		if err := b.Commit(t.Context(), basis, change); err == nil || !strings.Contains(err.Error(), "/ozymandias/plans/n1 in etcd was not written by this program") {
+		if _, err := b.Commit(t.Context(), basis, change); err == nil || !strings.Contains(err.Error(), "/ozymandias/plans/n1 in etcd was not written by this program") {
 			t.Errorf("%s: Commit() = %v", how, err)
 		}
 	}
 	if _, err := b.Direct.Delete(t.Context(), state.DefaultPrefix+"plans/n1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Commit(t.Context(), b.basis(), change); err != nil {
+	if _, err := b.Commit(t.Context(), b.basis(), change); err != nil {
 		t.Error(err)
 	}
 }
@@ -364,14 +368,14 @@ func TestJoinAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := state.Report{Volumes: []schedule.Volume{{Instance: schedule.Instance{Job: "u1", ID: "0"}, Name: "data", Space: 1e9}}}
-	first, err := b.Join(t.Context(), "n1", machine, report, l.ID)
+	first, err := b.Join(t.Context(), "n1", machine, report, l.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if now, _ := b.state(); len(now.Nodes) != 1 || now.Nodes[0].Incarnation != first || len(now.Nodes[0].Volumes) != 1 {
 		t.Errorf("after it has joined the state is %+v", now)
 	}
-	if again, err := b.Join(t.Context(), "n1", machine, report, l.ID); again != first || err != nil {
+	if again, err := b.Join(t.Context(), "n1", machine, report, l.ID, 0); again != first || err != nil {
 		t.Errorf("joined again: %q, %v; was %q", again, err, first)
 	}
 }

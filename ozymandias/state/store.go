@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -23,6 +23,8 @@ var (
 	ErrOvertaken = errors.New("another decision was taken, or a node was lost, since the state was read")
 	// ErrUnknown says that etcd did not answer, and cannot be asked whether it took the decision.
 	ErrUnknown = errors.New("it is not known whether the decision was taken")
+	// ErrTooLarge says that etcd takes no transaction of that size. A part of the decision may do.
+	ErrTooLarge = errors.New("the decision is too large for one transaction of etcd")
 )
 
 // A Store is the records in etcd.
@@ -40,9 +42,15 @@ func New(client *clientv3.Client, prefix string) *Store {
 type Basis struct {
 	head   head
 	headAt int64            // the revision that wrote the head; 0: there is none yet
-	lives  map[string]int64 // by node: the revision that made its entry among the living
+	lives  map[string]int64 // by node: the revision that wrote its entry among the living
 	odd    error            // why nothing can be decided
+
+	machines   map[string]Machine
+	machinesAt map[string]int64 // the revisions that wrote them
 }
+
+// Err says why nothing can be decided, nor be removed: there are records that cannot be read. It is nil as a rule.
+func (b Basis) Err() error { return b.odd }
 
 // A Change is what a decision writes.
 type Change struct {
@@ -52,6 +60,10 @@ type Change struct {
 	Specs map[Revision]*job.Job
 	// Plans by node.
 	Plans map[string]schedule.Plan
+	// Drains are nodes of which it changes whether they drain.
+	Drains map[string]bool
+	// Events say in words what changes.
+	Events []schedule.Event
 }
 
 // A Revision is one of a job's.
@@ -61,7 +73,7 @@ type Revision struct {
 }
 
 // empty says that there is nothing to write.
-func (c Change) empty() bool { return len(c.Jobs)+len(c.Specs)+len(c.Plans) == 0 }
+func (c Change) empty() bool { return len(c.Jobs)+len(c.Specs)+len(c.Plans)+len(c.Drains) == 0 }
 
 // PutJob has a job be as it is now, where it was as before: the zero value if it is new.
 func (c *Change) PutJob(before, now schedule.Job) {
@@ -90,57 +102,37 @@ func (c *Change) DropJob(before schedule.Job) {
 }
 
 // Commit writes a change if what it rests on is as it was read: no decision was taken since, and every node whose plan is written and
-// has something in it lives as it did, or was as dead. The versions of plans are set to the decision's.
+// has something in it lives as it did, or was as dead. It returns the version of the decision, which is that of its plans; if there is
+// nothing to write, the one before.
 //
-// The error is ErrOvertaken, ErrUnknown, or says why etcd cannot take it. After ctx has ended it still asks, for a short while, whether
-// a decision that was sent was taken.
-func (s *Store) Commit(ctx context.Context, basis Basis, change Change) error {
+// The error is ErrOvertaken, ErrUnknown, ErrTooLarge, or says why etcd cannot take it. After ctx has ended it still asks, for a short
+// while, whether a decision that was sent was taken.
+func (s *Store) Commit(ctx context.Context, basis Basis, change Change) (version int64, err error) {
 	if change.empty() {
-		return nil
+		return basis.head.Version, nil
 	}
 	if basis.odd != nil {
-		return fmt.Errorf("nothing can be decided: %w", basis.odd)
+		return 0, fmt.Errorf("nothing can be decided: %w", basis.odd)
 	}
 	name := rand.Text()[:16]
-	next := head{Version: basis.head.Version + 1,
-		Commits: append([]string{name}, basis.head.Commits[:min(len(basis.head.Commits), remembered-1)]...)}
 	t := transaction{prefix: s.prefix}
-	t.ifWritten(headKey, basis.headAt)
-	t.put(headKey, next)
-	for _, uid := range slices.Sorted(maps.Keys(change.Jobs)) {
-		if record := change.Jobs[uid]; record != nil {
-			t.put(jobs+uid, record)
-		} else {
-			t.drop(jobs + uid)
-		}
-	}
-	for revision, spec := range change.Specs {
-		if key := specKey(revision.UID, revision.Number); spec != nil {
-			t.put(key, spec)
-		} else {
-			t.drop(key)
-		}
-	}
-	for _, node := range slices.Sorted(maps.Keys(change.Plans)) {
-		plan := change.Plans[node]
-		plan.Version = next.Version
-		t.put(plans+node, plan)
-		if len(plan.Instances) > 0 {
-			t.ifMade(live+node, basis.lives[node])
-		}
-	}
+	next := t.decide(basis.head, basis.headAt, name)
+	t.change(next.Version, basis, change)
 	taken, err := s.do(ctx, t)
 	switch {
+	case t.err != nil:
+		return 0, t.err
 	case err == nil && taken:
-		return nil
+		return next.Version, nil
 	case err == nil:
-		return ErrOvertaken
-	case errors.Is(err, rpctypes.ErrTooManyOps):
-		return fmt.Errorf("a decision that touches %d records: etcd takes fewer in one transaction; start it with --max-txn-ops=1024: %w", len(t.thens), err)
-	case errors.Is(err, rpctypes.ErrRequestTooLarge):
-		return fmt.Errorf("a decision of %d records is too large for etcd; start it with --max-request-bytes=8388608: %w", len(t.thens), err)
+		return 0, ErrOvertaken
+	case errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrRequestTooLarge), strings.Contains(err.Error(), "message larger than max"):
+		return 0, fmt.Errorf("%w: it has %d records: %w", ErrTooLarge, len(t.thens), err)
 	}
-	return s.settle(ctx, name, basis, err)
+	if err := s.settle(ctx, name, basis, err); err != nil {
+		return 0, err
+	}
+	return next.Version, nil
 }
 
 func (s *Store) do(ctx context.Context, t transaction) (taken bool, err error) {
@@ -174,33 +166,4 @@ func (s *Store) settle(ctx context.Context, name string, basis Basis, lost error
 	// It may still be on its way, and be taken later: then whoever decides next from the same state makes it fail, or is made to. Or
 	// there were so many decisions since that its name is forgotten.
 	return fmt.Errorf("%w: %w", ErrUnknown, lost)
-}
-
-// A transaction is one in the making.
-type transaction struct {
-	prefix string
-	ifs    []clientv3.Cmp
-	thens  []clientv3.Op
-	err    error
-}
-
-func (t *transaction) ifWritten(key string, revision int64) {
-	t.ifs = append(t.ifs, clientv3.Compare(clientv3.ModRevision(t.prefix+key), "=", revision))
-}
-
-func (t *transaction) ifMade(key string, revision int64) {
-	t.ifs = append(t.ifs, clientv3.Compare(clientv3.CreateRevision(t.prefix+key), "=", revision))
-}
-
-func (t *transaction) put(key string, value any, options ...clientv3.OpOption) {
-	b, err := json.Marshal(value)
-	if err != nil {
-		t.err = errors.Join(t.err, fmt.Errorf("encode %s: %w", key, err))
-		return
-	}
-	t.thens = append(t.thens, clientv3.OpPut(t.prefix+key, string(b), options...))
-}
-
-func (t *transaction) drop(key string) {
-	t.thens = append(t.thens, clientv3.OpDelete(t.prefix+key))
 }
