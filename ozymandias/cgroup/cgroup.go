@@ -1,7 +1,3 @@
-// Package cgroup ends everything that runs below a control group of the kernel, and tells whether anything does.
-//
-// A node has all of its instances below groups of its own. So it can end them without podman, whatever state podman is in, and
-// without the node's process, whatever state that is in: a program cannot leave its group.
 package cgroup
 
 import (
@@ -11,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // A Group is a control group, and all below it. It need not exist.
@@ -22,6 +20,8 @@ type Group struct {
 	// one for each hierarchy.
 	dirs    []string
 	unified bool
+	// also are those with version 1 beside version 2: nothing is looked for there, but podman makes them and leaves them.
+	also []string
 }
 
 // Find returns the group of that path, such as "ozymandias/n1", counted from the root of the hierarchy.
@@ -42,7 +42,7 @@ func Find(path string) (Group, error) {
 	}
 	switch {
 	case len(unified) > 0:
-		return Group{dirs: unified[:1], unified: true}, nil
+		return Group{dirs: unified[:1], unified: true, also: old}, nil
 	case len(old) > 0:
 		return Group{dirs: old}, nil
 	}
@@ -58,6 +58,37 @@ func mount(line string) (at, kind string) {
 	}
 	kind, _, _ = strings.Cut(after, " ")
 	return fields[4], kind
+}
+
+// Beside is the group of that name which has the same parent.
+func (g Group) Beside(name string) Group {
+	beside := Group{unified: g.unified}
+	for _, dir := range g.dirs {
+		beside.dirs = append(beside.dirs, filepath.Join(filepath.Dir(dir), name))
+	}
+	for _, dir := range g.also {
+		beside.also = append(beside.also, filepath.Join(filepath.Dir(dir), name))
+	}
+	return beside
+}
+
+// Enter puts this process into the group, which is made if it is not there.
+func (g Group) Enter() error {
+	for _, dir := range g.dirs {
+		if err := enter(dir); err != nil && !g.unified && errors.Is(err, syscall.ENOSPC) {
+			continue // version 1's cpuset takes no process before it was told of processors; it ends none either
+		} else if err != nil {
+			return fmt.Errorf("enter control group %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+func enter(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0) // 0 is who writes; cgroups(7)
 }
 
 // Kill ends all that runs in the group and below, as SIGKILL does. What is started there after it returns is not ended.
@@ -143,12 +174,31 @@ func runs(pid int) bool {
 	}
 	// proc_pid_stat(5): the name stands in parentheses and may contain some itself; the state follows.
 	_, state, _ := strings.Cut(string(b[strings.LastIndexByte(string(b), ')'):]), " ")
-	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+	if !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X") {
+		return true
+	}
+	// The first thread has ended. Others may run on: as long as they do they are listed with it.
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return err == nil && len(threads) > 1
 }
 
-// Remove removes the group and all below it. Something that still runs there is an error.
+// Remove removes the group and all below it, in all hierarchies. Something that still runs there is an error. What has ended leaves its group only once the
+// kernel has taken back its memory: for that it waits, up to a second.
 func (g Group) Remove() error {
-	for _, dir := range g.dirs {
+	for try := 0; ; try++ {
+		err := g.remove()
+		if !errors.Is(err, syscall.EBUSY) || try == 100 {
+			return err
+		}
+		if left, look := g.Processes(); look != nil || len(left) > 0 {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (g Group) remove() error {
+	for _, dir := range slices.Concat(g.dirs, g.also) {
 		var below []string
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {

@@ -74,3 +74,34 @@ func TestKill(t *testing.T) {
 		t.Errorf("the group is still there: %v", err)
 	}
 }
+
+// A group is removed from the hierarchies of version 1 beside the unified one as well: podman makes it there, too.
+func TestRemoveFromAllHierarchies(t *testing.T) {
+	path, _ := cgrouptest.Make(t, "everywhere")
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dirs []string
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); len(fields) > 2 && strings.HasPrefix(fields[2], "cgroup") {
+			dir := filepath.Join(fields[1], path, "below")
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			dirs = append(dirs, filepath.Dir(dir))
+		}
+	}
+	group, err := cgroup.Find(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := group.Remove(); err != nil {
+		t.Errorf("Remove() = %v", err)
+	}
+	for _, dir := range dirs {
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", dir, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@
 package etcdtest
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"net/url"
@@ -17,6 +18,8 @@ type Etcd struct {
 	// Direct and Cuttable are two ways to it.
 	Direct, Cuttable *clientv3.Client
 
+	cuttable string // the endpoint of that
+
 	mu   sync.Mutex
 	cut  Cut
 	open []net.Conn
@@ -25,13 +28,22 @@ type Etcd struct {
 // Start starts an etcd of one member, which ends with the test.
 func Start(t *testing.T) *Etcd {
 	t.Helper()
+	return start(t, "http", "127.0.0.1", nil, nil)
+}
+
+// start starts an etcd on a host, set up further by secure.
+func start(t *testing.T, scheme, host string, secure func(*embed.Config), client *tls.Config) *Etcd {
+	t.Helper()
 	config := embed.NewConfig()
 	config.Dir = t.TempDir()
 	config.LogLevel = "fatal"
-	port := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
+	port, own := url.URL{Scheme: scheme, Host: net.JoinHostPort(host, "0")}, url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{port}, []url.URL{port}
-	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{port}, []url.URL{port}
-	config.InitialCluster = config.Name + "=" + port.String()
+	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{own}, []url.URL{own}
+	config.InitialCluster = config.Name + "=" + own.String()
+	if secure != nil {
+		secure(config)
+	}
 	server, err := embed.StartEtcd(config)
 	if err != nil {
 		t.Fatal(err)
@@ -39,14 +51,15 @@ func Start(t *testing.T) *Etcd {
 	t.Cleanup(server.Close)
 	<-server.Server.ReadyNotify()
 	address := server.Clients[0].Addr().String()
-	e := &Etcd{Direct: connect(t, address)}
-	e.Cuttable = connect(t, e.proxy(t, address))
+	e := &Etcd{}
+	e.cuttable = scheme + "://" + e.proxy(t, host, address)
+	e.Direct, e.Cuttable = connect(t, scheme+"://"+address, client), connect(t, e.cuttable, client)
 	return e
 }
 
-func connect(t *testing.T, address string) *clientv3.Client {
+func connect(t *testing.T, endpoint string, secure *tls.Config) *clientv3.Client {
 	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{address}})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, TLS: secure})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +68,8 @@ func connect(t *testing.T, address string) *clientv3.Client {
 }
 
 // proxy passes connections on, until it is cut: then what is open goes silent, as across a network that loses everything.
-func (e *Etcd) proxy(t *testing.T, to string) (address string) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (e *Etcd) proxy(t *testing.T, host, to string) (address string) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,8 +107,11 @@ func (l *Lease) lose() {
 // Until is when etcd may end the lease, by package uptime.
 func (l *Lease) Until() time.Duration { return l.after(l.TTL) }
 
-// Guard is when nothing may run any more, by package uptime: that is for a watchdog to see to.
-func (l *Lease) Guard() time.Duration { return l.after(l.TTL * 9 / 10) }
+// Deadline is when nothing may run any more, by package uptime: that is for a watchdog to see to.
+func (l *Lease) Deadline() time.Duration { return l.after(l.TTL * 9 / 10) }
+
+// KillAt is when what still runs is killed unless a renewal is answered before, by package uptime: that is when the stage Kill begins.
+func (l *Lease) KillAt() time.Duration { return l.after(killAfter(l.TTL)) }
 
 func (l *Lease) after(d time.Duration) time.Duration {
 	l.mu.Lock()
@@ -140,13 +143,15 @@ func stage(since, ttl time.Duration) Stage {
 	switch {
 	case since < ttl*9/16:
 		return Held
-	case since < ttl*13/16:
+	case since < killAfter(ttl):
 		return Stop
 	case since < ttl:
 		return Kill
 	}
 	return Gone
 }
+
+func killAfter(ttl time.Duration) time.Duration { return ttl * 13 / 16 }
 
 // Keep renews the lease, eight times in each time to live, until ctx ends or the lease is gone. It calls renewed after each renewal
 // that was answered in time, and turned when the stage changes, from one goroutine each; neither may wait for long. A stage may be left

@@ -108,7 +108,7 @@ func TestRevoked(t *testing.T) {
 	if last := <-stages; last != lease.Gone {
 		t.Errorf("the stage became %v", last)
 	}
-	if l.Guard() > uptime.Now() {
+	if l.Deadline() > uptime.Now() {
 		t.Error("a watchdog would still wait")
 	}
 }

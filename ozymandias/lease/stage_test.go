@@ -21,7 +21,10 @@ func TestStage(t *testing.T) {
 		}
 	}
 	l := &Lease{TTL: DefaultTTL}
-	if l.Guard() <= DefaultTTL*13/16 || l.Guard() >= l.Until() {
-		t.Errorf("the watchdog acts %v after a renewal was sent: not between the killing and the end", l.Guard())
+	if l.KillAt() != 6500*time.Millisecond {
+		t.Errorf("everything is killed %v after a renewal was sent", l.KillAt())
+	}
+	if l.Deadline() <= DefaultTTL*13/16 || l.Deadline() >= l.Until() {
+		t.Errorf("the watchdog acts %v after a renewal was sent: not between the killing and the end", l.Deadline())
 	}
 }

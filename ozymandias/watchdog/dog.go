@@ -14,13 +14,18 @@ import (
 	"time"
 )
 
-// answerWithin is how long a watchdog may take to answer. It has nothing else to do.
-const answerWithin = 2 * time.Second
+// answerWithin is how long a watchdog may take to answer: it has nothing else to do, and goes before all others on the processor. One that
+// does not is replaced while there is time.
+var answerWithin = 300 * time.Millisecond
+
+// again is how long to wait before a watchdog is told once more what it has not heard.
+const again = 100 * time.Millisecond
 
 // A Dog is a watchdog, seen from the node that tells it how long to wait.
 type Dog struct {
 	socket string
 	start  func(until time.Duration) *exec.Cmd
+	newest chan time.Duration // what Run is to pass on; of more than one, the last
 
 	mu         sync.Mutex
 	connection net.Conn
@@ -33,10 +38,42 @@ type Dog struct {
 // until is the time that one which is started goes by at first: when the lease that was taken up ends, or 0 if there is none, which
 // ends everything. One that was found goes by the time it was told last, up to the first call of [Dog.Until].
 func Attach(ctx context.Context, socket string, until time.Duration, start func(until time.Duration) *exec.Cmd) (*Dog, error) {
-	d := &Dog{socket: socket, start: start}
+	d := &Dog{socket: socket, start: start, newest: make(chan time.Duration, 1)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d, d.attach(ctx, until)
+}
+
+// Tell has Run tell the watchdog when to end everything. It never waits: of several times the last one counts.
+func (d *Dog) Tell(until time.Duration) {
+	for {
+		select {
+		case d.newest <- until:
+			return
+		case <-d.newest: // an earlier one that Run did not come to yet
+		}
+	}
+}
+
+// Run passes on what Tell is given until ctx ends, each time until the watchdog has heard it or there is a later one. told hears how each
+// attempt ended. Nothing may be started before the first has succeeded; and if they fail until the time has almost come, whoever calls Run
+// has to end everything itself.
+func (d *Dog) Run(ctx context.Context, told func(until time.Duration, err error)) {
+	var until time.Duration
+	var retry <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case until = <-d.newest:
+		case <-retry:
+		}
+		err := d.Until(ctx, until)
+		if retry = nil; err != nil {
+			retry = time.After(again)
+		}
+		told(until, err)
+	}
 }
 
 // Until tells the watchdog when to end everything, by package uptime. If it does not answer another is started, with that time.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,31 +23,33 @@ import (
 // Whoever started a watchdog connects to it at once, or has ended before it could.
 const connectsWithin = time.Minute
 
+// linger is for how long a watchdog stays when nothing runs any more: a start that was under way in podman may come late.
+var linger = time.Minute
+
 // look is how often the clock is looked at. Timers stand still while the machine sleeps, so waiting for the whole time would not do.
 const look = 50 * time.Millisecond
 
 // Guard is the watchdog's process. It returns when it is told to go or ctx ends; when another watchdog has taken over the socket, as
-// a node starts one if this does not answer; and when there is nothing left to watch: the time has passed, nothing runs in the group
-// any more, and nobody is connected. until is the first time, by package uptime.
+// a node starts one if this does not answer; and when there is nothing left to watch: the time has passed, nothing has run in the group
+// for a while, and nobody is connected. until is the first time, by package uptime.
+//
+// What ends the node is not to end it: it ignores signals that ask it to, and leaves the control group in which it was started, such as a
+// systemd unit's, for one beside the group that it watches.
 func Guard(ctx context.Context, socket string, group cgroup.Group, until time.Duration) error {
-	// Neither paging nor a shortage of memory is to keep it from its task. Both need rights that a container may lack.
+	signal.Ignore(unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+	if err := group.Beside("watchdog").Enter(); err != nil {
+		return fmt.Errorf("get out of the way of what ends the node: %w", err)
+	}
+	// Neither paging nor a shortage of memory or of processors is to keep it from its task. All need rights that a container may lack.
 	_ = unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT)
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0)
+	_ = unix.Setpriority(unix.PRIO_PGRP, 0, -20) // of all its threads: setsid has made it a group of its own
 
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("clear the watchdog's socket: %w", err)
-	}
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		return fmt.Errorf("open the watchdog's socket: %w", err)
-	}
-	// As long as it is held open, a successor's socket cannot have the same number on the disk.
-	own, err := os.OpenFile(socket, unix.O_PATH, 0)
+	listener, own, err := listen(socket)
 	if err != nil {
 		return fmt.Errorf("open the watchdog's socket: %w", err)
 	}
 	defer own.Close()
-	listener.(*net.UnixListener).SetUnlinkOnClose(false) // it may be a successor's by then
 	ctx, done := context.WithCancel(ctx)
 	g := &guard{until: until, group: group, done: done, left: uptime.Now() + connectsWithin}
 	var served sync.WaitGroup
@@ -64,6 +67,30 @@ func Guard(ctx context.Context, socket string, group cgroup.Group, until time.Du
 	})
 }
 
+// listen opens the socket, in place of another watchdog's if there is one, and returns what tells it from a successor's. It is renamed into
+// its place, so that of two that do this at once each knows which is its own, and one of them sees that it is not in place.
+func listen(socket string) (listener net.Listener, own *os.File, err error) {
+	aside := fmt.Sprintf("%s.%d", socket, os.Getpid())
+	if err := os.Remove(aside); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, err
+	}
+	if listener, err = net.Listen("unix", aside); err != nil {
+		return nil, nil, err
+	}
+	listener.(*net.UnixListener).SetUnlinkOnClose(false) // it may be a successor's by then
+	// As long as it is held open, a successor's socket cannot have the same number on the disk.
+	if own, err = os.OpenFile(aside, unix.O_PATH, 0); err == nil {
+		err = os.Rename(aside, socket)
+	}
+	if err != nil {
+		own.Close()
+		listener.Close()
+		os.Remove(aside)
+		return nil, nil, err
+	}
+	return listener, own, nil
+}
+
 type guard struct {
 	group cgroup.Group
 	done  context.CancelFunc
@@ -78,6 +105,7 @@ type guard struct {
 func (g *guard) watch(ctx context.Context, replaced func() bool) error {
 	clock := time.NewTicker(look)
 	defer clock.Stop()
+	ran := uptime.Now() // when something was last seen in the group
 	for {
 		select {
 		case <-ctx.Done():
@@ -97,7 +125,10 @@ func (g *guard) watch(ctx context.Context, replaced func() bool) error {
 			fmt.Fprintln(os.Stderr, "watchdog:", err)
 			continue // and try again
 		}
-		if left, err := g.group.Processes(); err == nil && len(left) == 0 && alone {
+		switch left, err := g.group.Processes(); {
+		case err != nil || len(left) > 0:
+			ran = uptime.Now()
+		case alone && uptime.Now()-ran >= linger:
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +21,21 @@ import (
 
 // The test's own program is the watchdog when it is told so.
 func TestMain(m *testing.M) {
+	watchdog.SetAnswerWithin(20 * time.Second)
 	if socket := os.Getenv("WATCHDOG_SOCKET"); socket != "" {
+		if linger, err := time.ParseDuration(os.Getenv("WATCHDOG_LINGER")); err == nil {
+			watchdog.SetLinger(linger)
+		}
+		if within := os.Getenv("WATCHDOG_WITHIN"); within != "" { // as what starts it would be
+			unit, err := cgroup.Find(within)
+			if err == nil {
+				err = unit.Enter()
+			}
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		}
 		until, err := strconv.ParseInt(os.Getenv("WATCHDOG_UNTIL"), 10, 64)
 		group, find := cgroup.Find(os.Getenv("WATCHDOG_GROUP"))
 		if err != nil || find != nil {
@@ -42,6 +57,9 @@ type kennel struct {
 	socket, path string
 	group        cgroup.Group
 	enter        func(int)
+	linger       time.Duration
+	within       string      // the control group that its watchdogs are started in, or ""
+	broken       atomic.Bool // none can be started
 	dogs         []*exec.Cmd
 }
 
@@ -56,18 +74,24 @@ func newKennel(t *testing.T) *kennel {
 
 func (k *kennel) attach() *watchdog.Dog {
 	k.Helper()
-	dog, err := watchdog.Attach(k.Context(), k.socket, 0, func(until time.Duration) *exec.Cmd {
-		command := exec.Command(os.Args[0])
-		command.Env = append(os.Environ(), "WATCHDOG_SOCKET="+k.socket, "WATCHDOG_GROUP="+k.path,
-			"WATCHDOG_UNTIL="+strconv.FormatInt(int64(until), 10))
-		command.Stderr = os.Stderr
-		k.dogs = append(k.dogs, command)
-		return command
-	})
+	dog, err := watchdog.Attach(k.Context(), k.socket, 0, k.command)
 	if err != nil {
 		k.Fatal(err)
 	}
 	return dog
+}
+
+// command runs a watchdog.
+func (k *kennel) command(until time.Duration) *exec.Cmd {
+	if k.broken.Load() {
+		return exec.Command("false")
+	}
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), "WATCHDOG_SOCKET="+k.socket, "WATCHDOG_GROUP="+k.path,
+		"WATCHDOG_UNTIL="+strconv.FormatInt(int64(until), 10), "WATCHDOG_LINGER="+k.linger.String(), "WATCHDOG_WITHIN="+k.within)
+	command.Stderr = os.Stderr
+	k.dogs = append(k.dogs, command)
+	return command
 }
 
 // program starts one that takes no signal but SIGKILL, and returns what closes when it has ended.
@@ -100,9 +124,17 @@ func (k *kennel) unheard(dog *exec.Cmd) {
 
 // gone waits until a watchdog has ended.
 func (k *kennel) gone(dog *exec.Cmd) {
-	for syscall.Kill(dog.Process.Pid, 0) == nil && k.Context().Err() == nil {
+	for !k.ended(dog) && k.Context().Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
+}
+
+func (k *kennel) ended(dog *exec.Cmd) bool { return syscall.Kill(dog.Process.Pid, 0) != nil }
+
+// zombie tells whether a process has ended and was not waited for.
+func zombie(command *exec.Cmd) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", command.Process.Pid))
+	return err == nil && strings.Contains(string(stat), ") Z ")
 }
 
 func running(ended <-chan struct{}) bool {
@@ -182,6 +214,8 @@ func TestNodeComesBack(t *testing.T) {
 func TestReplaced(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 		t.Run(signal.String(), func(t *testing.T) {
+			watchdog.SetAnswerWithin(300 * time.Millisecond)
+			defer watchdog.SetAnswerWithin(20 * time.Second)
 			k := newKennel(t)
 			dog := k.attach()
 			k.until(dog, time.Hour)
@@ -195,8 +229,8 @@ func TestReplaced(t *testing.T) {
 			}
 			k.unheard(old)
 			k.until(dog, time.Hour)
-			if len(k.dogs) != 2 {
-				t.Fatalf("%d watchdogs were started", len(k.dogs))
+			if len(k.dogs) < 2 {
+				t.Fatal("no other was started")
 			}
 			if signal == syscall.SIGSTOP {
 				for wake := uptime.Now() + 3*time.Second; uptime.Now() < wake; {
@@ -214,5 +248,125 @@ func TestReplaced(t *testing.T) {
 			<-program
 			dog.Leave()
 		})
+	}
+}
+
+// What ends the node ends its control group, as systemd does with a unit's, or tells all processes to end. The watchdog is not among them.
+func TestUnitEnds(t *testing.T) {
+	k := newKennel(t)
+	path, _ := cgrouptest.Make(t, "unit")
+	unit, err := cgroup.Find(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.within = path
+	dog := k.attach()
+	k.until(dog, time.Hour)
+	program := k.program()
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
+		if err := k.dogs[0].Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unit.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cgrouptest.Empty(t, unit)
+	k.until(dog, 0)
+	<-program
+	if len(k.dogs) != 1 {
+		t.Error("the watchdog ended with the unit")
+	}
+	if err := dog.Dismiss(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Two processes of a node start a watchdog each, at the same moment. One of the two goes, and the other is found.
+func TestTwoAtOnce(t *testing.T) {
+	k := newKennel(t)
+	for range 2 {
+		command := k.command(uptime.Now() + time.Hour)
+		command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer command.Wait()
+		defer command.Process.Kill()
+	}
+	first, second := k.dogs[0], k.dogs[1]
+	for !zombie(first) && !zombie(second) {
+		time.Sleep(time.Millisecond)
+	}
+	dog := k.attach()
+	defer dog.Dismiss()
+	if len(k.dogs) != 2 {
+		t.Error("neither was found")
+	}
+	if zombie(first) && zombie(second) {
+		t.Error("both have gone")
+	}
+}
+
+// A start that was under way in podman may come when nothing runs any more: the watchdog waits for it a while.
+func TestLingers(t *testing.T) {
+	k := newKennel(t)
+	k.linger = time.Hour
+	dog := k.attach()
+	dog.Leave()
+	<-k.program()
+	<-k.program()
+	if k.ended(k.dogs[0]) {
+		t.Error("the watchdog has gone")
+	}
+	if err := k.attach().Dismiss(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever tells a time never waits, and of several the last one counts.
+func TestNewestWins(t *testing.T) {
+	k := newKennel(t)
+	dog := k.attach()
+	program := k.program()
+	for i := range 1000 {
+		dog.Tell(uptime.Now() + time.Duration(i)*time.Hour)
+	}
+	last := uptime.Now() + 1000*time.Hour
+	dog.Tell(last)
+	ctx, cancel := context.WithCancel(t.Context())
+	var heard []time.Duration
+	dog.Run(ctx, func(until time.Duration, err error) {
+		if heard = append(heard, until); err != nil || until == last {
+			cancel()
+		}
+	})
+	if len(heard) != 1 || heard[0] != last {
+		t.Errorf("it was told %v, want %v alone", heard, last)
+	}
+	if !running(program) {
+		t.Error("ended before its time")
+	}
+	// One that cannot be told, as it is gone and no other can be started, is told as soon as one can be.
+	if err := dog.Dismiss(); err != nil {
+		t.Fatal(err)
+	}
+	k.gone(k.dogs[0])
+	k.broken.Store(true)
+	dog.Tell(last)
+	ctx, cancel = context.WithCancel(t.Context())
+	failed := false
+	dog.Run(ctx, func(until time.Duration, err error) {
+		if err == nil {
+			cancel()
+		}
+		failed = failed || err != nil
+		k.broken.Store(false)
+	})
+	if !failed {
+		t.Error("it was heard by nobody, and said to be heard")
+	}
+	if err := dog.Dismiss(); err != nil {
+		t.Error(err)
 	}
 }
