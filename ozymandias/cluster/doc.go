@@ -1,0 +1,31 @@
+// Package cluster makes machines one cluster: it founds one, joins one, and opens it again; runs etcd inside the process on as many
+// machines as it takes; and keeps their certificates.
+//
+// # What a machine has
+//
+// All is below its data directory, and is made whole or not at all:
+//
+//	pki/cluster.json   which node of which cluster this is, and where etcd was last seen
+//	pki/*.crt, *.key   the authority, the node's certificate, the cluster's key
+//	etcd/              the data of etcd, if the machine is one of its members
+//
+// [Open] goes by what is there, so that one command line founds or joins at first, and opens ever after. Killed at any moment, it goes on or
+// begins anew the next time.
+//
+// # What the cluster has
+//
+// Records in etcd, below /ozymandias/cluster/:
+//
+//	format        which programs can read the records of this cluster
+//	nodes/NAME    each node that was admitted, with the identity of its machine ([pki.ID]) and its addresses
+//	token         the secret of the token, sealed
+//	turn          whose turn it is to change etcd's members; under a lease
+//
+// A name belongs to the machine that was admitted by it, until somebody has it forgotten.
+//
+// # etcd's members
+//
+// Which nodes are members of etcd is decided by a rule ([Wanted]) and by whoever is first: a node that sees that there are too few adds
+// itself as a learner, which has no vote, and any node promotes it when it has caught up. So nobody who is not there is waited for, and there is no
+// one to appoint members. What is done takes one turn each, and etcd refuses what would cost it its majority.
+package cluster
