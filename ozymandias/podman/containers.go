@@ -1,6 +1,7 @@
 package podman
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -210,6 +211,8 @@ type ContainerState struct {
 	Started, Finished time.Time
 	// PID of its first process, on the node; 0 if it does not run.
 	PID int
+	// User it runs as, as the job or its image says: a name or a number, perhaps with ":" and a group; "" for root.
+	User string
 
 	stopSignal unix.Signal
 }
@@ -236,6 +239,7 @@ func (c *Client) Container(ctx context.Context, name string) (ContainerState, er
 		Config struct {
 			Labels     map[string]string
 			StopSignal unix.Signal
+			User       string
 		}
 	}
 	if err := c.call(ctx, http.MethodGet, "/containers/"+url.PathEscape(name)+"/json", nil, nil, &inspected); err != nil {
@@ -244,12 +248,37 @@ func (c *Client) Container(ctx context.Context, name string) (ContainerState, er
 	state := ContainerState{
 		ID: inspected.ID, Name: inspected.Name, Labels: inspected.Config.Labels, Image: inspected.Image, Status: inspected.State.Status,
 		ExitCode: inspected.State.ExitCode, OutOfMemory: inspected.State.OOMKilled, Error: inspected.State.Error,
-		Started: inspected.State.StartedAt, Finished: inspected.State.FinishedAt, PID: inspected.State.Pid, stopSignal: inspected.Config.StopSignal,
+		Started: inspected.State.StartedAt, Finished: inspected.State.FinishedAt, PID: inspected.State.Pid, User: inspected.Config.User, stopSignal: inspected.Config.StopSignal,
 	}
 	if !state.Running() && state.ExitCode != 0 && !state.OutOfMemory {
 		state.OutOfMemory = outOfMemory(state.ID, state.Started)
 	}
 	return state, nil
+}
+
+// ReadFile returns a file of a container, which need not run. One that is not there is [ErrNotFound].
+func (c *Client) ReadFile(ctx context.Context, name, path string) ([]byte, error) {
+	fault := func(err error) ([]byte, error) {
+		return nil, fmt.Errorf("read %s in container %s: %w", path, name, err)
+	}
+	archive, err := c.stream(ctx, http.MethodGet, "/containers/"+url.PathEscape(name)+"/archive", url.Values{"path": {path}}, nil)
+	if err != nil {
+		return fault(err)
+	}
+	defer archive.Close()
+	files := tar.NewReader(archive)
+	head, err := files.Next()
+	if err == nil && head.Typeflag != tar.TypeReg {
+		err = fmt.Errorf("%w as a file", ErrNotFound)
+	}
+	if err != nil {
+		return fault(err)
+	}
+	b, err := io.ReadAll(files)
+	if err != nil {
+		return fault(err)
+	}
+	return b, nil
 }
 
 // Stats is what a container uses.

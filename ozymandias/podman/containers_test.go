@@ -1,6 +1,7 @@
 package podman_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -226,5 +227,22 @@ func TestStats(t *testing.T) {
 	}
 	if stats, err := machine.Client.Stats(patient(t), over); err != nil || len(stats) > 0 && stats[inspect(t, over).ID].Memory != 0 {
 		t.Errorf("Stats() of what has ended = %v, %v", stats, err)
+	}
+}
+
+// A file of a container can be read whether the container runs or not.
+func TestReadFile(t *testing.T) {
+	name := container(t, pod(t), "stay", func(c *podman.Container) { c.Spec.User = "12:34" })
+	b, err := machine.Client.ReadFile(patient(t), name, "/guest")
+	if err != nil || !bytes.HasPrefix(b, []byte("\x7fELF")) {
+		t.Errorf("ReadFile(/guest) = %d bytes, %v", len(b), err)
+	}
+	for _, path := range []string{"/etc/passwd", "/"} {
+		if _, err := machine.Client.ReadFile(patient(t), name, path); !errors.Is(err, podman.ErrNotFound) {
+			t.Errorf("ReadFile(%s) = %v", path, err)
+		}
+	}
+	if user := inspect(t, name).User; user != "12:34" {
+		t.Errorf("it runs as %q", user)
 	}
 }

@@ -217,6 +217,9 @@ type networkSettings struct {
 }
 
 func (c *Client) settings(ctx context.Context, pod PodState) (networkSettings, error) {
+	if pod.Infra == "" { // podman was ended before it had made it all, or removed it all
+		return networkSettings{}, nil
+	}
 	var infra struct{ NetworkSettings networkSettings }
 	if err := c.call(ctx, http.MethodGet, "/containers/"+url.PathEscape(pod.Infra)+"/json", nil, nil, &infra); err != nil {
 		return networkSettings{}, fmt.Errorf("look for the network of pod %s: %w", pod.Name, err)

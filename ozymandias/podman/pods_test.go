@@ -2,6 +2,7 @@ package podman_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,5 +202,33 @@ func TestCgroup(t *testing.T) {
 				t.Errorf("%s still has %s", file, b)
 			}
 		}
+	}
+}
+
+// A service that is ended in the middle of making or removing a pod leaves one that has nothing in it. It has no address; it can be removed.
+func TestHalfAPod(t *testing.T) {
+	ctx := patient(t)
+	name := fmt.Sprintf("half-%d", os.Getpid())
+	service := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", machine.Options.Socket())
+	}}}
+	defer service.CloseIdleConnections()
+	answer, err := service.Post("http://podman/v4.0.0/libpod/pods/create", "application/json", strings.NewReader(`{"name": "`+name+`", "no_infra": true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	half, err := machine.Client.Pod(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if address, err := machine.Client.Address(ctx, half, machine.Network.Name); err != nil || address.IsValid() {
+		t.Errorf("Address() = %v, %v", address, err)
+	}
+	if err := machine.Client.RemovePod(ctx, name); err != nil {
+		t.Error(err)
+	}
+	if _, err := machine.Client.Pod(ctx, name); !errors.Is(err, podman.ErrNotFound) {
+		t.Errorf("when it is removed, Pod() = %v", err)
 	}
 }

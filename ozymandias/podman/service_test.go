@@ -152,6 +152,28 @@ func TestServiceRestarted(t *testing.T) {
 	same("after its owner was killed")
 }
 
+// The directory in which the node was started may be removed: what podman runs needs one that is there.
+func TestWorkingDirectoryRemoved(t *testing.T) {
+	own := podmantest.New(t)
+	gone := t.TempDir()
+	t.Chdir(gone)
+	if err := errors.Join(own.Restart(), os.Remove(gone)); err != nil {
+		t.Fatal(err)
+	}
+	ctx := patient(t)
+	p := podman.Pod{Name: "somewhere", Hostname: "web-1", CgroupParent: own.Cgroup, Network: own.Network.Name}
+	if err := own.Client.CreatePod(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	c := podman.Container{Name: "somewhere_main", Pod: p.Name, Spec: job.Container{Image: podmantest.Image, Command: job.Words{"stay"}}}
+	if err := own.Client.CreateContainer(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	if err := own.Client.Start(ctx, c.Name); err != nil {
+		t.Errorf("%v\npodman said:\n%s", err, own.Said())
+	}
+}
+
 // What keeps a service from starting is said.
 func TestCannotStart(t *testing.T) {
 	ctx, dir := patient(t), t.TempDir()

@@ -9,6 +9,9 @@
 //	eat BYTES      takes so much memory and uses it
 //	fork           starts a child in a session of its own that takes no signal but SIGKILL
 //	serve PORT     answers HTTP, from then on
+//	tell PORT      answers HTTP with the address that asks, from then on
+//	get URL        what that answers, as lines
+//	lookup NAME    the addresses of a name, sorted, as a line
 //	deaf           takes no signal but SIGKILL, from then on
 //	wait           waits for SIGTERM, then goes on
 //	stay           waits for ever; SIGTERM ends it with 0, SIGUSR1 with 10
@@ -18,13 +21,16 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -69,6 +75,25 @@ func main() {
 					fmt.Fprintln(w, "served")
 				})))
 			}()
+		case "tell":
+			port := next()
+			go func() {
+				check(http.ListenAndServe(":"+port, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					host, _, err := net.SplitHostPort(r.RemoteAddr)
+					check(err)
+					fmt.Fprintln(w, host)
+				})))
+			}()
+		case "get":
+			answer, err := (&http.Client{Timeout: 5 * time.Second}).Get(next())
+			check(err)
+			_, err = io.Copy(os.Stdout, answer.Body)
+			check(err)
+		case "lookup":
+			addresses, err := net.LookupHost(next())
+			check(err)
+			slices.Sort(addresses)
+			fmt.Println(strings.Join(addresses, " "))
 		case "deaf":
 			signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 		case "wait", "stay":
