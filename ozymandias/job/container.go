@@ -42,6 +42,8 @@ type Container struct {
 	WorkingDir string `json:"working_dir,omitempty" doc:"Working directory."`
 	// ReadOnly leaves nothing writable but the volumes.
 	ReadOnly bool `json:"read_only,omitempty" doc:"Nothing is writable but the volumes."`
+	// Sidecar is the name among the job's Sidecars that the library made the container for, for people. Default "": none.
+	Sidecar string `json:"sidecar,omitempty" doc:"The sidecar that the container was made for."`
 }
 
 // DefaultMemory is what a container that does not say may use, and is counted as.

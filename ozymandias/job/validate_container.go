@@ -70,6 +70,9 @@ func (c Container) validate(f *faults, path string) {
 	if why := badPath(c.WorkingDir); c.WorkingDir != "" && why != "" {
 		f.add(path+".working_dir", "%s", why)
 	}
+	if why := badLabel(c.Sidecar, 50); c.Sidecar != "" && why != "" {
+		f.add(path+".sidecar", "%s", why)
+	}
 }
 
 // signals that can ask a process to end, or that programs take for it (signal(7)).

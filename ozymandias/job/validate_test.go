@@ -84,6 +84,7 @@ func TestValidate(t *testing.T) {
 		{"containers.app.stop_grace_period", "0s to 24h", app(func(c *job.Container) { c.StopGracePeriod = math.MaxInt64 })},
 		{"containers.app.stop_signal", `"SIGFOO" is no signal`, app(func(c *job.Container) { c.StopSignal = "SIGFOO" })},
 		{"containers.app.user", `"a:b:c" is no user`, app(func(c *job.Container) { c.User = "a:b:c" })},
+		{"containers.app.sidecar", `"../x" is no name`, app(func(c *job.Container) { c.Sidecar = "../x" })},
 		{"containers.app.working_dir", `"app" is not absolute`, app(func(c *job.Container) { c.WorkingDir = "app" })},
 
 		{"containers.app.depends_on.cache", `there is no container "cache" in this job: write db`, app(func(c *job.Container) { c.DependsOn["cache"] = job.Dependency{Condition: job.Started} })},

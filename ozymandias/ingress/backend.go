@@ -1,0 +1,173 @@
+package ingress
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"teamtask.dev/ozymandias/ingress/routes"
+)
+
+const (
+	// connectWithin is far more than a connection in the cluster takes; a lost SYN is sent anew after 1 s.
+	connectWithin = 3 * time.Second
+	// sparedFor is how long an address that could not be reached is given nothing while there are others.
+	sparedFor = 5 * time.Second
+	// pooledFor is how long a connection without a request is kept. Node.js closes such after 5 s, the shortest among common
+	// servers: a request that was sent at that moment is lost, and not all can be sent again.
+	pooledFor = 4 * time.Second
+	// attempts is how many instances a request or connection is tried on.
+	attempts = 3
+)
+
+// A backend is an address of an instance.
+type backend struct {
+	address   string
+	transport *http.Transport // one each, so that connections can be closed when the address goes
+	underway  atomic.Int64
+	spared    atomic.Pointer[time.Time] // until when, if at all
+	gone      atomic.Bool               // from the table
+}
+
+var dialer = &net.Dialer{Timeout: connectWithin}
+
+func newBackend(address string) *backend {
+	return &backend{address: address, transport: &http.Transport{
+		DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256, IdleConnTimeout: pooledFor,
+		ExpectContinueTimeout: time.Second, MaxResponseHeaderBytes: 1 << 20,
+	}}
+}
+
+// failed takes in that no connection came about, worked that one did.
+func (b *backend) failed() { b.spared.Store(new(time.Now().Add(sparedFor))) }
+func (b *backend) worked() { b.spared.Store(nil) }
+
+func (b *backend) isSpared() bool {
+	until := b.spared.Load()
+	return until != nil && time.Now().Before(*until)
+}
+
+// leave ends a request to it.
+func (b *backend) leave() {
+	b.underway.Add(-1)
+	if b.gone.Load() {
+		b.transport.CloseIdleConnections() // the one of the request is now among them
+	}
+}
+
+// dial connects to it.
+func (b *backend) dial(ctx context.Context) (*net.TCPConn, error) {
+	c, err := dialer.DialContext(ctx, "tcp", b.address)
+	if err != nil {
+		return nil, err
+	}
+	return c.(*net.TCPConn), nil
+}
+
+// A table is a [routes.Table] with a backend for each address.
+type table struct {
+	routes.Table
+	backends map[netip.AddrPort]*backend
+}
+
+// next is the table that follows. Addresses that stay keep their backends; of those that go, connections are closed as soon as no
+// request is on them.
+func (t *table) next(to routes.Table) *table {
+	n := &table{to, map[netip.AddrPort]*backend{}}
+	add := func(r routes.Route) {
+		for _, a := range r.Addresses {
+			b := t.backends[a]
+			if b == nil {
+				b = n.backends[a]
+			}
+			if b == nil {
+				b = newBackend(a.String())
+			}
+			n.backends[a] = b
+		}
+	}
+	for _, site := range to.Hosts {
+		for _, r := range site.Routes {
+			add(r)
+		}
+	}
+	for _, r := range to.Ports {
+		add(r)
+	}
+	for a, b := range t.backends {
+		if n.backends[a] == nil {
+			b.gone.Store(true)
+			b.transport.CloseIdleConnections()
+		}
+	}
+	return n
+}
+
+func (t *table) close() {
+	for _, b := range t.backends {
+		b.transport.CloseIdleConnections()
+	}
+}
+
+// jobs are the names of those that have a route.
+func (t *table) jobs() map[string]bool {
+	all := map[string]bool{}
+	for _, site := range t.Hosts {
+		for _, r := range site.Routes {
+			all[r.Job] = true
+		}
+	}
+	for _, r := range t.Ports {
+		all[r.Job] = true
+	}
+	return all
+}
+
+// pick chooses a backend of a route that was not tried yet: of two at random the one with less under way; nil if all were tried.
+func (t *table) pick(r routes.Route, tried []*backend) *backend {
+	if len(r.Addresses) == 0 {
+		return nil
+	}
+	fit := func(b *backend) bool { return !b.isSpared() && !slices.Contains(tried, b) }
+	if one, other := t.two(r.Addresses); fit(one) && fit(other) {
+		return lighter(one, other)
+	}
+	var fits, spared []netip.AddrPort
+	for _, a := range r.Addresses {
+		if b := t.backends[a]; fit(b) {
+			fits = append(fits, a)
+		} else if !slices.Contains(tried, b) {
+			spared = append(spared, a)
+		}
+	}
+	if len(fits) == 0 {
+		fits = spared // one that may fail is better than none
+	}
+	if len(fits) == 0 {
+		return nil
+	}
+	return lighter(t.two(fits))
+}
+
+// two takes two backends at random; they are the same if there is only one.
+func (t *table) two(from []netip.AddrPort) (one, other *backend) {
+	i, j := rand.IntN(len(from)), 0
+	if len(from) > 1 {
+		if j = rand.IntN(len(from) - 1); j >= i {
+			j++
+		}
+	}
+	return t.backends[from[i]], t.backends[from[j]]
+}
+
+func lighter(a, b *backend) *backend {
+	if b.underway.Load() < a.underway.Load() {
+		return b
+	}
+	return a
+}
