@@ -1,0 +1,344 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/names"
+	"teamtask.dev/ozymandias/node"
+	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/podman/podmantest"
+	"teamtask.dev/ozymandias/schedule"
+	"teamtask.dev/ozymandias/secrets"
+	"teamtask.dev/ozymandias/state"
+	"teamtask.dev/ozymandias/volumes"
+)
+
+// Jobs of all kinds on one node at the same time, each with a story of its own.
+func TestInstances(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	cluster, err := secrets.Open(w.etcd.Direct, state.DefaultPrefix, bytes.Repeat([]byte{7}, 32), secrets.VaultOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disks, err := volumes.Open(t.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := disks.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	h.more = func(o *node.Options) {
+		o.Taken = []uint16{80}
+		o.Secrets, o.Volumes, o.Names = cluster, disks, names.NewPublisher(o.Etcd, o.Log)
+	}
+	h.begin()
+	for name, tell := range map[string]func(story){
+		"crash-loop": crashes, "never": ends, "fails": fails, "memory": eats, "image": pulls, "port": binds, "depends": depends, "unhealthy": sickens,
+		"ingress": yields, "environment": looksAround, "secrets": func(s story) { reads(s, cluster) }, "volumes": func(s story) { writes(s, disks) }, "names": hasName,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := *h
+			world := *w
+			world.T, in.world = t, &world
+			tell(story{&in, name})
+		})
+	}
+}
+
+// A story is of a job that has its name.
+type story struct {
+	*host
+	name string
+}
+
+// put has the job run that, in a container called main.
+func (s story) put(command string, change ...func(*job.Container)) {
+	s.Helper()
+	j := web(command, change...)
+	j.Name = s.name
+	s.host.put(j)
+}
+
+// until waits for the job's first instance to be as wanted.
+func (s story) until(what string, is func(schedule.Condition) bool) schedule.Condition {
+	s.Helper()
+	key := s.name + "-0"
+	return s.host.until(what, func(all map[string]schedule.Condition) bool { return is(all[key]) })[key]
+}
+
+// healthy waits for it to be healthy at an epoch later than that.
+func (s story) healthy(after int64) schedule.Condition {
+	s.Helper()
+	return s.until("healthy", func(c schedule.Condition) bool { return c.Healthy && c.Epoch > after })
+}
+
+// says waits for it to be in a phase, with a message that contains that.
+func (s story) says(phase schedule.Phase, part string) schedule.Condition {
+	s.Helper()
+	return s.until("says: "+part, func(c schedule.Condition) bool { return c.Phase == phase && strings.Contains(c.Message, part) })
+}
+
+// goes takes the job away, and waits until nothing is left of it.
+func (s story) goes() {
+	s.Helper()
+	s.change(func(now schedule.State) (schedule.State, error) { return now.Remove(s.name) })
+	s.host.until("gone", func(all map[string]schedule.Condition) bool { _, there := all[s.name+"-0"]; return !there })
+}
+
+// exec runs a command of the guest's in a container.
+func (s story) exec(container string, command ...string) {
+	s.Helper()
+	name, _ := s.node.Container("uid-"+s.name, "0", container)
+	code, err := s.node.Podman().Exec(s.Context(), name, podman.Exec{Command: append([]string{"/guest"}, command...)})
+	if code != 0 || err != nil {
+		s.Fatalf("%q ended with %d, %v", command, code, err)
+	}
+}
+
+// lines waits for main to have written that many lines, and returns them.
+func (s story) lines(count int) (lines []string) {
+	s.Helper()
+	ctx, done := context.WithTimeout(s.Context(), patience)
+	defer done()
+	name, _ := s.node.Container("uid-"+s.name, "0", "main")
+	for line, err := range s.node.Podman().Logs(ctx, name, podman.Log{Follow: true}) {
+		if err != nil {
+			s.Fatalf("after %q: %v", lines, err)
+		}
+		if lines = append(lines, line.Text); len(lines) == count {
+			break
+		}
+	}
+	return lines
+}
+
+// outcome waits for the instance to have ended for good.
+func (s story) outcome() (outcome schedule.Outcome) {
+	s.Helper()
+	s.host.until("ended", func(map[string]schedule.Condition) bool {
+		now, _, _ := s.mirror.State()
+		if j := now.Job("uid-" + s.name); j != nil {
+			outcome = j.Ended["0"]
+		}
+		return outcome != ""
+	})
+	return outcome
+}
+
+// What keeps ending is started again after growing pauses, and people are told why.
+func crashes(s story) {
+	s.put("print up warn trouble exit 3")
+	if c := s.says(schedule.BackOff, "main ended with exit code 3: trouble; it is started again after 8s"); c.Restarts != 3 || c.Containers["main"].ExitCode != 3 {
+		s.Errorf("it is %+v", c)
+	}
+}
+
+// What is never to be started again is complete when it has ended well.
+func ends(s story) {
+	s.put("exit 0", func(c *job.Container) { c.Restart.Policy = job.Never })
+	if o := s.outcome(); o != schedule.Complete {
+		s.Errorf("it is %s", o)
+	}
+}
+
+// What has used up its tries has failed.
+func fails(s story) {
+	s.put("exit 4", func(c *job.Container) { c.Restart = job.Restart{Policy: job.OnFailure, Tries: 1} })
+	if o := s.outcome(); o != schedule.Failed {
+		s.Errorf("it is %s", o)
+	}
+}
+
+// What uses more memory than it may is killed by the kernel, and people are told so.
+func eats(s story) {
+	s.put("eat 200000000 stay")
+	s.says(schedule.BackOff, "main was killed as it used more than its 64M of memory")
+}
+
+// An image that is not there is waited for.
+func pulls(s story) {
+	image := "localhost/later:1"
+	s.put("print up stay", func(c *job.Container) { c.Image = image })
+	s.says(schedule.BackOff, image)
+	if err := s.node.Podman().Tag(s.Context(), podmantest.Image, image); err != nil {
+		s.Fatal(err)
+	}
+	s.healthy(0)
+	s.goes()
+	if err := s.node.Podman().RemoveImage(s.Context(), image); err != nil {
+		s.Error(err)
+	}
+}
+
+// A port of the node that somebody else has is waited for.
+func binds(s story) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer taken.Close()
+	port := netip.MustParseAddrPort(taken.Addr().String()).Port()
+	s.put("serve 80 stay", func(c *job.Container) {
+		c.Ports = []job.Port{{IP: netip.MustParseAddr("127.0.0.1"), Host: port, Container: 80, Protocol: job.TCPProtocol}}
+	})
+	s.says(schedule.BackOff, "TCP port "+strconv.Itoa(int(port))+" of the node is in use")
+	taken.Close()
+	s.healthy(0)
+}
+
+// A port that the node's ingress has is left to it where it leads to the same; or else people are told.
+func yields(s story) {
+	j := web("serve 8080 stay", func(c *job.Container) { c.Ports = []job.Port{{Host: 80, Container: 8080, Protocol: job.TCPProtocol}} })
+	j.Name = s.name
+	s.host.put(j)
+	s.says(schedule.BackOff, "port 80 is the ingress's on every node")
+	j.Ingress = job.Ingresses{{Host: "web.example", Container: "main", Port: 8080}}
+	s.host.put(j)
+	s.healthy(0)
+}
+
+// A container waits for the one that it depends on to be healthy.
+func depends(s story) {
+	j := web("print up stay", func(c *job.Container) { c.DependsOn = job.Dependencies{"db": {Condition: job.Healthy}} })
+	j.Name = s.name
+	j.Containers["db"] = job.Container{Image: podmantest.Image, Command: job.Words{"stay"}, Memory: 64e6,
+		Healthcheck: &job.Healthcheck{Type: job.Exec, Command: job.Words{"/guest", "read", "/ready"}, Interval: job.Duration(time.Second), UnhealthyThreshold: 100}}
+	s.host.put(j)
+	waits := s.says(schedule.Starting, "main waits for db to be healthy")
+	if waits.Containers["db"].State != schedule.ContainerRunning || waits.Containers["main"].State != schedule.ContainerCreated {
+		s.Errorf("it is %+v", waits)
+	}
+	s.exec("db", "write", "/ready")
+	s.healthy(0)
+}
+
+// What does not pass its check is ended, and started again.
+func sickens(s story) {
+	s.put("serve 80 stay", func(c *job.Container) { // and nothing answers at the port that is asked
+		c.Healthcheck = &job.Healthcheck{Type: job.TCP, Port: 81, Interval: job.Duration(time.Second), UnhealthyThreshold: 1}
+	})
+	if c := s.says(schedule.BackOff, "main was ended as it was not healthy"); c.Healthy {
+		s.Errorf("it is %+v", c)
+	}
+	s.until("started again", func(c schedule.Condition) bool { return c.Restarts > 0 })
+}
+
+// Containers know where they are.
+func looksAround(s story) {
+	s.put("env OZYMANDIAS_JOB env OZYMANDIAS_INSTANCE env OZYMANDIAS_NODE env OZYMANDIAS_EPOCH read /etc/hostname stay")
+	want := []string{s.name, "0", "n1", strconv.FormatInt(s.healthy(0).Epoch, 10), s.name + "-0"}
+	if got := s.lines(len(want)); !slices.Equal(got, want) {
+		s.Errorf("it says %q, want %q", got, want)
+	}
+}
+
+// Secrets come as variables, and as files that the container's user alone can read; they are waited for, and are gone with the instance.
+func reads(s story, store *secrets.Store) {
+	s.put("env TOKEN read /run/secrets/password stay", func(c *job.Container) {
+		c.User = "1234"
+		c.Secrets = []job.Secret{{Name: "token", Env: "TOKEN"}, {Name: "password"}}
+	})
+	s.says(schedule.BackOff, "token")
+	for name, value := range map[string]string{"token": "t0ken", "password": "s3cret"} {
+		if _, err := store.Put(s.Context(), name, []byte(value)); err != nil {
+			s.Fatal(err)
+		}
+	}
+	s.healthy(0)
+	if got, want := s.lines(2), []string{"t0ken", "s3cret"}; !slices.Equal(got, want) {
+		s.Errorf("it says %q, want %q", got, want)
+	}
+	files, err := filepath.Glob(filepath.Join(s.setting.Run, "secrets", "*", "*", "*"))
+	if err != nil || len(files) != 1 {
+		s.Fatalf("the secrets are in %v, %v", files, err)
+	}
+	var status unix.Stat_t
+	if err := unix.Stat(files[0], &status); err != nil || status.Uid != 1234 || status.Mode&0o777 != 0o400 {
+		s.Errorf("the secret is user %d's, with mode %o: %v", status.Uid, status.Mode, err)
+	}
+	s.goes()
+	if _, err := os.Stat(filepath.Dir(filepath.Dir(files[0]))); !errors.Is(err, fs.ErrNotExist) {
+		s.Errorf("the secrets are left: %v", err)
+	}
+}
+
+// A local volume is found again by the next revision on the same node, and goes once the job is gone.
+func writes(s story, store *volumes.Store) {
+	volume := func(c *job.Container) { c.Volumes = []job.Volume{{Path: "/data", Space: 4e6}} }
+	s.put("write /data/begun stay", volume)
+	first := s.healthy(0)
+	s.put("read /data/begun stay", volume) // it ends if there is none
+	if second := s.healthy(first.Epoch); second.Restarts > 0 {
+		s.Errorf("it is %+v", second)
+	}
+	if all := store.All(); len(all) != 1 || all[0].Space != 4e6 {
+		s.Errorf("the volumes are %+v", all)
+	}
+	s.goes()
+	s.host.until("without volumes", func(map[string]schedule.Condition) bool {
+		now, _, _ := s.mirror.State()
+		return len(now.Node("n1").Volumes) == 0 && len(store.All()) == 0
+	})
+}
+
+// A healthy instance has a name, which is taken back before it is stopped.
+func hasName(s story) {
+	ctx, done := context.WithTimeout(s.Context(), patience)
+	defer done()
+	key := "/skydns/internal/ozymandias/" + s.name + "/0"
+	news := s.etcd.Direct.Watch(ctx, key)
+	next := func() *clientv3.Event {
+		for answer := range news {
+			for _, event := range answer.Events {
+				return event
+			}
+		}
+		s.Fatal("nothing is said of the name")
+		return nil
+	}
+	s.put("serve 80 deaf stay", func(c *job.Container) {
+		c.StopGracePeriod = job.Duration(patience) // so that it is still there when it has been told to stop
+		c.Healthcheck = &job.Healthcheck{Type: job.Exec, Command: job.Words{"/guest", "read", "/well"}, Interval: job.Duration(time.Second), StartPeriod: job.Duration(time.Hour)}
+	})
+	s.until("running", func(c schedule.Condition) bool { return c.Phase == schedule.Running })
+	if there, err := s.etcd.Direct.Get(ctx, key); err != nil || there.Count > 0 {
+		s.Errorf("what is not healthy has a name: %v, %v", there, err)
+	}
+	s.exec("main", "write", "/well")
+	c := s.healthy(0)
+	if address, err := netip.ParseAddr(c.Address); err != nil || !machine.Network.Subnet.Contains(address) {
+		s.Errorf("its address is %q, of %v", c.Address, machine.Network.Subnet)
+	}
+	if e := next(); e.Type != clientv3.EventTypePut || !bytes.Contains(e.Kv.Value, []byte(`"`+c.Address+`"`)) {
+		s.Errorf("%s of %s", e.Type, e.Kv)
+	}
+	name, _ := s.node.Container("uid-"+s.name, "0", "main")
+	s.change(func(now schedule.State) (schedule.State, error) { return now.Scale(s.name, 0) })
+	if e := next(); e.Type != clientv3.EventTypeDelete {
+		s.Errorf("%s of %s", e.Type, e.Kv)
+	}
+	if main, err := s.node.Podman().Container(ctx, name); err != nil || !main.Running() {
+		s.Errorf("it was stopped before its name was gone: %+v, %v", main, err)
+	}
+}

@@ -1,0 +1,87 @@
+package node_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"teamtask.dev/ozymandias/node"
+	"teamtask.dev/ozymandias/schedule"
+)
+
+// Podman's service may end: what runs goes on, and what is to be done is done by the next one.
+func TestPodmanKilled(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	h.begin()
+	w.put(web("print up stay"))
+	first := w.untilHealthy(0)
+	name, _ := h.node.Container("uid-web", "0", "main")
+	running, err := h.node.Podman().Container(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range h.podmans() {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Kill(running.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	second := w.until("restarted", func(all map[string]schedule.Condition) bool {
+		return all["web-0"].Healthy && all["web-0"].Restarts == 1
+	})["web-0"]
+	if second.Epoch != first.Epoch || second.Address != first.Address {
+		t.Errorf("it was %+v, and is %+v", first, second)
+	}
+}
+
+// What holds a pod together is killed: it is made anew.
+func TestSpoiled(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	h.begin()
+	w.put(web("print up stay"))
+	first := w.untilHealthy(0)
+	pods, err := h.node.Podman().Pods(t.Context(), nil)
+	if err != nil || len(pods) != 1 {
+		t.Fatal(pods, err)
+	}
+	infra, err := h.node.Podman().Container(t.Context(), pods[0].ID[:12]+"-infra")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(infra.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	w.until("made anew", func(all map[string]schedule.Condition) bool {
+		return all["web-0"].Healthy && all["web-0"].Since.After(first.Since) && all["web-0"].Epoch == first.Epoch
+	})
+}
+
+// Podman's service may hang: nothing new is to come to a node that can run nothing; the service is killed, and all goes on.
+func TestPodmanHangs(t *testing.T) {
+	defer node.SetSilent(5 * time.Second)()
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	h.begin()
+	defer h.stop() // before silent is set back
+	w.put(web("print up stay"))
+	w.untilHealthy(0)
+	for _, pid := range h.podmans() {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unfit := func(yes bool) func(map[string]schedule.Condition) bool {
+		return func(map[string]schedule.Condition) bool {
+			now, _, _ := w.mirror.State()
+			return strings.Contains(now.Node("n1").Report.Unfit, "podman does not answer") == yes
+		}
+	}
+	w.until("unfit", unfit(true))
+	w.until("fit", unfit(false))
+	w.untilHealthy(0)
+}

@@ -1,0 +1,93 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/ozymandias/node/converge"
+	"teamtask.dev/ozymandias/podman"
+)
+
+// remove ends and removes all pods of an instance.
+func (l *loop) remove(ctx, lived context.Context, a converge.Action) error {
+	var pods []podman.PodState
+	err := l.ask(ctx, lived, func(asked context.Context) (err error) {
+		pods, err = l.client.Pods(asked, map[string]string{labelNode: l.Name, labelJob: a.Instance.Job, labelID: a.Instance.ID})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		var refused *podman.Error
+		if err := l.stop(ctx, a, pod); err != nil && (ctx.Err() != nil || !errors.As(err, &refused)) {
+			return err // what podman refuses to end is killed with the pod; if it cannot be asked it is asked again
+		}
+		if err := l.removePod(lived, pod); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends the containers of a pod, those that depend on others before those.
+func (l *loop) stop(ctx context.Context, a converge.Action, pod podman.PodState) error {
+	end := func(name string, grace time.Duration) error {
+		return l.client.Stop(ctx, containerName(pod.Name, name), grace)
+	}
+	var order []string
+	if a.Spec != nil {
+		order, _ = a.Spec.Order() // no job that was taken has a circle
+	}
+	if a.Within == 0 && order != nil {
+		slices.Reverse(order)
+		for _, name := range order {
+			if err := end(name, grace(a.Spec, name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var all sync.WaitGroup
+	faults := make([]error, len(pod.Containers))
+	for at, c := range pod.Containers {
+		within := unknownGrace
+		if a.Within > 0 {
+			within = a.Within
+		}
+		all.Go(func() { faults[at] = l.client.Stop(ctx, c.ID, within) })
+	}
+	all.Wait()
+	return errors.Join(faults...)
+}
+
+// removePod removes a pod, if need be after killing what runs in it without podman's help.
+func (l *loop) removePod(lived context.Context, pod podman.PodState) error {
+	try := func() error {
+		asked, done := context.WithTimeout(lived, patience/2)
+		defer done()
+		return l.client.RemovePod(asked, pod.Name)
+	}
+	err := try()
+	if err != nil && lived.Err() == nil {
+		for _, below := range []string{stopGroup, keepGroup} {
+			if group, find := cgroup.Find(l.Cgroup + below + "/" + pod.ID); find == nil {
+				_ = group.Kill() // the next attempt tells whether it was of use
+			}
+		}
+		err = try()
+	}
+	if err != nil {
+		return fmt.Errorf("it cannot be removed: %w", err)
+	}
+	if err := os.RemoveAll(l.secretDir(pod.Name)); err != nil {
+		return fmt.Errorf("remove its secrets: %w", err)
+	}
+	return nil
+}

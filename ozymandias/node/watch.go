@@ -1,0 +1,152 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/schedule"
+)
+
+// every is the time between two looks at all that there is.
+const every = 10 * time.Second
+
+// silent is how long podman may not answer before the node says that it can run nothing. After twice that its service is killed, for
+// another to take its place.
+var silent = 30 * time.Second
+
+// hear tells the loop of each container that ends.
+func (l *loop) hear(ctx context.Context) {
+	for death := range l.client.Deaths(ctx, l.began) {
+		select {
+		case l.deaths <- death:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A poll is all that podman has of this node's.
+type poll struct {
+	pods  []podman.PodState
+	whole bool // it answered
+	unfit string
+}
+
+// poll tells the loop now and then what there is, as news get lost.
+func (l *loop) poll(ctx context.Context) {
+	look := time.NewTicker(every)
+	defer look.Stop()
+	answered, killed := time.Now(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		asked, done := context.WithTimeout(ctx, every)
+		pods, err := l.client.Pods(asked, map[string]string{labelNode: l.Name})
+		done()
+		if err == nil {
+			answered = time.Now()
+		}
+		if now := time.Now(); now.Sub(answered) >= 2*silent && now.Sub(killed) >= 2*silent {
+			l.Log.Error("podman does not answer: its service is killed", "error", err)
+			killed = now
+			if l.endServices(ctx) != nil {
+				return
+			}
+		}
+		select {
+		case l.polls <- poll{pods, err == nil, l.fitness(err, answered)}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// fitness says why nothing can run here, if so.
+func (l *loop) fitness(err error, answered time.Time) string {
+	if err != nil && time.Since(answered) >= silent {
+		return fmt.Sprintf("podman does not answer: %v", err)
+	}
+	if free, err := l.free(); err == nil && free < scarce/2 {
+		return fmt.Sprintf("the disk of %s is full: %d MB are left", l.Dir, free>>20)
+	}
+	if l.Check != nil {
+		if err := l.Check(); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// polled takes in what there is. Where it is not what is known it is looked at in turn, as it may have changed since.
+func (l *loop) polled(lived context.Context, p poll) {
+	if l.unfit != p.unfit {
+		if l.unfit = p.unfit; l.unfit != "" {
+			l.Log.Error("nothing can run here", "why", l.unfit)
+		} else {
+			l.Log.Info("instances can run here again")
+		}
+	}
+	if !p.whole {
+		return
+	}
+	known := l.machine.Report().Instances
+	for _, pod := range p.pods {
+		m, err := readMark(pod)
+		at, there := l.there[m.Instance]
+		switch {
+		case err == nil && there && at.epoch == m.epoch:
+			if !same(pod, known[m.Instance].Containers) {
+				l.machine.Doubt(m.Instance)
+			}
+			l.pods[short(pod.ID)] = m.Instance
+		case l.actions[m.Instance] == nil:
+			// Podman has made it long after it was asked to. Nothing of it was ever started.
+			l.by.Go(func() {
+				if err := l.removePod(lived, pod); err != nil && lived.Err() == nil {
+					l.Log.Warn("a pod that nobody wants is left", "pod", pod.Name, "error", err)
+				}
+			})
+		}
+	}
+	for id, i := range l.pods {
+		if _, there := l.there[i]; !there {
+			delete(l.pods, id)
+		}
+	}
+	for i := range l.there {
+		if l.actions[i] == nil && !has(p.pods, i) {
+			l.machine.Doubt(i)
+		}
+	}
+	l.tidy(lived)
+}
+
+// same tells whether a pod is as it is known to be, as far as a list says.
+func same(pod podman.PodState, known map[string]schedule.ContainerCondition) bool {
+	running := 0
+	for _, c := range pod.Containers {
+		if (podman.ContainerState{Status: c.Status}).Running() {
+			running++
+		}
+	}
+	for _, c := range known {
+		if c.State == schedule.ContainerRunning {
+			running--
+		}
+	}
+	return running == 0 && len(known) == len(pod.Containers)
+}
+
+func has(pods []podman.PodState, i schedule.Instance) bool {
+	for _, pod := range pods {
+		if m, err := readMark(pod); err == nil && m.Instance == i {
+			return true
+		}
+	}
+	return false
+}
