@@ -4,19 +4,18 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/listing"
 	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 )
 
-var worklistKind = kind{plural: "worklists", singular: "worklist", short: "wl", about: "List worklists", argument: "NAME", none: "There are no worklists.", aged: true,
-	complete: func(g *global) cobra.CompletionFunc { return g.completeLists },
-	header:   []string{"NAME", "STATUS", "PROGRESS", "SIZE", "FAILED", "BLOCKS", "WORKERS", "RATE"},
-	wide:     []string{"SOURCE", "OWNER", "EPOCH", "MESSAGE"},
-	read: func(ctx context.Context, c *client.Client, names []string) (f found, err error) {
+var worklistKind = kind{Plural: "worklists", Singular: "worklist", Short: "wl", About: "List worklists", Argument: "NAME", None: "There are no worklists.", Aged: true,
+	Header: []string{"NAME", "STATUS", "PROGRESS", "SIZE", "FAILED", "BLOCKS", "WORKERS", "RATE"},
+	Wide:   []string{"SOURCE", "OWNER", "EPOCH", "MESSAGE"},
+	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
 		lists, err := worklists(ctx, c, names)
 		if err != nil {
 			return f, err
@@ -27,15 +26,15 @@ var worklistKind = kind{plural: "worklists", singular: "worklist", short: "wl", 
 			if wl.Spec.Items != nil {
 				source = wl.Spec.Items.String()
 			}
-			f.rows = append(f.rows, row{name: wl.Name, created: wl.CreationTimestamp.Time,
-				cells: []string{wl.Name, string(s.Phase()), v1alpha1.Progress(s.Done, s.Size), text.Count(s.Size), text.Count(s.Failed), text.Count(s.BlocksOut),
+			f.Rows = append(f.Rows, listing.Row{Name: wl.Name, Created: wl.CreationTimestamp.Time,
+				Cells: []string{wl.Name, string(s.Phase()), v1alpha1.Progress(s.Done, s.Size), text.Count(s.Size), text.Count(s.Failed), text.Count(s.BlocksOut),
 					text.Count(s.Workers), text.Rate(s.Rate())},
-				wide: []string{source, s.Owner, text.Count(s.Epoch), s.Reason()}})
+				Wide: []string{source, s.Owner, text.Count(s.Epoch), s.Reason()}})
 			lists[i] = *asWritten(wl)
 		}
-		f.object = v1alpha1.WorklistList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "WorklistList"}, Items: lists}
+		f.Object = v1alpha1.WorklistList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "WorklistList"}, Items: lists}
 		if len(names) == 1 {
-			f.object = lists[0]
+			f.Object = lists[0]
 		}
 		return f, nil
 	}}
@@ -61,11 +60,10 @@ func worklists(ctx context.Context, c *client.Client, names []string) (out []v1a
 	return out, nil
 }
 
-var blockKind = kind{plural: "blocks", singular: "block", about: "List the blocks that are out or wait to go out again", argument: "WORKLIST", none: "There are no blocks out.",
-	complete: func(g *global) cobra.CompletionFunc { return g.completeLists },
-	header:   []string{"NAME", "READY", "STATUS", "RESTARTS", "INDEX", "SIZE"},
-	wide:     []string{"WORKER", "DONE", "DEADLINE", "MESSAGE"},
-	read: func(ctx context.Context, c *client.Client, names []string) (f found, err error) {
+var blockKind = kind{Plural: "blocks", Singular: "block", About: "List the blocks that are out or wait to go out again", Argument: "WORKLIST", None: "There are no blocks out.",
+	Header: []string{"NAME", "READY", "STATUS", "RESTARTS", "INDEX", "SIZE"},
+	Wide:   []string{"WORKER", "DONE", "DEADLINE", "MESSAGE"},
+	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
 		lists, err := worklists(ctx, c, names)
 		if err != nil {
 			return f, err
@@ -87,10 +85,10 @@ var blockKind = kind{plural: "blocks", singular: "block", about: "List the block
 			if s.Deadline != nil {
 				deadline = s.Deadline.Format("15:04:05")
 			}
-			f.rows = append(f.rows, row{name: b.Name,
-				cells: []string{b.Name, s.Ready, string(s.Phase()), fmt.Sprint(s.Restarts), fmt.Sprint(*s.Index), fmt.Sprint(*s.Size)},
-				wide:  []string{b.Spec.Worker, fmt.Sprint(s.Done), deadline, s.Reason()}})
+			f.Rows = append(f.Rows, listing.Row{Name: b.Name,
+				Cells: []string{b.Name, s.Ready, string(s.Phase()), fmt.Sprint(s.Restarts), fmt.Sprint(*s.Index), fmt.Sprint(*s.Size)},
+				Wide:  []string{b.Spec.Worker, fmt.Sprint(s.Done), deadline, s.Reason()}})
 		}
-		f.object = v1alpha1.BlockList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "BlockList"}, Items: blocks}
+		f.Object = v1alpha1.BlockList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "BlockList"}, Items: blocks}
 		return f, nil
 	}}

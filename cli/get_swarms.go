@@ -5,22 +5,21 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/cli/listing"
 	"teamtask.dev/cli/text"
 	"teamtask.dev/client"
 )
 
 // The columns are those that kubectl shows, by the definitions of the kinds.
 
-var swarmKind = kind{plural: "swarms", singular: "swarm", short: "sw", about: "List swarms", argument: "NAME", none: "There are no swarms.", aged: true,
-	complete: func(g *global) cobra.CompletionFunc { return g.completeSwarms },
-	header:   []string{"NAME", "STATUS", "WORKERS", "CURRENT", "WORKLOADS", "MOVING", "WAITING"},
-	wide:     []string{"VERSION", "BALANCED", "MESSAGE"},
-	read: func(ctx context.Context, c *client.Client, names []string) (f found, err error) {
+var swarmKind = kind{Plural: "swarms", Singular: "swarm", Short: "sw", About: "List swarms", Argument: "NAME", None: "There are no swarms.", Aged: true,
+	Header: []string{"NAME", "STATUS", "WORKERS", "CURRENT", "WORKLOADS", "MOVING", "WAITING"},
+	Wide:   []string{"VERSION", "BALANCED", "MESSAGE"},
+	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
 		swarms, err := swarms(ctx, c, names)
 		if err != nil {
 			return f, err
@@ -30,13 +29,13 @@ var swarmKind = kind{plural: "swarms", singular: "swarm", short: "sw", about: "L
 			s := &sw.Status
 			balanced, _ := condition(s.Conditions, v1alpha1.ConditionBalanced)
 			_, message := condition(s.Conditions, v1alpha1.ConditionConverged)
-			f.rows = append(f.rows, row{name: sw.Name, created: sw.CreationTimestamp.Time,
-				cells: []string{sw.Name, s.Phase(), text.Count(int64(s.Workers)), s.Current, text.Count(s.Workloads), text.Count(s.Moving), text.Count(s.Waiting)},
-				wide:  []string{fmt.Sprint(s.Version), balanced, message}})
+			f.Rows = append(f.Rows, listing.Row{Name: sw.Name, Created: sw.CreationTimestamp.Time,
+				Cells: []string{sw.Name, s.Phase(), text.Count(int64(s.Workers)), s.Current, text.Count(s.Workloads), text.Count(s.Moving), text.Count(s.Waiting)},
+				Wide:  []string{fmt.Sprint(s.Version), balanced, message}})
 		}
-		f.object = v1alpha1.SwarmList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "SwarmList"}, Items: swarms}
+		f.Object = v1alpha1.SwarmList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "SwarmList"}, Items: swarms}
 		if len(names) == 1 {
-			f.object = swarms[0]
+			f.Object = swarms[0]
 		}
 		return f, nil
 	}}
@@ -63,13 +62,12 @@ func swarms(ctx context.Context, c *client.Client, names []string) ([]v1alpha1.S
 	return out, nil
 }
 
-var assignmentKind = kind{plural: "assignments", singular: "assignment", short: "asg", about: "List what the workers of swarms are to run, and what they run", argument: "SWARM[.WORKER]",
-	none:     "There are no assignments.",
-	aged:     true,
-	complete: func(g *global) cobra.CompletionFunc { return g.completeAssignments },
-	header:   []string{"NAME", "STATUS", "WORKLOADS", "WANTED", "RUNS"},
-	wide:     []string{"SWARM", "WORKER", "LOAD", "MESSAGE"},
-	read: func(ctx context.Context, c *client.Client, names []string) (f found, err error) {
+var assignmentKind = kind{Plural: "assignments", Singular: "assignment", Short: "asg", About: "List what the workers of swarms are to run, and what they run", Argument: "SWARM[.WORKER]",
+	None:   "There are no assignments.",
+	Aged:   true,
+	Header: []string{"NAME", "STATUS", "WORKLOADS", "WANTED", "RUNS"},
+	Wide:   []string{"SWARM", "WORKER", "LOAD", "MESSAGE"},
+	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
 		assignments, err := assignments(ctx, c, names)
 		if err != nil {
 			return f, err
@@ -77,13 +75,13 @@ var assignmentKind = kind{plural: "assignments", singular: "assignment", short: 
 		for i := range assignments {
 			a := &assignments[i]
 			_, message := condition(a.Status.Conditions, v1alpha1.ConditionCurrent)
-			f.rows = append(f.rows, row{name: a.Name, created: a.CreationTimestamp.Time,
-				cells: []string{a.Name, a.Status.Phase(), text.Count(a.Spec.Count), fmt.Sprint(a.Spec.Version), fmt.Sprint(a.Status.Version)},
-				wide:  []string{a.Spec.Swarm, a.Spec.Worker, text.Count(a.Spec.Load), message}})
+			f.Rows = append(f.Rows, listing.Row{Name: a.Name, Created: a.CreationTimestamp.Time,
+				Cells: []string{a.Name, a.Status.Phase(), text.Count(a.Spec.Count), fmt.Sprint(a.Spec.Version), fmt.Sprint(a.Status.Version)},
+				Wide:  []string{a.Spec.Swarm, a.Spec.Worker, text.Count(a.Spec.Load), message}})
 		}
-		f.object = v1alpha1.AssignmentList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "AssignmentList"}, Items: assignments}
+		f.Object = v1alpha1.AssignmentList{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: "AssignmentList"}, Items: assignments}
 		if len(names) == 1 && strings.Contains(names[0], ".") {
-			f.object = assignments[0]
+			f.Object = assignments[0]
 		}
 		return f, nil
 	}}

@@ -13,7 +13,7 @@ import (
 // A swarm looks the same to those who list it with kubectl.
 func TestColumnsAreThoseOfKubectl(t *testing.T) {
 	for _, k := range []kind{swarmKind, assignmentKind} {
-		raw, err := os.ReadFile("../config/crd/teamtask.dev_" + k.plural + ".yaml")
+		raw, err := os.ReadFile("../config/crd/teamtask.dev_" + k.Plural + ".yaml")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,8 +29,8 @@ func TestColumnsAreThoseOfKubectl(t *testing.T) {
 				always = append(always, name)
 			}
 		}
-		if got := append(slices.Clone(k.header), "AGE"); !slices.Equal(got, always) || !slices.Equal(k.wide, wide) {
-			t.Errorf("%s have the columns %q and %q, with kubectl %q and %q", k.plural, got, k.wide, always, wide)
+		if got := append(slices.Clone(k.Header), "AGE"); !slices.Equal(got, always) || !slices.Equal(k.Wide, wide) {
+			t.Errorf("%s have the columns %q and %q, with kubectl %q and %q", k.Plural, got, k.Wide, always, wide)
 		}
 	}
 }

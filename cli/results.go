@@ -136,7 +136,7 @@ func writeCSV(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {
 }
 
 func writeTable(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {
-	t := newTable(w, "INDEX", "SIZE", "STATUS", "ATTEMPT", "WORKER", "TIME", "DETAIL")
+	t := text.NewTable(w, "INDEX", "SIZE", "STATUS", "ATTEMPT", "WORKER", "TIME", "DETAIL")
 	for r, err := range rows {
 		if err != nil {
 			return err
@@ -145,10 +145,10 @@ func writeTable(w io.Writer, rows iter.Seq2[*v1alpha1.Result, error]) error {
 		if !r.OK {
 			status, detail = "failed", r.Reason
 		}
-		t.row(strconv.FormatInt(r.Index, 10), strconv.FormatInt(r.Size, 10), status, strconv.Itoa(r.Attempt), r.Worker,
+		t.Row(strconv.FormatInt(r.Index, 10), strconv.FormatInt(r.Size, 10), status, strconv.Itoa(r.Attempt), r.Worker,
 			r.Time.Format(time.DateTime), detail)
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 func locateCommand(g *global) *cobra.Command {

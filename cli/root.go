@@ -21,13 +21,11 @@ import (
 )
 
 // exit ends the command with a code and nothing more to say.
-type exit int
-
-func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+type exit = cmdline.Exit
 
 // Main runs the command and returns its exit code: 0, 1 for an error, or what the subcommand says.
 func Main(args []string) int {
-	ctx, stop := interruptible()
+	ctx, stop := cmdline.Interruptible()
 	defer stop()
 
 	root := Root()

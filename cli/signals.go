@@ -9,32 +9,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
-	"time"
 )
-
-// echo is how soon after the first signal a second one is the same, sent twice: to a process and to its group, as timeout(1) does.
-const echo = time.Second
-
-// interruptible is a context that the first interrupt ends, so that everything is given back in order. From a second one on, unless it
-// is an echo, signals do what they do by themselves: they end the process.
-func interruptible() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		select {
-		case <-signals:
-		case <-ctx.Done():
-			return
-		}
-		cancel()
-		time.AfterFunc(echo, func() { signal.Stop(signals) })
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel()
-	}
-}
 
 // drainOnSignal gives a context and a drain for what runs commands. The first signal drains it, if it is one of the gentle
 // ones; any other, and the second one, end the context. It is not made from the command's context, which the first signal

@@ -1,4 +1,4 @@
-package cli
+package text
 
 import (
 	"bufio"
@@ -7,20 +7,27 @@ import (
 	"unicode/utf8"
 )
 
-// table writes aligned columns as kubectl does. What comes after a flush is aligned with what came before it.
-type table struct {
+// Table writes aligned columns as kubectl does. What comes after a flush is aligned with what came before it.
+type Table struct {
 	w      io.Writer
 	rows   []string // their cells apart by tabs
 	widths []int
 }
 
-func newTable(w io.Writer, header ...string) *table {
-	t := &table{w: w, widths: make([]int, len(header))}
-	t.row(header...)
+// NewTable begins a table with its header.
+func NewTable(w io.Writer, header ...string) *Table {
+	t := Plain(w, len(header))
+	t.Row(header...)
 	return t
 }
 
-func (t *table) row(cells ...string) {
+// Plain begins a table of so many columns without a header.
+func Plain(w io.Writer, columns int) *Table {
+	return &Table{w: w, widths: make([]int, columns)}
+}
+
+// Row adds a row; it is written with the next flush.
+func (t *Table) Row(cells ...string) {
 	for i, c := range cells {
 		if c == "" {
 			cells[i] = "-"
@@ -31,7 +38,8 @@ func (t *table) row(cells ...string) {
 	t.rows = append(t.rows, strings.Join(cells, "\t"))
 }
 
-func (t *table) flush() error {
+// Flush writes the rows that were added since the last one.
+func (t *Table) Flush() error {
 	const gap = 3
 	w := bufio.NewWriter(t.w)
 	for _, row := range t.rows {
