@@ -1,0 +1,140 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/ozymandias/images"
+	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/schedule"
+	"teamtask.dev/ozymandias/scheduler"
+	"teamtask.dev/ozymandias/secrets"
+	"teamtask.dev/ozymandias/state"
+	"teamtask.dev/version"
+)
+
+// DefaultPort is where nodes serve the API to each other and to people elsewhere.
+const DefaultPort = 7700
+
+// Options of an API.
+type Options struct {
+	// Node is the name of the one that serves it.
+	Node      string
+	Mirror    *state.Mirror
+	Store     *state.Store
+	Scheduler *scheduler.Scheduler
+	// Etcd has the tokens, below Prefix, as package state takes it.
+	Etcd   *clientv3.Client
+	Prefix string
+	// Podman is the node's own, and Container its name there for what runs, or ran last, as a container of an instance here.
+	Podman    *podman.Client
+	Container func(uid, id, container string) (name string, ok bool)
+	// Images and Secrets are the cluster's. nil: there are no calls about them.
+	Images  *images.Store
+	Secrets *secrets.Store
+	// Peers is how the node shows itself to others, and whom it believes. They are called at Port; 0: DefaultPort.
+	Peers *tls.Config
+	Port  int
+	// Authority is the cluster's, which issues certificates to admins. nil: there is no call for it.
+	Authority *pki.Authority
+	// IngressPorts are those that the ingress listens on for HTTP and HTTPS: a job that publishes one as well is told that it need not.
+	IngressPorts []uint16
+	// Collectors add to the metrics, such as those of the ingress.
+	Collectors []prometheus.Collector
+	// Admit lets a node into the cluster that shows JoinToken, and Forget has one be forgotten that is lost: those of package cluster. nil:
+	// nobody joins, and Store forgets.
+	Admit     func(ctx context.Context, r cluster.JoinRequest) (cluster.Welcome, error)
+	JoinToken func(ctx context.Context) (string, error)
+	Forget    func(ctx context.Context, name string) error
+}
+
+// API is what a node serves.
+type API struct {
+	Options
+	handler http.Handler
+	peers   *http.Transport
+
+	mu       sync.Mutex
+	waits    []schedule.Wait // as they follow from the state until waitsNow is closed
+	waitsNow <-chan struct{}
+}
+
+// New makes an API. The error names an option that is needed and missing.
+func New(o Options) (*API, error) {
+	if o.Node == "" || o.Mirror == nil || o.Store == nil || o.Scheduler == nil || o.Etcd == nil || o.Prefix == "" || o.Container == nil {
+		return nil, errors.New("an API needs the options Node, Mirror, Store, Scheduler, Etcd, Prefix and Container")
+	}
+	if o.Port == 0 {
+		o.Port = DefaultPort
+	}
+	if o.Forget == nil {
+		o.Forget = o.Store.Forget
+	}
+	a := &API{Options: o, peers: &http.Transport{TLSClientConfig: o.Peers, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}}
+	mux := http.NewServeMux()
+	described := describe(mux)
+	a.registerJobs(described)
+	a.registerInstances(described)
+	a.registerNodes(described)
+	a.registerExplanations(described)
+	a.registerStreams(described, mux)
+	a.registerImages(described, mux)
+	a.registerSecrets(described)
+	a.registerTokens(described)
+	a.registerCertificates(described)
+	a.registerOperations(described, mux)
+	a.handler = mux
+	return a, nil
+}
+
+// Close gives up connections to other nodes.
+func (a *API) Close() { a.peers.CloseIdleConnections() }
+
+// describe is a REST API without any call yet.
+func describe(mux *http.ServeMux) huma.API {
+	config := huma.DefaultConfig("Ozymandias", version.Version)
+	config.Info.Description = "Runs containers on a few machines, without a master. Any node answers any call."
+	config.Components.Schemas = schemas()
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":       {Type: "http", Scheme: "bearer", Description: "See `ozymandias token create`."},
+		"certificate": {Type: "mutualTLS", Description: "A client certificate of the cluster's authority."},
+	}
+	config.Security = []map[string][]string{{"token": {}}, {"certificate": {}}}
+	config.CreateHooks = nil // no $schema links in every answer
+	config.Transformers = []huma.Transformer{typed}
+	config.SchemasPath = ""
+	config.DocsPath = "" // its page loads a script from elsewhere
+	config.AllowAdditionalPropertiesByDefault = false
+	config.RejectUnknownQueryParameters = true
+	return humago.New(mux, config)
+}
+
+// operation is the description of one.
+func operation(tag, method, path, id, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag}}
+}
+
+// answer is one with a body.
+type answer[T any] struct{ Body T }
+
+// listed is an answer that lists.
+type listed[T any] struct{ Body v1.List[T] }
+
+func list[T any](items []T) *listed[T] {
+	if items == nil {
+		items = []T{}
+	}
+	return &listed[T]{v1.List[T]{Items: items}}
+}

@@ -1,0 +1,97 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"teamtask.dev/ozymandias/api"
+	"teamtask.dev/ozymandias/api/apitest"
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/images"
+	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/podman/podmantest"
+	"teamtask.dev/ozymandias/secrets"
+	"teamtask.dev/ozymandias/state"
+)
+
+// An image is loaded from an archive, listed, fetched by another node, and deleted.
+func TestImages(t *testing.T) {
+	cluster, machine := apitest.New(t), podmantest.New(t)
+	o := cluster.Options()
+	o.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Prefix: state.DefaultPrefix, Node: "n1"})
+	_, c := cluster.Serve(o)
+	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer done()
+	var archive bytes.Buffer
+	if err := machine.Client.Save(ctx, podmantest.Image, &archive); err != nil {
+		t.Fatal(err)
+	}
+	names, err := c.LoadImages(ctx, &archive)
+	if err != nil || len(names) != 1 || names[0] != podmantest.Image {
+		t.Fatalf("loaded: %q, %v", names, err)
+	}
+	listed, err := c.Images(ctx)
+	if err != nil || len(listed) != 1 || listed[0].Name != podmantest.Image || listed[0].ID == "" || listed[0].Size == 0 {
+		t.Fatalf("listed: %+v, %v", listed, err)
+	}
+	authority, err := pki.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, config := cluster.Remote(o, authority, "127.0.0.1", 0)
+	fetch := api.Fetch(config, func(string) (string, error) { return strings.TrimPrefix(url, "https://"), nil })
+	saved, err := fetch(ctx, "n1", listed[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, saved)
+	saved.Close()
+	if err != nil || n < 1<<20 {
+		t.Errorf("fetched %d bytes, %v", n, err)
+	}
+	if _, err := fetch(ctx, "n1", strings.Repeat("0", 64)); !errors.Is(err, images.ErrNotFound) {
+		t.Errorf("fetched what is not there: %v", err)
+	}
+	_, err = c.LoadImages(ctx, strings.NewReader("no archive"))
+	refused(t, err, v1.Invalid)
+	if err := c.DeleteImage(ctx, podmantest.Image); err != nil {
+		t.Error(err)
+	}
+	refused(t, c.DeleteImage(ctx, podmantest.Image), v1.NotFound, `there is no image "localhost/guest:1"`)
+}
+
+// A secret is set, listed without its value, and deleted.
+func TestSecrets(t *testing.T) {
+	cluster := apitest.New(t)
+	o := cluster.Options()
+	var err error
+	if o.Secrets, err = secrets.Open(cluster.Etcd, state.DefaultPrefix, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, c := cluster.Serve(o)
+	value := []byte("p\x00ss\n")
+	for version := int64(1); version <= 2; version++ {
+		if s, err := c.PutSecret(t.Context(), "shop/db", value); err != nil || s.Name != "shop/db" || s.Version != version {
+			t.Errorf("set: %+v, %v", s, err)
+		}
+	}
+	if got, err := o.Secrets.Get(t.Context(), "shop/db"); err != nil || !bytes.Equal(got, value) {
+		t.Errorf("kept: %q, %v", got, err)
+	}
+	if all, err := c.Secrets(t.Context()); err != nil || len(all) != 1 || all[0].Name != "shop/db" || all[0].Version != 2 || all[0].Changed.IsZero() {
+		t.Errorf("listed: %+v, %v", all, err)
+	}
+	_, err = c.PutSecret(t.Context(), "-x", value)
+	refused(t, err, v1.Invalid, "name: expected string to be letters")
+	_, err = c.PutSecret(t.Context(), "x", make([]byte, secrets.MaxSize+1))
+	refused(t, err, v1.Invalid, "the most that a secret has")
+	if err := c.DeleteSecret(t.Context(), "shop/db"); err != nil {
+		t.Error(err)
+	}
+	refused(t, c.DeleteSecret(t.Context(), "shop/db"), v1.NotFound)
+}

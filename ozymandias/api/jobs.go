@@ -1,0 +1,322 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/jobfile"
+	"teamtask.dev/ozymandias/schedule"
+	"teamtask.dev/ozymandias/sidecar"
+	"teamtask.dev/ozymandias/state"
+)
+
+// JobPath is the job that a call is about.
+type JobPath struct {
+	Name string `path:"name" doc:"Name of the job." maxLength:"50"`
+}
+
+// Room says what becomes of a change for which there is no room.
+type Room struct {
+	Wait   bool `query:"wait" doc:"Take it though there is no room for all of it: what has none waits, and is listed with the reason."`
+	DryRun bool `query:"dryRun" doc:"Only say what it would come to."`
+}
+
+// JobFile is a call with one.
+type JobFile struct {
+	Filename string `query:"filename" default:"job file" maxLength:"4096" doc:"What faults are to call it."`
+	RawBody  []byte `contentType:"application/yaml" doc:"A job file in YAML or JSON, of one job or several, or a compose file."`
+}
+
+func (f *JobFile) parse() ([]job.Job, []string, error) {
+	jobs, warnings, err := jobfile.Parse(f.Filename, bytes.NewReader(f.RawBody))
+	words := make([]string, 0, len(warnings))
+	for _, w := range warnings {
+		words = append(words, w.String())
+	}
+	return jobs, words, err
+}
+
+func (a *API) registerJobs(api huma.API) {
+	const all, one, tag = "/v1/jobs", "/v1/jobs/{name}", "Jobs"
+	huma.Register(api, operation(tag, http.MethodGet, all, "list-jobs", "List jobs by name"),
+		func(context.Context, *struct{}) (*listed[v1.Job], error) {
+			v, err := a.view()
+			if err != nil {
+				return nil, problem(err)
+			}
+			jobs := make([]v1.Job, 0, len(v.Jobs))
+			for i := range v.Jobs {
+				jobs = append(jobs, v.job(&v.Jobs[i]))
+			}
+			slices.SortStableFunc(jobs, func(a, b v1.Job) int { return strings.Compare(a.Name, b.Name) })
+			return list(jobs), nil
+		})
+	huma.Register(api, operation(tag, http.MethodGet, one, "get-job", "Get a job with its instances and what was decided of it"),
+		func(_ context.Context, in *JobPath) (*answer[v1.Job], error) {
+			out, err := a.job(in.Name)
+			return &answer[v1.Job]{out}, problem(err)
+		})
+	apply := operation(tag, http.MethodPut, all, "apply-jobs", "Create the jobs of a file, or change them to what it says")
+	apply.Description = "All or none. What does not fit is refused, unless the call says that it may wait."
+	apply.MaxBodyBytes = 2 * jobfile.MaxSize // so that a file that is too long is refused in words
+	apply.SkipValidateBody = true
+	huma.Register(api, apply, func(ctx context.Context, in *struct {
+		Room
+		JobFile
+	}) (*answer[v1.Applied], error) {
+		jobs, warnings, err := in.parse()
+		if err != nil {
+			return nil, problem(err)
+		}
+		for i := range jobs {
+			var left []string
+			jobs[i], left = jobs[i].LeavePorts(a.IngressPorts)
+			warnings = append(warnings, left...)
+		}
+		out, err := a.apply(ctx, in.Filename, jobs, in.Room)
+		out.Warnings = warnings
+		return &answer[v1.Applied]{out}, problem(err)
+	})
+	huma.Register(api, operation(tag, http.MethodPatch, one, "scale-job", "Have a job have so many instances"),
+		func(ctx context.Context, in *struct {
+			JobPath
+			Room
+			Body v1.JobPatch
+		}) (*answer[v1.Applied], error) {
+			out, err := a.change(ctx, in.Name, in.Room, func(now schedule.State) (schedule.State, error) {
+				next, err := now.Scale(in.Name, in.Body.NumInstances)
+				if err != nil {
+					return now, v1.Impossible.New("%v", err)
+				}
+				return next, nil
+			})
+			return &answer[v1.Applied]{out}, problem(err)
+		})
+	huma.Register(api, operation(tag, http.MethodPost, one+"/rollback", "roll-back-job", "Have a job run again what it ran before the last deploy"),
+		func(ctx context.Context, in *struct {
+			JobPath
+			Room
+		}) (*answer[v1.Applied], error) {
+			out, err := a.change(ctx, in.Name, in.Room, func(now schedule.State) (schedule.State, error) { return rollBack(now, in.Name) })
+			return &answer[v1.Applied]{out}, problem(err)
+		})
+	remove := operation(tag, http.MethodDelete, one, "delete-job", "Have a job go")
+	remove.DefaultStatus = http.StatusAccepted
+	remove.Description = "Its instances stop, and its volumes go with it. It is gone once nothing of it runs: with ?wait, 204 says that it is; 202 that it is not yet."
+	huma.Register(api, remove, func(ctx context.Context, in *struct {
+		JobPath
+		Wait waitTime `query:"wait" doc:"How long to wait for its end, at most 5m." example:"30s"`
+	}) (*struct{ Status int }, error) {
+		gone, err := a.remove(ctx, in.Name, in.Wait.Duration)
+		status := http.StatusAccepted
+		if gone {
+			status = http.StatusNoContent
+		}
+		return &struct{ Status int }{status}, problem(err)
+	})
+}
+
+// job tells all about one.
+func (a *API) job(name string) (v1.Job, error) {
+	v, err := a.view()
+	if err != nil {
+		return v1.Job{}, err
+	}
+	j := v.named(name)
+	if j == nil {
+		return v1.Job{}, none("job", name)
+	}
+	out := v.job(j)
+	out.Instances = v.of[j.UID]
+	out.Events = v.events(func(e state.Event) bool { return e.Job == j.UID })
+	return out, nil
+}
+
+// apply creates the jobs of a file or changes them, in one decision.
+func (a *API) apply(ctx context.Context, file string, jobs []job.Job, room Room) (v1.Applied, error) {
+	uids := make([]string, len(jobs))
+	for i := range uids {
+		// It sorts by time: the older of two jobs that claim a host has it.
+		uids[i] = uuid.Must(uuid.NewV7()).String()
+	}
+	names := make([]string, 0, len(jobs))
+	for _, j := range jobs {
+		names = append(names, j.Name)
+	}
+	return a.take(ctx, names, room, func(now schedule.State) (schedule.State, error) {
+		for i, j := range jobs {
+			full, faults := sidecar.Expand(j, specs(now))
+			if len(faults) > 0 {
+				return now, inFile(file, faults)
+			}
+			now = now.Put(uids[i], full)
+		}
+		return now, nil
+	})
+}
+
+// specs are the jobs there are, in the order in which they were made.
+func specs(now schedule.State) (all []job.Job) {
+	jobs := slices.SortedFunc(slices.Values(now.Jobs), func(a, b schedule.Job) int { return strings.Compare(a.UID, b.UID) })
+	for _, j := range jobs {
+		if !j.Deleted {
+			all = append(all, j.Spec)
+		}
+	}
+	return all
+}
+
+// inFile are faults of which the line is not known.
+func inFile(name string, faults []job.Fault) (all jobfile.Faults) {
+	for _, f := range faults {
+		all = append(all, jobfile.Fault{Place: jobfile.Place{File: name, Path: f.Path}, Message: f.Message})
+	}
+	return all
+}
+
+// change changes one job that is there.
+func (a *API) change(ctx context.Context, name string, room Room, put put) (v1.Applied, error) {
+	return a.take(ctx, []string{name}, room, func(now schedule.State) (schedule.State, error) {
+		if present(now, name) == nil {
+			return now, none("job", name)
+		}
+		return put(now)
+	})
+}
+
+// take takes a change of these jobs in, unless there is no room for it.
+func (a *API) take(ctx context.Context, names []string, room Room, change put) (v1.Applied, error) {
+	var out v1.Applied
+	checked := func(before schedule.State) (schedule.State, error) {
+		after, err := change(before)
+		if err != nil {
+			return before, err
+		}
+		out = v1.Applied{DryRun: room.DryRun}
+		changed := false
+		for _, name := range names {
+			result := outcome(present(before, name), present(after, name))
+			changed = changed || result != v1.Unchanged
+			out.Jobs = append(out.Jobs, v1.AppliedJob{Name: name, Result: result})
+		}
+		if !changed {
+			out.Forecast.Verdict = "Fits"
+			return before, nil
+		}
+		leads, err := schedule.Preview(before, after, time.Now())
+		if err != nil {
+			return before, err
+		}
+		out.Forecast = forecast(leads)
+		if room.Wait {
+			return after, nil
+		}
+		// That others of a lower priority give way is no reason to refuse.
+		return after, refused(slices.DeleteFunc(leads.Waits, func(w schedule.Wait) bool {
+			return !slices.ContainsFunc(names, func(name string) bool { return present(after, name).UID == w.Job })
+		}))
+	}
+	if room.DryRun {
+		before, _, _ := a.Mirror.State()
+		_, err := checked(before)
+		return out, err
+	}
+	version, err := a.decide(ctx, checked)
+	out.Version = version
+	return out, err
+}
+
+// present is the job of that name that is not deleted, or nil.
+func present(s schedule.State, name string) *schedule.Job {
+	for i := range s.Jobs {
+		if j := &s.Jobs[i]; j.Spec.Name == name && !j.Deleted {
+			return j
+		}
+	}
+	return nil
+}
+
+func outcome(before, after *schedule.Job) v1.Result {
+	switch {
+	case before == nil:
+		return v1.Created
+	case before.Spec.Equal(after.Spec):
+		return v1.Unchanged
+	}
+	return v1.Configured
+}
+
+// rollBack has a job run what its last stable revision did or, where that is the present one, what it ran before the last deploy. How
+// many instances there are, and how they are reached, stays as it is.
+func rollBack(now schedule.State, name string) (schedule.State, error) {
+	j := present(now, name)
+	if reverts(j) {
+		return now, v1.Impossible.New("%s is back at revision %d, or on its way there, as the deploy of revision %d failed", name, j.Stable, j.Revision)
+	}
+	before := j.Stable
+	if before == j.Revision || before == 0 {
+		before = 0
+		if j.Deploy != nil && j.Deploy.From != j.Revision {
+			before = j.Deploy.From
+		}
+	}
+	spec := j.At(before)
+	if before == 0 || spec == nil {
+		return now, v1.Impossible.New("there is no revision of %s before %d to go back to", name, j.Revision)
+	}
+	next := j.Spec
+	next.Worklist, next.Swarm, next.Containers, next.Sidecars, next.OnPartition = spec.Worklist, spec.Swarm, spec.Containers, spec.Sidecars, spec.OnPartition
+	if faults := next.Validate(); faults != nil {
+		return now, v1.Impossible.New("what %s ran at revision %d does not go with the job as it is: %v", name, before, faults)
+	}
+	return now.Put(j.UID, next), nil
+}
+
+// maxWait is how long a call is answered after at most.
+const maxWait = 5 * time.Minute
+
+// remove deletes a job, and waits for its end. It may be on its way out already.
+func (a *API) remove(ctx context.Context, name string, patience time.Duration) (gone bool, err error) {
+	now, _, _ := a.Mirror.State()
+	v := view{State: now}
+	j := v.named(name)
+	if j == nil {
+		return false, none("job", name)
+	}
+	uid := j.UID
+	if !j.Deleted {
+		if _, err := a.decide(ctx, func(now schedule.State) (schedule.State, error) {
+			if j := present(now, name); j == nil || j.UID != uid {
+				return now, nil // somebody else was first
+			}
+			return now.Remove(name)
+		}); err != nil {
+			return false, fmt.Errorf("delete %s: %w", name, err)
+		}
+	}
+	enough := time.NewTimer(min(patience, maxWait))
+	defer enough.Stop()
+	for {
+		now, _, changed := a.Mirror.State()
+		if now.Job(uid) == nil {
+			return true, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-enough.C:
+			return false, nil
+		case <-changed:
+		}
+	}
+}

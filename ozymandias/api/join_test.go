@@ -1,0 +1,102 @@
+package api_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"teamtask.dev/ozymandias/api"
+	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/ozymandias/scheduler"
+	"teamtask.dev/ozymandias/state"
+)
+
+// open opens a node of a real cluster, which ends with the test.
+func open(t *testing.T, o cluster.Options) (*cluster.Cluster, error) {
+	t.Helper()
+	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer done()
+	o.Data, o.Log = t.TempDir(), slog.New(slog.DiscardHandler)
+	c, err := cluster.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() { defer close(over); c.Run(running) }()
+	t.Cleanup(func() { stop(); <-over; c.Close() })
+	return c, nil
+}
+
+// A node joins by the API of one of the cluster's, if it shows the token.
+func TestJoin(t *testing.T) {
+	ports := make([]uint16, 3)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.4:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports[i] = uint16(l.Addr().(*net.TCPAddr).Port)
+		l.Close()
+	}
+	options := func(name, address string) cluster.Options {
+		return cluster.Options{Name: name, Address: netip.MustParseAddr(address), APIPort: ports[0], ClientPort: ports[1], PeerPort: ports[2]}
+	}
+	first, err := open(t, options("n1", "127.0.0.4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := state.New(first.Client(), state.DefaultPrefix)
+	mirror, err := store.NewMirror(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := api.New(api.Options{Node: "n1", Store: store, Mirror: mirror, Scheduler: &scheduler.Scheduler{Node: "n1", Store: store, Mirror: mirror, Log: slog.New(slog.DiscardHandler)},
+		Etcd: first.Client(), Prefix: state.DefaultPrefix,
+		Container: func(string, string, string) (string, bool) { return "", false }, Peers: first.Dial(), Admit: first.Admit, JoinToken: first.Token, Forget: first.Forget})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.4"), ports[0]).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: a.Remote(), ErrorLog: log.New(io.Discard, "", 0)}
+	over := make(chan struct{})
+	go func() { defer close(over); server.Serve(tls.NewListener(listener, first.Server())) }()
+	t.Cleanup(func() { server.Close(); <-over; a.Close() })
+
+	token, err := first.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	joining := options("n2", "127.0.0.5")
+	joining.Join, joining.Token = []string{listener.Addr().String()}, token
+	second, err := open(t, joining)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if nodes, err := second.Nodes(t.Context()); err != nil || len(nodes) != 2 {
+		t.Errorf("%+v, %v", nodes, err)
+	}
+	joining.Name, joining.Address = "n1", netip.MustParseAddr("127.0.0.6")
+	if _, err := open(t, joining); err == nil || !strings.Contains(err.Error(), "the name is taken") {
+		t.Errorf("with a name that is taken: %v", err)
+	}
+	if _, err := first.NewToken(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	joining.Name = "n3"
+	if _, err := open(t, joining); err == nil || !strings.Contains(err.Error(), "the token is not valid") {
+		t.Errorf("with a token that is void: %v", err)
+	}
+}

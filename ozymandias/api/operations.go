@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/version"
+)
+
+// registerOperations has the calls of those who run the cluster.
+func (a *API) registerOperations(api huma.API, mux *http.ServeMux) {
+	huma.Register(api, operation("Operations", http.MethodGet, "/v1/version", "get-version", "Which program answers, on which node?"),
+		func(context.Context, *struct{}) (*answer[v1.Version], error) {
+			return &answer[v1.Version]{v1.Version{Version: version.Version, Node: a.Node}}, nil
+		})
+	join := operation("Operations", http.MethodPost, "/v1/join", "join", "Let a node into the cluster, by the cluster's token")
+	join.Security = []map[string][]string{}
+	join.SkipValidateBody = true
+	// It is between nodes: what is asked and answered is package cluster's.
+	huma.Register(api, join, func(ctx context.Context, in *struct {
+		RawBody []byte `contentType:"application/json"`
+	}) (*answer[json.RawMessage], error) {
+		out, err := a.join(ctx, in.RawBody)
+		return &answer[json.RawMessage]{out}, problem(err)
+	})
+	huma.Register(api, operation("Operations", http.MethodGet, "/v1/join-token", "get-join-token", "Get the token by which a node joins the cluster"),
+		func(ctx context.Context, _ *struct{}) (*answer[v1.JoinToken], error) {
+			if a.JoinToken == nil {
+				return nil, v1.JoinRefused.New("this node does not let others in")
+			}
+			text, err := a.JoinToken(ctx)
+			return &answer[v1.JoinToken]{v1.JoinToken{Token: text}}, problem(err)
+		})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if _, basis, _ := a.Mirror.State(); basis.Err() != nil {
+			write(w, v1.StateUnreadable.New("%v", basis.Err()))
+			return
+		}
+		if _, err := a.Etcd.Get(r.Context(), a.Prefix+"head"); err != nil {
+			write(w, v1.StateUnavailable.New("etcd does not answer: %v", err))
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics(), promhttp.HandlerOpts{}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if methods := allowed(mux, r); len(methods) > 0 {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			write(w, v1.MethodNotAllowed.New("%s takes %s, not %s", r.URL.Path, strings.Join(methods, ", "), r.Method))
+			return
+		}
+		write(w, v1.NotFound.New("there is nothing at %s; the API is described at /openapi.json", r.URL.Path))
+	})
+}
+
+// allowed are the methods that a path takes. The mux would know, had it no pattern for everything else.
+func allowed(mux *http.ServeMux, r *http.Request) (methods []string) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if _, pattern := mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); strings.HasPrefix(pattern, method+" ") {
+			methods = append(methods, method)
+		}
+	}
+	return methods
+}
+
+// join lets a node into the cluster.
+func (a *API) join(ctx context.Context, body []byte) (json.RawMessage, error) {
+	if a.Admit == nil {
+		return nil, v1.JoinRefused.New("this node does not let others in")
+	}
+	var request cluster.JoinRequest
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil, v1.Invalid.New("this is no request to join: %v", err)
+	}
+	welcome, err := a.Admit(ctx, request)
+	if err != nil {
+		return nil, admission(err)
+	}
+	return json.Marshal(welcome)
+}
+
+// admission is the problem of a node that may not join.
+func admission(err error) error {
+	kind, status := v1.JoinRefused, 0
+	switch {
+	case errors.Is(err, cluster.ErrToken):
+		status = http.StatusUnauthorized
+	case errors.Is(err, cluster.ErrNameTaken), errors.Is(err, cluster.ErrAddressTaken), errors.Is(err, cluster.ErrNewer):
+		status = http.StatusConflict
+	case errors.Is(err, cluster.ErrInvalid):
+		status = http.StatusUnprocessableEntity
+	default:
+		return err
+	}
+	p := kind.New("%v", err)
+	p.Status = status
+	return p
+}

@@ -1,0 +1,143 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"teamtask.dev/ozymandias/api/apitest"
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/client"
+)
+
+// What an instance has written is read on whichever node it is, of all containers or of one, and followed.
+func TestLogs(t *testing.T) {
+	s := apitest.NewStage(t, map[string]string{"app": "print one warn two stay", "db": "print three stay"})
+	read := func(l client.Log, enough int) (lines []string) {
+		ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer done()
+		for line, err := range s.Asked.Logs(ctx, "web-0", l) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lines = append(lines, fmt.Sprint(line.Container, " ", line.Stderr, " ", line.Text)); len(lines) == enough {
+				break
+			}
+		}
+		slices.Sort(lines)
+		return lines
+	}
+	all := []string{"app false one", "app true two", "db false three"}
+	if got := read(client.Log{Follow: true}, 3); !slices.Equal(got, all) {
+		t.Errorf("followed: %q", got)
+	}
+	if got := read(client.Log{}, 0); !slices.Equal(got, all) {
+		t.Errorf("all: %q", got)
+	}
+	if got := read(client.Log{Container: "app", Tail: 1}, 0); len(got) != 1 {
+		t.Errorf("the last of one: %q", got)
+	}
+	if got := read(client.Log{Since: time.Now().Add(time.Hour)}, 0); len(got) != 0 {
+		t.Errorf("from later on: %q", got)
+	}
+	for _, c := range []struct {
+		instance string
+		log      client.Log
+		want     v1.ProblemType
+		says     string
+	}{
+		{"web-1", client.Log{}, v1.NotFound, `there is no instance "web-1"`},
+		{"web-0", client.Log{Container: "cache"}, v1.NotFound, `web-0 has no container "cache", but app, db`},
+	} {
+		for _, err := range s.Asked.Logs(t.Context(), c.instance, c.log) {
+			refused(t, err, c.want, c.says)
+		}
+	}
+}
+
+// A command runs in a container on whichever node that is: input, output, exit code, terminal.
+func TestExec(t *testing.T) {
+	s := apitest.NewStage(t, map[string]string{"app": "print here stay", "db": "stay"})
+	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer done()
+	guest := func(words string) []string { return append([]string{"/guest"}, strings.Fields(words)...) }
+	var out, fault bytes.Buffer
+	code, err := s.Asked.Exec(ctx, "web-0", client.Exec{Container: "app", Command: guest("print out warn fault exit 4"), Stdout: &out, Stderr: &fault})
+	if err != nil || code != 4 || out.String() != "out\n" || fault.String() != "fault\n" {
+		t.Errorf("%d, %v; it said %q and %q", code, err, out.String(), fault.String())
+	}
+	sent := strings.Repeat("0123456789abcde\n", 1<<16)
+	out.Reset()
+	code, err = s.Asked.Exec(ctx, "web-0", client.Exec{Container: "db", Command: guest("cat"), Stdin: strings.NewReader(sent), Stdout: &out})
+	if err != nil || code != 0 || out.String() != sent {
+		t.Errorf("%d, %v; of %d bytes %d came back", code, err, len(sent), out.Len())
+	}
+	out.Reset()
+	sizes := make(chan v1.TerminalSize, 1)
+	sizes <- v1.TerminalSize{Rows: 40, Columns: 100}
+	code, err = s.Asked.Exec(ctx, "web-0", client.Exec{Container: "app", Command: guest("print out exit 5"), Terminal: true, Sizes: sizes, Stdin: strings.NewReader(""), Stdout: &out})
+	if err != nil || code != 5 || out.String() != "out\r\n" {
+		t.Errorf("with a terminal: %d, %v; it said %q", code, err, out.String())
+	}
+	_, err = s.Asked.Exec(ctx, "web-0", client.Exec{Command: guest("exit 0")})
+	refused(t, err, v1.Invalid, "web-0 has the containers app, db: say in which one")
+	_, err = s.Asked.Exec(ctx, "web-7", client.Exec{Command: guest("exit 0")})
+	refused(t, err, v1.NotFound)
+	if err := s.Machine.Client.Stop(ctx, "web-0-db", time.Second); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Asked.Exec(ctx, "web-0", client.Exec{Container: "db", Command: guest("exit 0")})
+	refused(t, err, v1.NotRunning)
+
+	// Whoever hangs up ends the command.
+	within, hangUp := context.WithCancel(ctx)
+	_, err = s.Asked.Exec(within, "web-0", client.Exec{Container: "app", Command: guest("print begun stay"), Stdout: writer(func([]byte) { hangUp() })})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("hung up: %v", err)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
+
+// What an instance takes is measured where it is.
+func TestUsage(t *testing.T) {
+	s := apitest.NewStage(t, map[string]string{"app": "stay", "db": "eat 20000000 stay"})
+	deadline := time.Now().Add(3 * time.Minute)
+	for {
+		u, err := s.Asked.Usage(t.Context(), "n2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(u.Instances) == 1 && u.Instances[0].Instance == "web-0" && u.Instances[0].Limit.Memory == 128<<20 && u.Instances[0].Memory > 20_000_000 && u.Instances[0].CPUSeconds > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", u)
+		}
+	}
+	_, err := s.Asked.Usage(t.Context(), "n7")
+	refused(t, err, v1.NotFound)
+}
+
+// A node that does not answer is named.
+func TestUnreachable(t *testing.T) {
+	cluster := apitest.New(t)
+	o := cluster.Options()
+	o.Port = 1
+	_, c := cluster.Serve(o)
+	cluster.Node("n2", "127.0.0.3", 4e9)
+	apply(t, c, "name: web\ncontainers: {app: {image: x}}", client.Room{})
+	cluster.Settle()
+	for _, err := range c.Logs(t.Context(), "web-0", client.Log{}) {
+		refused(t, err, v1.NodeUnreachable, "node n2 does not answer")
+	}
+	_, err := c.Exec(t.Context(), "web-0", client.Exec{Command: []string{"x"}})
+	refused(t, err, v1.NodeUnreachable)
+}

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/cli/listing"
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/client"
+)
+
+func imageCommand(g *global) *cobra.Command {
+	cmd := &cobra.Command{Use: "image", Short: "Spread images to all nodes, without a registry"}
+	load := &cobra.Command{
+		Use: "load [FILE]", Short: "Load images into the cluster, from an archive of `podman save` or `docker save`", Args: cmdline.Arguments(0, 1),
+		Example: `  podman save web-app-image | ozymandias image load
+  ozymandias image load web-app-image.tar`,
+		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+			from := cmd.InOrStdin()
+			if len(args) == 1 && args[0] != "-" {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				from = f
+			}
+			names, err := c.LoadImages(ctx, io.Reader(from))
+			for _, name := range names {
+				fmt.Fprintf(cmd.OutOrStdout(), "image/%s loaded\n", name)
+			}
+			return err
+		}),
+	}
+	remove := &cobra.Command{
+		Use: "delete NAME...", Short: "Take images out of the cluster", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeImages,
+		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+			return each(cmd, "image", args, func(name string) error { return c.DeleteImage(ctx, name) })
+		}),
+	}
+	cmd.AddCommand(load, remove, listCommand(g, imageKind))
+	return cmd
+}
+
+// listCommand is `list` of a command about a kind, the same as `get` of that.
+func listCommand(g *global, k kind) *cobra.Command {
+	cmd := &cobra.Command{}
+	listing.AddTo(cmd, g.withClient, k)
+	list := cmd.Commands()[0]
+	list.Use, list.Aliases = "list", nil
+	list.Flags().AddFlagSet(cmd.PersistentFlags())
+	cmd.RemoveCommand(list)
+	return list
+}
+
+// each deletes what is named, and says so.
+func each(cmd *cobra.Command, kind string, names []string, remove func(name string) error) error {
+	for _, name := range names {
+		if err := remove(name); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s/%s deleted\n", kind, name)
+	}
+	return nil
+}
+
+var imageKind = kind{Plural: "images", Singular: "image", About: "List images that were loaded into the cluster", Argument: "NAME", None: "No images were loaded.", Aged: true,
+	Header: []string{"NAME", "SIZE", "NODES"},
+	Wide:   []string{"ID"},
+	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
+		images, err := c.Images(ctx)
+		if err == nil {
+			images, err = only("image", images, names, func(i v1.Image) string { return i.Name })
+		}
+		if err != nil {
+			return f, err
+		}
+		for _, i := range images {
+			f.Rows = append(f.Rows, listing.Row{Name: i.Name, Created: i.Loaded, Cells: []string{i.Name, rounded(i.Size), fmt.Sprint(len(i.Nodes))}, Wide: []string{i.ID}})
+		}
+		f.Object = object(images, names)
+		return f, nil
+	}}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/client"
+)
+
+func logsCommand(g *global) *cobra.Command {
+	var l client.Log
+	var since time.Duration
+	var stamps bool
+	cmd := &cobra.Command{
+		Use: "logs JOB_OR_INSTANCE", Short: "Print what containers have written", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeInstances,
+		Long: "Print what the containers of an instance, or of all instances of a job, have written. Where it is\nseveral, each line begins with whose it is.",
+		Example: `  ozymandias logs webapp-0
+  ozymandias logs webapp -f --tail 10 -c app`,
+		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+			if l.Tail < 0 {
+				return fmt.Errorf("--tail %d: must be a number of lines", l.Tail)
+			}
+			if since > 0 {
+				l.Since = time.Now().Add(-since)
+			}
+			found, err := instances(ctx, c, args)
+			if err != nil {
+				return err
+			}
+			found = slices.DeleteFunc(found, func(in v1.Instance) bool { return in.Node == "" && len(found) > 1 || in.Leaving && len(found) > 1 })
+			if len(found) == 0 {
+				return fmt.Errorf("job %s has no instance that runs anywhere: `ozymandias explain %s` says why", args[0], args[0])
+			}
+			out := &logWriter{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), stamps: stamps, several: len(found) > 1}
+			for _, in := range found {
+				if l.Container == "" && len(in.Containers) > 1 {
+					out.containers = true
+				}
+			}
+			var reading sync.WaitGroup
+			failed := make([]error, len(found))
+			for i, in := range found {
+				reading.Go(func() { failed[i] = out.copy(ctx, c, in.Name, l) })
+			}
+			reading.Wait()
+			return errors.Join(failed...)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVarP(&l.Container, "container", "c", "", "only this container (default all)")
+	f.BoolVarP(&l.Follow, "follow", "f", false, "go on until the containers have ended")
+	f.IntVar(&l.Tail, "tail", 0, "only so many of the last lines of each container (default all)")
+	f.DurationVar(&since, "since", 0, "only what was written within this time, such as 10m")
+	f.BoolVar(&stamps, "timestamps", false, "begin each line with its time")
+	return cmd
+}
+
+// logWriter writes the lines of several instances, each at once.
+type logWriter struct {
+	mu                          sync.Mutex
+	out, err                    io.Writer
+	stamps, several, containers bool
+}
+
+func (w *logWriter) copy(ctx context.Context, c *client.Client, instance string, l client.Log) error {
+	for line, err := range c.Logs(ctx, instance, l) {
+		if err != nil {
+			return err
+		}
+		if err := w.write(instance, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes a line with whose it is, if there are several that it may be.
+func (w *logWriter) write(instance string, line v1.LogLine) error {
+	before := ""
+	switch {
+	case w.several && w.containers:
+		before = instance + "/" + line.Container + " | "
+	case w.several:
+		before = instance + " | "
+	case w.containers:
+		before = line.Container + " | "
+	}
+	if w.stamps {
+		before = line.Time.UTC().Format(time.RFC3339Nano) + " " + before
+	}
+	to := w.out
+	if line.Stderr {
+		to = w.err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, err := fmt.Fprintln(to, before+line.Text)
+	return err
+}

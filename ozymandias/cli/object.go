@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/cli/cmdline"
+)
+
+// kinds are the words for a kind.
+var kinds = map[string]string{"job": "job", "jobs": "job", "instance": "instance", "instances": "instance", "in": "instance", "node": "node", "nodes": "node", "no": "node"}
+
+// kindOf is the kind that a word stands for; "" if none.
+func kindOf(word string) string { return kinds[strings.ToLower(word)] }
+
+// thing is what a command is about: one of a kind, by its name.
+type thing struct{ kind, name string }
+
+// things are those that arguments name: a kind and names of that kind (node a b), or each with its kind before it (node/a job/b). A name
+// alone is that of a job.
+func things(args []string) (out []thing, err error) {
+	kind := "job"
+	if len(args) > 1 && kindOf(args[0]) != "" {
+		kind, args = kindOf(args[0]), args[1:]
+	}
+	for _, arg := range args {
+		t := thing{kind, arg}
+		if word, name, both := strings.Cut(arg, "/"); both {
+			t = thing{kindOf(word), name}
+		}
+		if t.kind == "" || t.name == "" {
+			return nil, fmt.Errorf("%q is no job, no instance and no node; write job/NAME, instance/NAME or node/NAME", arg)
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// one is how many arguments a command takes that is about one thing: its name, or its kind and its name.
+func one(cmd *cobra.Command, args []string) error {
+	if len(args) == 2 && kindOf(args[0]) != "" {
+		return nil
+	}
+	return cmdline.Arguments(1, 1)(cmd, args)
+}

@@ -1,0 +1,62 @@
+package cli_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/ozymandias/api/apitest"
+	"teamtask.dev/ozymandias/cli"
+)
+
+// terminal opens one as a person would sit at, pty(7).
+func terminal(t *testing.T) *os.File {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { person.Close() })
+	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { program.Close() })
+	return program
+}
+
+// A command at a terminal gets one in the container, and ours is afterwards as it was.
+func TestTerminal(t *testing.T) {
+	stage := apitest.NewStage(t, map[string]string{"app": "stay"})
+	in := terminal(t)
+	before, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	root := cli.Root()
+	root.SetArgs([]string{"--run-dir", stage.Run, "exec", "-it", "web-0", "--", "/guest", "print", "hello", "exit", "5"})
+	root.SetIn(in)
+	root.SetOut(&out)
+	err = root.ExecuteContext(t.Context())
+	var code cmdline.Exit
+	if !errors.As(err, &code) || code != 5 || out.String() != "hello\r\n" {
+		t.Errorf("%v; it said %q", err, out.String())
+	}
+	after, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
+	if err != nil || *after != *before {
+		t.Errorf("the terminal was %+v and is %+v, %v", before, after, err)
+	}
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/client"
+)
+
+func tokenCommand(g *global) *cobra.Command {
+	cmd := &cobra.Command{Use: "token", Short: "Let people, programs and nodes on other machines in"}
+	role := "admin"
+	create := &cobra.Command{
+		Use: "create NAME", Short: "Create a token and print it, this once", Args: cmdline.Arguments(1, 1),
+		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+			t, err := c.CreateToken(ctx, v1.NewToken{Name: args[0], Role: v1.Role(role)})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), t.Secret)
+			return err
+		}),
+	}
+	create.Flags().StringVar(&role, "role", role, "admin: it opens everything; read: it lets one look")
+	remove := &cobra.Command{
+		Use: "delete NAME", Short: "Have a token open nothing any more", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeTokens,
+		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+			if err := c.DeleteToken(ctx, args[0]); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "token/%s deleted\n", args[0])
+			return err
+		}),
+	}
+	join := &cobra.Command{
+		Use: "join", Short: "Print the token by which a node joins the cluster", Args: cmdline.Arguments(0, 0),
+		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, _ []string) error {
+			token, err := c.JoinToken(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
+			return err
+		}),
+	}
+	cmd.AddCommand(create, remove, join)
+	return cmd
+}
