@@ -4,10 +4,10 @@ BIN     := bin
 STATICCHECK := v0.8.2
 LDFLAGS := -s -w -X teamtask.dev/version.stamped=$(VERSION)
 
-.PHONY: help build generate demo demo-swarm cluster demo-kube cluster-down test bench bench-peers lint clean
+.PHONY: help build generate demo demo-swarm demo-ozymandias programs cluster demo-kube cluster-down test bench bench-peers lint clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the programs into bin/
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
@@ -20,6 +20,14 @@ demo: build ## Count the primes below 20 million with four workers, killing one
 demo-swarm: build ## Share 26 streams out among workers that come, go and are killed
 	go build -trimpath -o $(BIN)/stream ./examples/streams
 	./examples/streams/demo.sh $(BIN)
+
+demo-ozymandias: build programs ## Run a web application on three nodes on this machine, killing one (as root)
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/webapp ./examples/webapp
+	./examples/webapp/demo.sh $(BIN)
+
+programs: ## Put CoreDNS and flannel into bin/, for ozymandias; the first time it takes minutes
+	@mkdir -p $(BIN)
+	go run ./hack/programs $(BIN)
 
 generate: ## Generate the CustomResourceDefinitions and deep copies from api/v1alpha1
 	go run ./hack/crds

@@ -2,6 +2,8 @@
 //
 //	webapp serve    answers on port 3000: who it is, and how often it was asked
 //	webapp db       counts for it on port 5432, in a file that is to outlive it
+//	webapp get URL  asks once, as curl would
+//	webapp load HOST ADDRESS...  asks again and again, at one address after the other, until it is told to end; then it tells what failed
 //
 // The containers of an instance share localhost, so that is where the one finds the other. When it is asked to end, the application
 // ends what it has begun to answer first.
@@ -26,26 +28,31 @@ import (
 )
 
 func main() {
-	listen := flag.String("listen", "", "address to listen on; default :3000 for serve, localhost:5432 for db")
+	listen := flag.String("listen", "", "address to listen on; default :3000 for serve, :5432 for db")
 	dir := flag.String("dir", "/var/lib/db", "directory of db's file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, flag.Arg(0), *listen, *dir); err != nil {
+	if err := run(ctx, flag.Args(), *listen, *dir); err != nil {
 		fmt.Fprintln(os.Stderr, "webapp:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, command, listen, dir string) error {
-	switch command {
-	case "serve":
+func run(ctx context.Context, args []string, listen, dir string) error {
+	command := strings.Join(args[:min(1, len(args))], "")
+	switch {
+	case command == "get" && len(args) == 2:
+		return get(ctx, args[1], os.Stdout)
+	case command == "load" && len(args) > 2:
+		return load(ctx, args[1], args[2:], os.Stdout)
+	case command == "serve":
 		return serve(ctx, orElse(listen, ":3000"), application(orElse(os.Getenv("DATABASE_URL"), "http://localhost:5432")))
-	case "db":
+	case command == "db":
 		c := &counter{file: filepath.Join(dir, "count")}
-		return serve(ctx, orElse(listen, "localhost:5432"), c)
+		return serve(ctx, orElse(listen, ":5432"), c)
 	}
-	return fmt.Errorf("usage: webapp serve|db, not %q", command)
+	return errors.New("usage: webapp serve, webapp db, webapp get URL or webapp load HOST ADDRESS [ADDRESS]")
 }
 
 func orElse(s, otherwise string) string {

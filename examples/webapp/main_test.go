@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"teamtask.dev/ozymandias/jobfile"
@@ -30,18 +34,18 @@ func TestApplication(t *testing.T) {
 		if want := (answer{Job: "simple-webapp", Instance: "2", Version: "1", Asked: asked}); a != want {
 			t.Errorf("answered %+v, not %+v", a, want)
 		}
-		if code := get(t, app.URL+"/healthcheck"); code != http.StatusOK {
-			t.Errorf("health: %d", code)
+		if c := code(t, app.URL+"/healthcheck"); c != http.StatusOK {
+			t.Errorf("health: %d", c)
 		}
 		db.Close()
-		if code := get(t, app.URL+"/healthcheck"); code != http.StatusServiceUnavailable {
-			t.Errorf("health without a database: %d", code)
+		if c := code(t, app.URL+"/healthcheck"); c != http.StatusServiceUnavailable {
+			t.Errorf("health without a database: %d", c)
 		}
 		app.Close()
 	}
 }
 
-func get(t *testing.T, url string) int {
+func code(t *testing.T, url string) int {
 	t.Helper()
 	response, err := http.Get(url)
 	if err != nil {
@@ -49,6 +53,30 @@ func get(t *testing.T, url string) int {
 	}
 	response.Body.Close()
 	return response.StatusCode
+}
+
+// What fails is counted, and why is told.
+func TestLoad(t *testing.T) {
+	var n atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "site.example" {
+			t.Errorf("asked for %s", r.Host)
+		}
+		switch n.Add(1) {
+		case 3:
+			w.WriteHeader(http.StatusBadGateway)
+		case 10:
+			cancel()
+		}
+	}))
+	defer site.Close()
+	address := site.Listener.Addr().String()
+	var out strings.Builder
+	err := load(ctx, "site.example", []string{address}, &out)
+	if err == nil || !strings.Contains(out.String(), "1 failed: "+address+": 502 Bad Gateway") || !strings.HasSuffix(out.String(), fmt.Sprintf("%d requests, 1 failed\n", n.Load())) {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
 }
 
 func TestJobFile(t *testing.T) {

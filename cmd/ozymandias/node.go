@@ -1,0 +1,281 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/ozymandias/cli"
+	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/network"
+	"teamtask.dev/ozymandias/secrets"
+)
+
+// options are the flags of `ozymandias node`.
+type options struct {
+	name, address    string
+	dataDir, runDir  string
+	join             []string
+	token, tokenFile string
+	labels           []string
+	shared           string
+	memory, disk     string
+	cpus             string
+	http, https      string
+	pods             string
+	etcd             cluster.External
+	acmeEmail        string
+	acmeDirectory    string
+	acmeCA           string
+	vault            secrets.VaultOptions
+	vaultCA          string
+	log              cli.LogFlags
+}
+
+const defaultDataDir = "/var/lib/ozymandias"
+
+func nodeCommand() *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "node",
+		Short: "Run this machine as a node of the cluster",
+		Long: `Run this machine as a node: it runs what the cluster's jobs want here, and decides with the other
+nodes what runs where. All nodes are alike; there is no master.
+
+The first node needs nothing. It founds a cluster, with an etcd embedded in it, and says how
+other machines join. The first three nodes, later five, have a member of etcd each, so that one
+of them, later two, can be lost at any time.
+
+Needed on the machine: root, podman 4 with runc or crun, conmon, catatonit and netavark; coredns
+for names; flanneld as soon as there is more than one node.
+
+Ctrl-C stops what runs here, hands it to the other nodes and leaves. SIGTERM, as service managers
+send it, ends the process alone: what runs goes on for a node that is started again at once, and
+is ended if there is none within seconds.`,
+		Example: `  ozymandias node
+  ozymandias node --join 10.0.0.1 --token-file token
+  ozymandias node --join 10.0.0.1 --token-file token --label zone=b --label ssd=yes --memory 24G`,
+		Args: cmdline.Arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runNode(cmd, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.name, "name", "", "the node's name, one of its own in the cluster (default the machine's host name)")
+	f.StringVar(&o.address, "address", "", "IP address where the other nodes reach this one (default the one it reaches others from)")
+	f.StringVar(&o.dataDir, "data-dir", defaultDataDir, "directory for all that has to outlive a restart: etcd, images, volumes")
+	f.StringVar(&o.runDir, "run-dir", cli.DefaultRunDir, "directory in memory for sockets, locks and secrets")
+	f.StringSliceVar(&o.join, "join", nil, "HOST[:PORT] of nodes of the cluster to join, for the first time")
+	f.StringVar(&o.token, "token", "", "token to join with, for the first time (default $OZYMANDIAS_JOIN_TOKEN)")
+	f.StringVar(&o.tokenFile, "token-file", "", "file with it")
+	f.StringArrayVar(&o.labels, "label", nil, "NAME=VALUE for jobs to ask for; "+"may be given several times")
+	f.StringVar(&o.shared, "shared-storage", "", "directory of a file system that other nodes mount, too, for shared volumes; nodes with the same one have equal labels shared-storage")
+	f.StringVar(&o.memory, "memory", "", "memory for jobs, such as 24G (default what the machine has, less a reserve)")
+	f.StringVar(&o.disk, "disk", "", "disk for volumes (default what the file system of --data-dir has, less a reserve)")
+	f.StringVar(&o.cpus, "cpus", "", "processors for jobs (default all)")
+	f.StringVar(&o.http, "http", ":80", "address where the ingress listens for HTTP")
+	f.StringVar(&o.https, "https", ":443", "address where it listens for HTTPS")
+	f.StringVar(&o.pods, "pods", "", "addresses for pods, said when the cluster is founded (default "+network.DefaultPods.String()+")")
+	f.StringSliceVar(&o.etcd.Endpoints, "etcd-endpoints", nil, "keep the state in this etcd, 3.5.10 or later, instead of an embedded one")
+	f.StringVar(&o.etcd.CA, "etcd-cacert", "", "certificate of the authority that signed etcd's (PEM)")
+	f.StringVar(&o.etcd.Certificate, "etcd-cert", "", "certificate file (PEM) to show to etcd")
+	f.StringVar(&o.etcd.Key, "etcd-key", "", "its key file (PEM)")
+	f.StringVar(&o.acmeEmail, "acme-email", "", "get certificates for ingress hosts that want one by ACME (Let's Encrypt), whose terms you agree to; where to write to you")
+	f.StringVar(&o.acmeDirectory, "acme-directory", "", "URL of another authority that speaks ACME")
+	f.StringVar(&o.acmeCA, "acme-cacert", "", "certificate of the authority that signed that one's (PEM)")
+	f.StringVar(&o.vault.Address, "vault-address", "", "URL of Vault, for jobs with secrets in it")
+	f.StringVar(&o.vaultCA, "vault-cacert", "", "certificate of the authority that signed Vault's (PEM)")
+	f.StringVar(&o.vault.Mount, "vault-mount", "cert", "where Vault's certificate authentication is mounted")
+	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
+	cmd.MarkFlagsRequiredTogether("etcd-cert", "etcd-key")
+	o.log.AddTo(f)
+	return cmd
+}
+
+// settings are the options, checked.
+type settings struct {
+	options
+	address netip.Addr
+	join    []string
+	token   string
+	labels  map[string]string
+	memory  job.Size
+	disk    job.Size
+	cpus    job.CPUs
+	pods    netip.Prefix
+}
+
+func (o *options) check() (s settings, err error) {
+	s.options = *o
+	if os.Geteuid() != 0 {
+		return s, fmt.Errorf("a node has to be root, as it makes networks, volumes and control groups: sudo ozymandias node")
+	}
+	if s.name, err = nodeName(o.name); err != nil {
+		return s, err
+	}
+	if s.address, err = ownAddress(o.address); err != nil {
+		return s, err
+	}
+	for _, program := range []string{"podman", "conmon"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return s, fmt.Errorf("%s is not installed, which a node runs containers by: apt-get install podman, or its like", program)
+		}
+	}
+	for flag, address := range map[string]string{"--http": o.http, "--https": o.https} {
+		if err := checkListen(address); err != nil {
+			return s, fmt.Errorf("%s %q: %w", flag, address, err)
+		}
+	}
+	if o.acmeEmail == "" && (o.acmeDirectory != "" || o.acmeCA != "") {
+		return s, fmt.Errorf("--acme-directory and --acme-cacert need --acme-email, without which no certificates are asked for")
+	}
+	for _, host := range o.join {
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			host = net.JoinHostPort(strings.Trim(host, "[]"), fmt.Sprint(cluster.DefaultAPIPort))
+		}
+		s.join = append(s.join, host)
+	}
+	if s.token, err = o.joinToken(); err != nil {
+		return s, err
+	}
+	if len(s.join) > 0 && s.token == "" {
+		return s, fmt.Errorf("--join needs --token or --token-file: ozymandias token join, on a node of the cluster, prints it")
+	}
+	s.labels = map[string]string{}
+	for _, label := range o.labels {
+		name, value, ok := strings.Cut(label, "=")
+		if !ok || name == "" {
+			return s, fmt.Errorf("--label %q: must be NAME=VALUE", label)
+		}
+		s.labels[name] = value
+	}
+	if s.memory, err = size("--memory", o.memory); err != nil {
+		return s, err
+	}
+	if s.disk, err = size("--disk", o.disk); err != nil {
+		return s, err
+	}
+	if o.cpus != "" {
+		if s.cpus, err = job.ParseCPUs(o.cpus); err != nil {
+			return s, fmt.Errorf("--cpus: %w", err)
+		}
+	}
+	if o.pods == "" {
+		return s, nil
+	}
+	if s.pods, err = netip.ParsePrefix(o.pods); err != nil {
+		return s, fmt.Errorf("--pods %q: must be a range of addresses, such as %s", o.pods, network.DefaultPods)
+	}
+	if err := network.CheckPods(s.pods); err != nil {
+		return s, fmt.Errorf("--pods: %w", err)
+	}
+	return s, nil
+}
+
+// nodeName is the name of the node on this machine.
+func nodeName(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("find the machine's name, as there is no --name: %w", err)
+	}
+	return strings.ToLower(host), nil
+}
+
+func size(flag, text string) (job.Size, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := job.ParseSize(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", flag, err)
+	}
+	return n, nil
+}
+
+func (o *options) joinToken() (string, error) {
+	if o.tokenFile == "" {
+		if o.token == "" {
+			return os.Getenv("OZYMANDIAS_JOIN_TOKEN"), nil
+		}
+		return o.token, nil
+	}
+	text, err := os.ReadFile(o.tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// checkListen says what is wrong with an address to listen on.
+func checkListen(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err == nil && host != "" {
+		_, err = netip.ParseAddr(host)
+	}
+	if err != nil {
+		return errors.New("must be :PORT or IP:PORT, such as :80 or 192.0.2.7:80")
+	}
+	return nil
+}
+
+// ownAddress is where others reach this machine. No packet is sent to find out.
+func ownAddress(given string) (netip.Addr, error) {
+	if given != "" {
+		a, err := netip.ParseAddr(given)
+		if err != nil {
+			return a, fmt.Errorf("--address %q: must be an IP address of this machine", given)
+		}
+		return a.Unmap(), hasAddress(a.Unmap())
+	}
+	for _, far := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} { // RFC 5737 and 3849: documentation, nobody is there
+		if c, err := net.Dial("udp", far); err == nil {
+			defer c.Close()
+			return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
+		}
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil // a machine without a network
+}
+
+// hasAddress refuses an address that is not this machine's.
+func hasAddress(a netip.Addr) error {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return fmt.Errorf("look for this machine's addresses: %w", err)
+	}
+	var has []string
+	for _, own := range addresses {
+		p, err := netip.ParsePrefix(own.String())
+		if err != nil {
+			continue
+		}
+		if p.Addr().Unmap() == a {
+			return nil
+		}
+		has = append(has, p.Addr().String())
+	}
+	return fmt.Errorf("--address %s is not one of this machine's: %s", a, strings.Join(has, ", "))
+}
+
+// groupOf is the control group of a node. Several nodes may be on one machine, for a try; then they may even have the same name.
+func groupOf(name, dataDir string) string {
+	if dataDir == defaultDataDir {
+		return "ozymandias/" + name
+	}
+	h := fnv.New32a()
+	h.Write([]byte(dataDir))
+	return fmt.Sprintf("ozymandias/%s-%08x", name, h.Sum32())
+}

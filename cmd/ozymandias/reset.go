@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/ozymandias/cli"
+	"teamtask.dev/ozymandias/network"
+	"teamtask.dev/ozymandias/node"
+	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/volumes"
+)
+
+func resetCommand() *cobra.Command {
+	o := &options{}
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "reset",
+		Short: "Remove all that a node leaves on this machine, with its volumes",
+		Long: `Remove all that a node leaves on this machine: its containers, images, networks, volumes with what
+is in them, and what it knows of its cluster. The node must have ended. In the cluster it is
+forgotten by "ozymandias delete node NAME", from another node.`,
+		Args: cmdline.Arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			name, err := nodeName(o.name)
+			if err != nil {
+				return err
+			}
+			if !yes {
+				fmt.Fprintf(cmd.ErrOrStderr(), "This removes node %s from this machine, and its volumes with all that is in them. Go on? [y/N] ", name)
+				answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+				if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+					return errors.New("nothing was removed")
+				}
+			}
+			data, err := filepath.Abs(o.dataDir)
+			if err != nil {
+				return fmt.Errorf("--data-dir: %w", err)
+			}
+			run, err := filepath.Abs(o.runDir)
+			if err != nil {
+				return fmt.Errorf("--run-dir: %w", err)
+			}
+			return reset(cmd.Context(), name, data, run)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.name, "name", "", "the node's name (default the machine's host name)")
+	f.StringVar(&o.dataDir, "data-dir", defaultDataDir, "the directory that the node was given")
+	f.StringVar(&o.runDir, "run-dir", cli.DefaultRunDir, "the directory that the node was given")
+	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// patience is how long it may take to remove what a node left.
+const patience = 2 * time.Minute
+
+func reset(ctx context.Context, name, data, run string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	unlock, err := node.Lock(run)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var faults []error
+	group, err := cgroup.Find(groupOf(name, data))
+	if err == nil {
+		faults = append(faults, endAll(ctx, group))
+	}
+	faults = append(faults, err, removePods(ctx, data, run))
+	disks, err := volumes.Open(ctx, volumes.Options{Dir: filepath.Join(data, "volumes")})
+	if err == nil {
+		err = disks.Close(ctx)
+	}
+	faults = append(faults, err, network.Remove(ctx, filepath.Join(data, "network")), unmountBelow(data), unmountBelow(run))
+	if err := errors.Join(faults...); err != nil {
+		return err // what is still in use is not to be deleted
+	}
+	return errors.Join(os.RemoveAll(data), os.RemoveAll(run), group.Remove())
+}
+
+// endAll ends all that runs in a group.
+func endAll(ctx context.Context, group cgroup.Group) error {
+	for {
+		if err := group.Kill(); err != nil {
+			return err
+		}
+		left, err := group.Processes()
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("end what the node runs: %d processes are left", len(left))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// removePods has podman remove the pods, and with them their addresses and ports.
+func removePods(ctx context.Context, data, run string) error {
+	o := podman.Options{Dir: filepath.Join(data, "podman"), Run: filepath.Join(run, "podman")}
+	if _, err := os.Stat(o.Dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	service, err := podman.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer service.Close()
+	client := service.Client()
+	defer client.Close()
+	pods, err := client.Pods(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		err = errors.Join(err, client.RemovePod(ctx, pod.Name))
+	}
+	return errors.Join(err, client.RemoveNetwork(ctx, network.Name))
+}
+
+// unmountBelow unmounts all that is mounted below a directory, such as podman's storage on itself.
+func unmountBelow(dir string) error {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSpace(string(mounts)), "\n")
+	for i := len(lines) - 1; i >= 0; i-- { // the last first: it may be on an earlier one
+		point := strings.Fields(lines[i])[4]
+		if point != dir && !strings.HasPrefix(point, dir+"/") {
+			continue
+		}
+		if err := unix.Unmount(point, 0); err != nil {
+			return fmt.Errorf("unmount %s: %w", point, err)
+		}
+	}
+	return nil
+}
