@@ -224,6 +224,11 @@ func (s ContainerState) Running() bool {
 
 // Container returns the container of that name or id.
 func (c *Client) Container(ctx context.Context, name string) (ContainerState, error) {
+	return c.inspect(ctx, name, false)
+}
+
+// inspect asks podman, and once more if it had to be told of an end.
+func (c *Client) inspect(ctx context.Context, name string, again bool) (ContainerState, error) {
 	var inspected struct {
 		ID    string `json:"Id"`
 		Name  string
@@ -231,7 +236,7 @@ func (c *Client) Container(ctx context.Context, name string) (ContainerState, er
 		State struct {
 			Status                string
 			OOMKilled             bool
-			Pid                   int
+			Pid, ConmonPid        int
 			ExitCode              int
 			Error                 string
 			StartedAt, FinishedAt time.Time
@@ -249,6 +254,15 @@ func (c *Client) Container(ctx context.Context, name string) (ContainerState, er
 		ID: inspected.ID, Name: inspected.Name, Labels: inspected.Config.Labels, Image: inspected.Image, Status: inspected.State.Status,
 		ExitCode: inspected.State.ExitCode, OutOfMemory: inspected.State.OOMKilled, Error: inspected.State.Error,
 		Started: inspected.State.StartedAt, Finished: inspected.State.FinishedAt, PID: inspected.State.Pid, User: inspected.Config.User, stopSignal: inspected.Config.StopSignal,
+	}
+	if state.Running() {
+		told, err := c.untold(state.ID, inspected.State.Pid, inspected.State.ConmonPid)
+		if err != nil {
+			return ContainerState{}, err
+		}
+		if told && !again {
+			return c.inspect(ctx, name, true)
+		}
 	}
 	if !state.Running() && state.ExitCode != 0 && !state.OutOfMemory {
 		state.OutOfMemory = outOfMemory(state.ID, state.Started)

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -244,5 +247,41 @@ func TestReadFile(t *testing.T) {
 	}
 	if user := inspect(t, name).User; user != "12:34" {
 		t.Errorf("it runs as %q", user)
+	}
+}
+
+// Podman is told of a container's end by conmon. If that was killed, or had no disk to write to, podman takes the container to run for ever;
+// the kernel knows better, and then it can be started again.
+func TestNobodyTellsOfAnEnd(t *testing.T) {
+	ctx := patient(t)
+	name := started(t, "stay")
+	state, err := machine.Client.Container(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conmon, err := exec.Command("pgrep", "--full", "conmon .*-c "+state.ID).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	of, err := strconv.Atoi(strings.TrimSpace(string(conmon)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{of, state.PID} {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for state.Running() {
+		if state, err = machine.Client.Container(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if state.ExitCode != 255 || state.Finished.IsZero() {
+		t.Errorf("it has ended with %d at %s", state.ExitCode, state.Finished)
+	}
+	start(t, name)
+	if state, err = machine.Client.Container(ctx, name); err != nil || !state.Running() {
+		t.Errorf("started again, it is %s, %v", state.Status, err)
 	}
 }
