@@ -211,11 +211,11 @@ func (e *explanation) standing(j *v1.Job) {
 func (e *explanation) work(j *v1.Job) {
 	trouble, n := e.named(j.Name).Trouble, j.Status.Work
 	switch {
-	case j.Spec.Worklist == "":
 	case trouble != "":
 		e.say("Of its work: %s.", trouble)
+	case j.Spec.Worklist == "":
 	case n == nil:
-		e.say("How many instances there are to be is not known yet: worklist %s is being asked for.", j.Spec.Worklist)
+		e.say("How much work there is is not known yet: worklist %s is being asked for.", j.Spec.Worklist)
 	default:
 		e.say("Worklist %s has work for %s.", j.Spec.Worklist, number(*n, "instance", "instances"))
 	}

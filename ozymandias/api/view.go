@@ -233,6 +233,10 @@ func fortune(j *schedule.Job, s *v1.JobStatus) (phase v1.JobPhase, why string) {
 		return v1.Failed, j.Trouble
 	case j.Finished:
 		return v1.Complete, "worklist " + j.Spec.Worklist + " is complete"
+	case idle(j, s) && j.Trouble != "":
+		return v1.Waiting, j.Trouble
+	case idle(j, s) && j.Work == nil:
+		return v1.Waiting, "worklist " + j.Spec.Worklist + " is being asked for"
 	case s.Wanted == 0 && failed > 0:
 		return v1.Failed, failedOf(failed)
 	case s.Wanted == 0 && s.Ended > 0:
@@ -257,6 +261,11 @@ func fortune(j *schedule.Job, s *v1.JobStatus) (phase v1.JobPhase, why string) {
 func reverts(j *schedule.Job) bool {
 	u := j.Spec.Update
 	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && (u.Rollback == nil || *u.Rollback)
+}
+
+// idle tells whether a job has no instances because of its worklist.
+func idle(j *schedule.Job, s *v1.JobStatus) bool {
+	return j.Spec.Worklist != "" && s.Wanted == 0 && (j.Spec.Unbounded() || j.Spec.Instances() > 0)
 }
 
 func failedOf(n int) string {

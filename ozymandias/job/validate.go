@@ -22,6 +22,8 @@ func (j Job) Validate() []Fault {
 	var f faults
 	if why := badLabel(j.Name, 50); why != "" {
 		f.add("name", "%s", why)
+	} else if j.Name == "any" { // to CoreDNS it stands for all there are
+		f.add("name", "%q means all jobs in DNS: take another name", j.Name)
 	}
 	j.validateKind(&f)
 	for i, in := range j.Ingress {

@@ -46,6 +46,7 @@ func TestValidate(t *testing.T) {
 		{"name", "is missing", func(j *job.Job) { j.Name = "" }},
 		{"name", `"Web" is no name`, func(j *job.Job) { j.Name = "Web" }},
 		{"name", `"-web" is no name`, func(j *job.Job) { j.Name = "-web" }},
+		{"name", "means all jobs", func(j *job.Job) { j.Name = "any" }},
 		{"name", "at most 50", func(j *job.Job) { j.Name = strings.Repeat("a", 51) }},
 		{"numInstances", "is -1; must be 0 to 10000", func(j *job.Job) { j.NumInstances = new(-1) }},
 		{"numInstances", "must be 0 to 10000", func(j *job.Job) { j.NumInstances = new(10_001) }},

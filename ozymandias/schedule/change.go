@@ -26,7 +26,7 @@ func (s State) Put(uid string, spec job.Job) State {
 		j.Specs[j.Revision] = j.Spec
 		j.Revision++
 	}
-	if j.Spec.Worklist != spec.Worklist {
+	if j.Spec.Worklist != spec.Worklist || j.Spec.Swarm != spec.Swarm {
 		j.Work, j.Finished, j.Trouble = nil, false, ""
 	}
 	j.Spec = spec

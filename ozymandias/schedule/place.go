@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"teamtask.dev/ozymandias/job"
@@ -100,7 +101,7 @@ func (d *decider) solve(wants []*want) error {
 				w.loose = true
 			}
 			if len(w.banned) > 0 && w.lost == "" && len(d.ties(w)) == 0 {
-				w.lost = "publishes a port of its node that others have on " + enumerate(slices.Sorted(maps.Keys(w.banned)))
+				w.lost = publishes(w.spec) + ", which others have on " + enumerate(slices.Sorted(maps.Keys(w.banned)))
 			}
 		}
 		result, err := placement.Place(d.problem(wants))
@@ -146,6 +147,10 @@ func (d *decider) take(wants []*want, r placement.Result) {
 			continue
 		}
 		w.at = x.Stays
+		crowded := len(w.spec.HostPorts()) > 0 && slices.ContainsFunc(x.Refusal.Nodes, func(o placement.Obstacle) bool { return o.Reason == placement.PerNode })
+		if crowded { // nothing can allow a second one where the first one has the port
+			x.Refusal.Remedies = slices.DeleteFunc(slices.Clone(x.Refusal.Remedies), func(r placement.Remedy) bool { return r.Sort == placement.Allow })
+		}
 		w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Node: x.Stays, Verdict: x.Verdict, Why: x.String(), Refusal: &x.Refusal}
 		if x.Stops != "" {
 			w.move = x.Why
@@ -155,6 +160,9 @@ func (d *decider) take(wants []*want, r placement.Result) {
 		}
 		if w.extra {
 			w.wait.Why = fmt.Sprintf("the deploy of %s has no room for one more: %s", w.task.Spec.Name, w.wait.Why)
+		}
+		if crowded {
+			w.wait.Why += "; each " + publishes(w.spec) + ", which only one on a node can have (an ingress needs no ports)"
 		}
 		if len(w.banned) > 0 {
 			w.wait.Why += "; others have its ports on " + enumerate(slices.Sorted(maps.Keys(w.banned)))
@@ -245,7 +253,7 @@ func (d *decider) ban(wants []*want) (again bool) {
 
 func (d *decider) banOne(w *want, node string) {
 	if w.banned[node] || w.stays {
-		w.lost = fmt.Sprintf("publishes a port of its node that another has on %s, too", node)
+		w.lost = fmt.Sprintf("%s, which another has on %s, too", publishes(w.spec), node)
 		return
 	}
 	if w.banned == nil {
@@ -255,6 +263,22 @@ func (d *decider) banOne(w *want, node string) {
 	if w.anchor == node {
 		w.anchor, w.adrift = "", true
 	}
+}
+
+// publishes says which ports of its node an instance asks for.
+func publishes(spec *job.Job) string {
+	var ports []string
+	for _, p := range spec.HostPorts() {
+		text := strconv.Itoa(int(p.Host))
+		if p.Protocol == job.UDPProtocol {
+			text += "/udp"
+		}
+		ports = append(ports, text)
+	}
+	if len(ports) == 1 {
+		return "publishes port " + ports[0] + " of its node"
+	}
+	return "publishes ports of its node (" + enumerate(ports) + ")"
 }
 
 // collide tells whether two sets of ports cannot be published on one node.

@@ -40,7 +40,7 @@ type Job struct {
 	// Finished says that the worklist is: the job has no instances any more.
 	Finished bool `json:"finished,omitempty"`
 	// Trouble says why it is not known how much work there is, why there is none yet or, of a finished worklist, what became of it if
-	// it is not complete. It is for people: nothing is decided by it.
+	// it is not complete; and why the swarm of which the job is the pool is not to be found. It is for people: nothing is decided by it.
 	Trouble string `json:"trouble,omitempty"`
 	// Deleted says that the job is to go once nothing of it runs any more.
 	Deleted bool `json:"deleted,omitempty"`

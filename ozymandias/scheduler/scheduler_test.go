@@ -150,7 +150,8 @@ func (n *node) report(ctx context.Context, plan int64, own map[schedule.Instance
 	for i, c := range own {
 		r.Instances = append(r.Instances, state.Instance{Instance: i, Condition: c})
 	}
-	return n.store.Report(ctx, n.name, r, n.lease)
+	_, err := n.store.Report(ctx, n.name, r, n.lease)
+	return err
 }
 
 func (n *node) begun(i schedule.Instance) {

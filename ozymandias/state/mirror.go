@@ -42,7 +42,8 @@ type records struct {
 	livesAt map[string]int64
 	plans   map[string]schedule.Plan
 	reports map[string]Report
-	told    map[string]events // by what stands for the version in the key
+	heard   map[string]schedule.Report // the same, as decisions take them: the state is asked for more often than nodes report
+	told    map[string]events          // by what stands for the version in the key
 	// odd are the keys of those that could not be read. As long as there are any nothing is decided: what they say may be that
 	// something runs.
 	odd map[string]error
@@ -50,7 +51,7 @@ type records struct {
 
 func newRecords() records {
 	return records{jobs: map[string]schedule.Job{}, specs: map[string]map[int64]job.Job{}, nodes: map[string]Machine{}, nodesAt: map[string]int64{},
-		lives: map[string]Life{}, livesAt: map[string]int64{}, plans: map[string]schedule.Plan{}, reports: map[string]Report{},
+		lives: map[string]Life{}, livesAt: map[string]int64{}, plans: map[string]schedule.Plan{}, reports: map[string]Report{}, heard: map[string]schedule.Report{},
 		told: map[string]events{}, odd: map[string]error{}}
 }
 
@@ -205,6 +206,9 @@ func (m *records) take(prefix string, kv *mvccpb.KeyValue, gone bool) {
 		err = enter(m.plans, name, kv, gone)
 	case reports:
 		err = enter(m.reports, name, kv, gone)
+		if delete(m.heard, name); !gone {
+			m.heard[name] = m.reports[name].report()
+		}
 	case told:
 		_ = enter(m.told, name, kv, gone) // nothing is decided by them
 	}
@@ -270,7 +274,7 @@ func (m *Mirror) node(name string) schedule.Node {
 		Incarnation: m.lives[name].Incarnation, Plan: m.plans[name]}
 	// A report of an earlier incarnation may be left for a moment, as leases end one by one.
 	if report := m.reports[name]; node.Alive() && report.Incarnation == node.Incarnation {
-		node.Load, node.Volumes, node.Report = report.Load, report.Volumes, report.report()
+		node.Load, node.Volumes, node.Report = report.Load, report.Volumes, m.heard[name]
 	}
 	return node
 }

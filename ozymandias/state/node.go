@@ -96,14 +96,29 @@ func (s *Store) life(ctx context.Context, name string) (life Life, lease clientv
 	return life, lease, at, nil
 }
 
-// Report writes what a node says of itself, under its lease.
-func (s *Store) Report(ctx context.Context, name string, report Report, lease clientv3.LeaseID) error {
-	t := transaction{prefix: s.prefix}
-	t.put(reports+name, report, clientv3.WithLease(lease))
-	if _, err := s.do(ctx, t); err != nil {
-		return fmt.Errorf("write the report of node %s: %w", name, err)
+// Report writes what a node says of itself, under its lease. It returns the revision of etcd that has it.
+func (s *Store) Report(ctx context.Context, name string, report Report, lease clientv3.LeaseID) (at int64, err error) {
+	text, err := json.Marshal(report)
+	if err != nil {
+		return 0, fmt.Errorf("write the report of node %s: %w", name, err)
 	}
-	return nil
+	answer, err := s.client.Put(ctx, s.prefix+reports+name, string(text), clientv3.WithLease(lease))
+	if err != nil {
+		return 0, fmt.Errorf("write the report of node %s: %w", name, err)
+	}
+	return answer.Header.Revision, nil
+}
+
+// Reported is the revision that wrote what stands as a node's report; 0 if there is none.
+func (s *Store) Reported(ctx context.Context, name string) (at int64, err error) {
+	answer, err := s.client.Get(ctx, s.prefix+reports+name, clientv3.WithKeysOnly())
+	if err != nil {
+		return 0, fmt.Errorf("look for the report of node %s: %w", name, err)
+	}
+	for _, kv := range answer.Kvs {
+		at = kv.ModRevision
+	}
+	return at, nil
 }
 
 // Drain sets whether a node's instances are to go elsewhere. It reports false if there is no such node.

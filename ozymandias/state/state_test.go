@@ -119,7 +119,7 @@ func TestFollowed(t *testing.T) {
 	report := state.Report{Incarnation: incarnation, Load: 0.5, Plan: 1,
 		Volumes:   []schedule.Volume{{Instance: planned.Instance, Name: "data", Space: 1e9}},
 		Instances: []state.Instance{{Instance: planned.Instance, Condition: schedule.Condition{Epoch: 1, Revision: 1, Phase: schedule.Running, Address: "10.0.0.2", Healthy: true}}}}
-	if err := b.Report(t.Context(), "n1", report, id); err != nil {
+	if _, err := b.Report(t.Context(), "n1", report, id); err != nil {
 		t.Fatal(err)
 	}
 	seen := b.until(m, "the report", func(s schedule.State) bool { return len(s.Nodes) == 1 && len(s.Nodes[0].Report.Instances) == 1 })

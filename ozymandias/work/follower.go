@@ -23,7 +23,8 @@ import (
 	"teamtask.dev/ozymandias/state"
 )
 
-// A Follower follows the lists of all jobs with one, on the node whose turn it is, and writes down how many instances they have work for.
+// A Follower follows what all jobs work on that say so, on the node whose turn it is. It writes down how many instances there is work for, and
+// why that is not known.
 type Follower struct {
 	Node   string // that it runs on
 	Store  *state.Store
@@ -33,15 +34,15 @@ type Follower struct {
 	Log    *slog.Logger
 }
 
-// following is one list that is followed.
+// following is one list, or swarm, that is followed.
 type following struct {
 	spec string // what it goes by, to notice that it is another
 	end  func() // ends it and waits until it has ended
 }
 
-// Run follows the lists until ctx ends, and returns its error.
+// Run follows lists and swarms until ctx ends, and returns its error.
 func (f *Follower) Run(ctx context.Context) error {
-	lists := map[string]following{} // by the job's UID
+	lists := map[string]following{} // and swarms, by the job's UID
 	defer func() {
 		for _, l := range lists {
 			l.end()
@@ -51,7 +52,7 @@ func (f *Follower) Run(ctx context.Context) error {
 		now, _, changed := f.Mirror.State()
 		wanted := map[string]schedule.Job{}
 		for _, j := range now.Jobs {
-			if j.Spec.Worklist != "" && !j.Deleted && !j.Finished && first(&now) == f.Node {
+			if j.Spec.Worklist+j.Spec.Swarm != "" && !j.Deleted && !j.Finished && first(&now) == f.Node {
 				wanted[j.UID] = j
 			}
 		}
@@ -104,18 +105,22 @@ const (
 	longest  = 30 * time.Second
 )
 
-// follow follows one list until it has ended, or ctx has.
+// follow follows one list until it has ended, or ctx has; or one swarm, which has no end.
 func (f *Follower) follow(ctx context.Context, uid string, spec job.Job) {
+	watch := f.watch
+	if spec.Worklist == "" {
+		watch = f.watchSwarm
+	}
 	said := ""
 	for rest := shortest; ; rest = min(2*rest, longest) {
 		began := time.Now()
-		err := f.watch(ctx, uid, spec)
+		err := watch(ctx, uid, spec)
 		if ctx.Err() != nil || err == nil {
 			return
 		}
 		if err.Error() != said {
 			said = err.Error()
-			f.Log.Warn("cannot tell how many instances there is work for; there are as many as there were", "job", spec.Name, "worklist", spec.Worklist, "error", err)
+			f.Log.Warn("what a job works on cannot be followed; it has as many instances as it had", "job", spec.Name, "error", err)
 		}
 		if err := f.Store.Work(ctx, uid, state.Work{Trouble: said}); err != nil && ctx.Err() == nil {
 			f.Log.Warn("cannot write down why", "job", spec.Name, "error", err)
@@ -134,8 +139,11 @@ func (f *Follower) follow(ctx context.Context, uid string, spec job.Job) {
 // watch writes down what there is to do at each change, until the list has ended: then the error is nil.
 func (f *Follower) watch(ctx context.Context, uid string, spec job.Job) error {
 	c, err := f.client(ctx, spec)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case c == nil:
+		return errors.New("none of the job's containers has TEAMTASK_SERVER in its environment, the URL of the List server")
 	}
 	defer c.Close()
 	list, err := get(ctx, c, spec.Worklist)
@@ -178,6 +186,38 @@ func (f *Follower) watch(ctx context.Context, uid string, spec job.Job) error {
 	return errors.Join(ctx.Err(), fmt.Errorf("follow worklist %s: the List server has closed the connection", spec.Worklist))
 }
 
+// watchSwarm looks that there is the swarm of which a job is the pool, for as long as it is. Its instances are workers of it by themselves; where
+// they find no server they try again, and only their logs tell.
+func (f *Follower) watchSwarm(ctx context.Context, uid string, spec job.Job) error {
+	c, err := f.client(ctx, spec)
+	if err != nil {
+		return err
+	}
+	if c == nil { // the swarm is in Kubernetes, say
+		if err := f.Store.Work(ctx, uid, state.Work{}); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	defer c.Close()
+	found := false
+	for _, err := range c.WatchSwarm(ctx, spec.Swarm) {
+		switch {
+		case client.IsNotFound(err):
+			return fmt.Errorf("the List server at %s has no swarm %s", c.URL, spec.Swarm)
+		case err != nil:
+			return fmt.Errorf("follow swarm %s: %w", spec.Swarm, err)
+		case !found:
+			if err := f.Store.Work(ctx, uid, state.Work{}); err != nil {
+				return fmt.Errorf("write down that there is swarm %s: %w", spec.Swarm, err)
+			}
+			found = true
+		}
+	}
+	return errors.Join(ctx.Err(), fmt.Errorf("follow swarm %s: the List server has closed the connection", spec.Swarm))
+}
+
 func get(ctx context.Context, c *client.Client, name string) (*v1alpha1.Worklist, error) {
 	list, err := c.Get(ctx, name)
 	switch {
@@ -203,16 +243,16 @@ func (f *Follower) spare(ctx context.Context, c *client.Client, spec job.Job, n,
 	return n, nil
 }
 
-// client is one of the List server that the job's containers are told of.
+// client is one of the List server that the job's containers are told of; nil if they are told of none.
 func (f *Follower) client(ctx context.Context, spec job.Job) (*client.Client, error) {
 	server, err := f.variable(ctx, spec, "TEAMTASK_SERVER")
 	if err != nil {
 		return nil, err
 	}
 	if server == "" {
-		return nil, errors.New("none of the job's containers has TEAMTASK_SERVER in its environment, the URL of the List server")
+		return nil, nil
 	}
-	token, err := f.variable(ctx, spec, "TEAMTASK_TOKEN")
+	token, err := f.token(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +261,27 @@ func (f *Follower) client(ctx context.Context, spec job.Job) (*client.Client, er
 	transport.DialContext = f.dial
 	c.HTTP = &http.Client{Transport: transport}
 	return c, nil
+}
+
+// token is what the containers show to the List server, by their environment or by a file of theirs that is a secret.
+func (f *Follower) token(ctx context.Context, spec job.Job) (string, error) {
+	token, err := f.variable(ctx, spec, "TEAMTASK_TOKEN")
+	if err != nil || token != "" {
+		return token, err
+	}
+	file, err := f.variable(ctx, spec, "TEAMTASK_TOKEN_FILE")
+	if err != nil || file == "" {
+		return "", err
+	}
+	for _, c := range spec.Containers {
+		for _, secret := range c.Secrets {
+			if secret.File == file {
+				value, err := f.Secret(ctx, secret)
+				return strings.TrimSpace(string(value)), err
+			}
+		}
+	}
+	return "", fmt.Errorf("TEAMTASK_TOKEN_FILE is %s, which is none of the job's secrets", file)
 }
 
 // variable is the value that the first container by name to have it has in its environment; "" if none has.

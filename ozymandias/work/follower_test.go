@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +57,7 @@ func lists(t *testing.T) (*client.Client, string) {
 }
 
 // The List server is a job itself, found by its name; its token is a secret. The job with the worklist gets as many instances as there
-// is work for, and ends with it.
+// is work for, and ends with it. What is missing is said.
 func TestFollow(t *testing.T) {
 	c, port := lists(t)
 	etcd := etcdtest.Start(t)
@@ -98,9 +99,6 @@ func TestFollow(t *testing.T) {
 
 	list := &v1alpha1.Worklist{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind}, ObjectMeta: metav1.ObjectMeta{Name: "primes"}}
 	list.Spec = v1alpha1.WorklistSpec{Size: 1000, Block: v1alpha1.BlockPolicy{Size: 100}}
-	if _, err := c.Create(ctx, list); err != nil {
-		t.Fatal(err)
-	}
 	put := func(uid string, spec job.Job) {
 		t.Helper()
 		spec = spec.Default()
@@ -117,29 +115,70 @@ func TestFollow(t *testing.T) {
 		Environment: job.Environment{"TEAMTASK_SERVER": "http://lists." + names.Domain + ":" + port},
 		Secrets:     []job.Secret{{Name: "lists-token", Env: "TEAMTASK_TOKEN"}}}}})
 
-	settles := func(what string, is func(schedule.Job) bool) {
+	settle := func(uid, what string, is func(schedule.Job) bool) {
 		t.Helper()
 		for {
 			now, _, changed := mirror.State()
-			if j := now.Job("uid-primes"); j != nil && is(*j) {
+			if j := now.Job(uid); j != nil && is(*j) {
 				return
 			}
 			select {
 			case <-changed:
 			case <-time.After(time.Minute):
-				t.Fatalf("%s: %+v", what, now.Job("uid-primes"))
+				t.Fatalf("%s: %+v", what, now.Job(uid))
 			}
 		}
 	}
-	for left := 10; left > 0; left-- {
-		settles("one instance for each block", func(j schedule.Job) bool { return j.Work != nil && *j.Work == left && !j.Finished })
-		claimed, err := c.Claim(ctx, "primes", &v1alpha1.ClaimRequest{Worker: "me"})
+	settles := func(what string, is func(schedule.Job) bool) {
+		t.Helper()
+		settle("uid-primes", what, is)
+	}
+	settles("it is said that there is no list", func(j schedule.Job) bool {
+		return j.Work == nil && j.Trouble == "the List server at http://lists."+names.Domain+":"+port+" has no worklist primes"
+	})
+	if _, err := c.Create(ctx, list); err != nil {
+		t.Fatal(err)
+	}
+	claim := func(worker string) (complete func()) {
+		t.Helper()
+		claimed, err := c.Claim(ctx, "primes", &v1alpha1.ClaimRequest{Worker: worker})
 		if err != nil || len(claimed.Leases) != 1 {
 			t.Fatal(claimed, err)
 		}
-		if _, err := c.Complete(ctx, "primes", "me", v1alpha1.Report{Token: claimed.Leases[0].Token}); err != nil {
-			t.Fatal(err)
+		return func() {
+			t.Helper()
+			if _, err := c.Complete(ctx, "primes", worker, v1alpha1.Report{Token: claimed.Leases[0].Token}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	settles("none when the list is finished", func(j schedule.Job) bool { return j.Finished })
+	for left := 10; left > 5; left-- {
+		settles("one instance for each block", func(j schedule.Job) bool { return j.Work != nil && *j.Work == left && !j.Finished && j.Trouble == "" })
+		claim("me")()
+	}
+	last := claim("primes-3-1-ABCDE")
+	for range 4 {
+		claim("me")()
+	}
+	if _, err := c.Patch(ctx, "primes", map[string]any{"spec": map[string]any{"suspend": true}}); err != nil {
+		t.Fatal(err)
+	}
+	settles("instance 3 is left its block, and those before it stay", func(j schedule.Job) bool {
+		return j.Work != nil && *j.Work == 4 && strings.HasPrefix(j.Trouble, "worklist primes is Suspended")
+	})
+	last()
+	settles("none when the list is finished", func(j schedule.Job) bool { return j.Finished && j.Trouble == "" })
+
+	put("uid-streams", job.Job{Name: "streams", Swarm: "streams", Containers: map[string]job.Container{"worker": {Image: "streams",
+		Environment: job.Environment{"TEAMTASK_SERVER": "http://lists." + names.Domain + ":" + port, "TEAMTASK_TOKEN_FILE": "/run/secrets/lists-token"},
+		Secrets:     []job.Secret{{Name: "lists-token"}}}}})
+	settle("uid-streams", "it is said that there is no swarm", func(j schedule.Job) bool {
+		return j.Trouble == "the List server at http://lists."+names.Domain+":"+port+" has no swarm streams"
+	})
+	swarm := &v1alpha1.Swarm{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.SwarmKind}, ObjectMeta: metav1.ObjectMeta{Name: "streams"}}
+	swarm.Spec.Workloads.Names = []string{"a"}
+	if _, err := c.CreateSwarm(ctx, swarm); err != nil {
+		t.Fatal(err)
+	}
+	settle("uid-streams", "nothing is said once there is one", func(j schedule.Job) bool { return j.Trouble == "" })
 }

@@ -238,7 +238,7 @@ func (c *Cluster) obey(n *node) (news bool) {
 	if same && count == len(here.Report.Instances) {
 		return false
 	}
-	if err := c.Store.Report(c.Context(), n.name, next, n.lease); err != nil {
+	if _, err := c.Store.Report(c.Context(), n.name, next, n.lease); err != nil {
 		c.Fatal(err)
 	}
 	c.until(func(now schedule.State) bool {

@@ -61,7 +61,7 @@ const (
 	Reverted  JobPhase = "Reverted"  // a deploy failed, and instances run the revision before again
 	Halted    JobPhase = "Halted"    // a deploy failed, and waits for a person
 	Deploying JobPhase = "Deploying" // instances go to a new revision
-	Waiting   JobPhase = "Waiting"   // some have no place
+	Waiting   JobPhase = "Waiting"   // some have no place, or it is not known whether there is work for any
 	Degraded  JobPhase = "Degraded"  // some are not healthy
 	Running   JobPhase = "Running"   // all are
 )
