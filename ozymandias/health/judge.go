@@ -14,6 +14,7 @@ type finding struct {
 type judge struct {
 	healthy, unhealthy int // thresholds
 	interval           time.Duration
+	listens            bool      // it is asked over the network
 	counts             time.Time // a failure of a check that began before this does not count
 
 	successes, failures int // in a row
@@ -54,10 +55,16 @@ func (j *judge) turn(to Verdict) bool {
 	return true
 }
 
-// pause is the time between the beginnings of this check and the next.
-func (j *judge) pause() time.Duration {
-	if j.given {
+// pause is the time between the beginnings of this check, so long after the first, and the next.
+//
+// What begins to listen is well a moment after it was started: as long as it refuses, it is asked five times in the first second
+// rather than once, each time after twice as long. A command is not, as it costs more to run than to wait.
+func (j *judge) pause(since time.Duration) time.Duration {
+	switch {
+	case j.given:
 		return j.interval
+	case j.listens && j.successes == 0 && since < early:
+		return min(max(since, soon), early-since)
 	}
 	return min(early, j.interval)
 }

@@ -27,6 +27,9 @@ type Verdict struct {
 // early is the time between two checks as long as a container has not been found well.
 const early = time.Second
 
+// soon is the time between the first two.
+const soon = 50 * time.Millisecond
+
 // Watch asks a container that has just started, until ctx ends, and calls verdict when it first knows whether it is well and whenever
 // that changes. All calls come from Watch's own goroutine, none after it has returned, and the next check waits for them.
 //
@@ -39,6 +42,7 @@ func Watch(ctx context.Context, check job.Healthcheck, target Target, verdict fu
 		healthy:   check.HealthyThreshold,
 		unhealthy: check.UnhealthyThreshold,
 		interval:  time.Duration(check.Interval),
+		listens:   check.Type != job.Exec,
 		counts:    begun.Add(time.Duration(max(check.StartPeriod, check.Interval))),
 	}
 	p := prober{check: check, target: target}
@@ -58,6 +62,6 @@ func Watch(ctx context.Context, check job.Healthcheck, target Target, verdict fu
 		if j.add(at, found) {
 			verdict(j.verdict)
 		}
-		next.Reset(time.Until(at.Add(j.pause())))
+		next.Reset(time.Until(at.Add(j.pause(at.Sub(begun)))))
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +84,40 @@ func TestVerdicts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What begins to listen some tenths of a second after its start is found well then, not a second after the start.
+func TestWellSoon(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := netip.MustParseAddrPort(free.Addr().String())
+	free.Close()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begun := time.Now()
+		time.AfterFunc(300*time.Millisecond, func() {
+			listener, err := net.Listen("tcp", address.String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			context.AfterFunc(ctx, func() { listener.Close() })
+		})
+		check := command(func(h *job.Healthcheck) {
+			h.Type, h.Port, h.Command, h.HealthyThreshold = job.TCP, int(address.Port()), nil, 2
+		})
+		var told []string
+		health.Watch(ctx, check, health.Target{Address: address.Addr()}, func(v health.Verdict) {
+			told = append(told, fmt.Sprint(time.Since(begun), v))
+		})
+		// The second success is a second after the first.
+		if want := []string{"1.4s {true }"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+	})
 }
 
 // A check that takes too long has failed, and puts off the next: there are never two at once.

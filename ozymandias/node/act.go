@@ -33,7 +33,10 @@ func (l *loop) do(ctx, lived context.Context, a converge.Action, behind []chan s
 		}
 		err = l.make(ctx, lived, a, pod)
 	case converge.Start:
-		err = l.ask(ctx, lived, func(asked context.Context) error { return l.client.Start(asked, containerName(pod, a.Container)) })
+		if err = l.starting.take(ctx); err == nil {
+			err = l.ask(ctx, lived, func(asked context.Context) error { return l.client.Start(asked, containerName(pod, a.Container)) })
+			l.starting.giveBack()
+		}
 	case converge.End:
 		err = l.client.Stop(ctx, containerName(pod, a.Container), grace(a.Spec, a.Container))
 	case converge.Remove:

@@ -21,6 +21,8 @@ const (
 	sparedLeast = 256 << 20
 	// scarce is how little disk makes the node unfit: images and logs could not be written.
 	scarce = 256 << 20
+	// What is measured is said in whole steps, 24.01G and not 24012676916: people read it, and what is free of it, in every refusal.
+	step = 10_000_000
 )
 
 // capacity is what instances may have together.
@@ -32,7 +34,7 @@ func (n *Node) capacity() (placement.Resources, error) {
 			return c, fmt.Errorf("look how much memory there is: %w", err)
 		}
 		all := int64(info.Totalram) * int64(info.Unit)
-		c.Memory = max(0, all-max(all/sparedShare, sparedLeast))
+		c.Memory = coarse(all - max(all/sparedShare, sparedLeast))
 	}
 	if c.CPU == 0 {
 		c.CPU = int64(runtime.NumCPU()) * 1000
@@ -47,10 +49,13 @@ func (n *Node) capacity() (placement.Resources, error) {
 			return c, err
 		}
 		all := free + own
-		c.Disk = max(0, all-all/sparedShare-scarce) // a volume takes more than its space: the file system's own
+		c.Disk = coarse(all - all/sparedShare - scarce) // a volume takes more than its space: the file system's own
 	}
 	return c, nil
 }
+
+// coarse is what there is at least of so many bytes, in whole steps.
+func coarse(bytes int64) int64 { return max(0, bytes-bytes%step) }
 
 // free is how much can be written to the file system of the node's directory.
 func (n *Node) free() (int64, error) {

@@ -40,6 +40,8 @@ type loop struct {
 	tidied  map[schedule.Instance]chan struct{} // by whose volumes are being removed: closed once they are
 	unknown map[schedule.Volume]time.Time       // volumes in common of jobs that are not known, and since when
 	by      sync.WaitGroup
+
+	making, starting turns
 }
 
 // An answer is what came of an action.
@@ -58,7 +60,7 @@ func newLoop(l *life, began time.Time, end context.CancelCauseFunc) *loop {
 	return &loop{life: l, began: began, end: end, machine: converge.New(l.Name, l.incarnation), writer: newWriter(l),
 		results: make(chan answer), verdicts: make(chan verdict), notes: make(chan note), deaths: make(chan podman.Death), polls: make(chan poll),
 		actions: map[schedule.Instance]context.CancelFunc{}, probes: map[probeKey]context.CancelFunc{}, pods: map[string]schedule.Instance{},
-		tidied: map[schedule.Instance]chan struct{}{}, unknown: map[schedule.Volume]time.Time{}}
+		tidied: map[schedule.Instance]chan struct{}{}, unknown: map[schedule.Volume]time.Time{}, making: newTurns(), starting: newTurns()}
 }
 
 // settle is how long news of other nodes are let gather before they are looked at.

@@ -45,6 +45,10 @@ func (l *loop) make(ctx, lived context.Context, a converge.Action, pod string) e
 	if l.Nameserver.IsValid() {
 		made.Nameservers, made.Search = []netip.Addr{l.Nameserver}, []string{names.Domain}
 	}
+	if err := l.making.take(ctx); err != nil {
+		return err
+	}
+	defer l.making.giveBack()
 	if err := l.ask(ctx, lived, func(asked context.Context) error { return l.client.CreatePod(asked, made) }); err != nil {
 		return err
 	}

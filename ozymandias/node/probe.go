@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 
@@ -62,8 +61,19 @@ func (l *loop) target(p converge.Probe) health.Target {
 	address, _ := netip.ParseAddr(p.Address) // without one nothing answers, which the probe says
 	name := containerName(podName(p.Name, p.Instance.ID, p.Epoch), p.Container)
 	return health.Target{Address: address, Exec: func(ctx context.Context, command []string) (int, string, error) {
-		var output bytes.Buffer
+		var output tail
 		code, err := l.client.Exec(ctx, name, podman.Exec{Command: command, Stdout: &output, Stderr: &output})
-		return code, output.String(), err
+		return code, string(output), err
 	}}
+}
+
+// A tail keeps the end of what is written to it: a check may say as much as it likes.
+type tail []byte
+
+const tailBytes = 4096
+
+func (t *tail) Write(b []byte) (int, error) {
+	*t = append(*t, b[max(0, len(b)-tailBytes):]...)
+	*t = append((*t)[:0], (*t)[max(0, len(*t)-tailBytes):]...)
+	return len(b), nil
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"math"
 	"reflect"
 	"sync"
 	"time"
@@ -10,23 +11,34 @@ import (
 )
 
 const (
-	// fastest is the time between two reports; what changes in between goes into one.
+	// fastest is the time between two reports; what changes in between goes into one. Each instance adds to it, as a report with many is
+	// long, and every node reads it: what one node writes stays below some hundred kilobytes a second.
 	fastest = 200 * time.Millisecond
-	// slowest is the time after which a report is written again though nothing has changed: one that was delayed on its way may have been
-	// written after a newer one. It also has the load.
+	forEach = 4 * time.Millisecond
+	// slowest is the time after which it is looked whether the report stands though nothing has changed: one that was delayed on its
+	// way may have been written after a newer one.
 	slowest = 5 * time.Second
+	// shift is by how much the load has to be another one to be worth a report by itself.
+	shift = 0.1
 )
 
 // A writer writes the node's report, always the newest.
 type writer struct {
 	*life
 	changed chan struct{}
+	looks   *time.Ticker
+	rest    time.Duration // after a report
+	load    func() float64
+	last    state.Report // that was written
+	stands  int64        // the revision of etcd that has it
 
 	mu     sync.Mutex
 	newest state.Report
 }
 
-func newWriter(l *life) *writer { return &writer{life: l, changed: make(chan struct{}, 1)} }
+func newWriter(l *life) *writer {
+	return &writer{life: l, changed: make(chan struct{}, 1), looks: time.NewTicker(slowest), rest: fastest, load: load}
+}
 
 // set has a report be written, if it says anything new.
 func (w *writer) set(r state.Report) {
@@ -44,22 +56,19 @@ func (w *writer) set(r state.Report) {
 
 // run writes until ctx ends.
 func (w *writer) run(ctx context.Context) {
-	again := time.NewTicker(slowest)
-	defer again.Stop()
+	defer w.looks.Stop()
 	for failed := false; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.changed:
-		case <-again.C:
+		case <-w.looks.C:
 		}
 		w.mu.Lock()
 		r := w.newest
 		w.mu.Unlock()
-		r.Load = load()
-		attempt, done := context.WithTimeout(ctx, w.TTL/2)
-		err := w.Store.Report(attempt, w.Name, r, w.lease.ID)
-		done()
+		r.Load = w.load()
+		err := w.write(ctx, r)
 		if ctx.Err() != nil {
 			return
 		}
@@ -70,8 +79,34 @@ func (w *writer) run(ctx context.Context) {
 			w.Log.Warn("the node's report is not written", "error", err)
 		}
 		failed = err != nil
-		if pause(ctx, fastest) != nil {
+		if pause(ctx, w.rest+time.Duration(len(r.Instances))*forEach) != nil {
 			return
 		}
 	}
+}
+
+// write writes a report, unless it says nothing new and stands.
+func (w *writer) write(ctx context.Context, r state.Report) error {
+	ctx, done := context.WithTimeout(ctx, w.TTL/2)
+	defer done()
+	if w.known(r) {
+		at, err := w.Store.Reported(ctx, w.Name)
+		if err != nil || at == w.stands {
+			return err
+		}
+	}
+	at, err := w.Store.Report(ctx, w.Name, r, w.lease.ID)
+	if err == nil {
+		w.last, w.stands = r, at
+	}
+	return err
+}
+
+// known tells whether a report says nothing beyond the last one.
+func (w *writer) known(r state.Report) bool {
+	if math.Abs(r.Load-w.last.Load) >= shift {
+		return false
+	}
+	r.Load = w.last.Load
+	return reflect.DeepEqual(r, w.last)
 }
