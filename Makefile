@@ -53,14 +53,15 @@ test: lint ## Run all tests, with the race detector
 		command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	[ -z "$$missing" ] || { echo "installing what is missing:$$missing"; apt-get update -q && \
 		apt-get install -qy gcc libc6-dev iproute2 curl podman runc conmon catatonit iptables netavark aardvark-dns uidmap; }
-	CGO_ENABLED=1 go test -race -timeout 20m $$(./hack/packages.sh plain)
+	CGO_ENABLED=1 go test -race -p 4 -timeout 30m $$(./hack/packages.sh plain)
 	go run ./test/cluster/cmd/teamtask-cluster prepare
 	CGO_ENABLED=1 go test -race -p 3 -timeout 40m $$(./hack/packages.sh kubernetes)
 	cd bench/peers && go test ./...
 
-bench: build ## Print the figures Teamtask is to reach, measured on this machine
+bench: build programs ## Print the figures Teamtask is to reach, measured on this machine (those of Ozymandias as root)
 	./bench/figures.sh $(BIN)
 	go run ./bench/kubernetes -bin $(BIN)
+	go run ./bench/ozymandias -bin $(BIN) $(if $(BENCH_SECONDS),-limit $(BENCH_SECONDS)s)
 	cd bench/peers && go run ./swarm && go run ./placement
 
 bench-peers: build ## Measure other queues and GNU parallel beside Teamtask (installs them)

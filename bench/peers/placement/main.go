@@ -1,5 +1,6 @@
 // Command placement compares rules that choose nodes for instances: how full a cluster gets before something is refused, how
-// full it gets in the end, and how many nodes it takes for a given set of instances, beside a bound that no rule can beat.
+// full it gets in the end, and how many nodes it takes for a given set of instances, beside a bound that no rule can beat; and how long
+// it takes, beside SwarmKit's scheduler.
 //
 //	go run ./placement
 //
@@ -7,6 +8,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -18,9 +20,16 @@ var sizes = []struct{ nodes, seeds int }{{3, 40}, {10, 20}, {50, 4}}
 func main() {
 	quick := flag.Bool("quick", false, "look at the smallest clusters only")
 	flag.Parse()
+	fleets, rounds := fleets(), 3
 	if *quick {
-		sizes = sizes[:1]
+		sizes, fleets, rounds = sizes[:1], fleets[:1], 1
 	}
+	fmt.Fprintln(os.Stderr, "large clusters from scratch")
+	if err := scratch(context.Background(), os.Stdout, fleets, rounds); err != nil {
+		fmt.Fprintln(os.Stderr, "placement:", err)
+		os.Exit(1)
+	}
+	fmt.Println()
 	var rows []row
 	for _, s := range shapes {
 		for _, size := range sizes {

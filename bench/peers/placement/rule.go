@@ -22,9 +22,10 @@ var rules = []rule{
 	{"Teamtask", teamtask},
 	{"Teamtask, nothing moves", pinned},
 	{"Nomad's BestFit, all nodes", each(nomad)},
-	{"best fit on memory", each(func(free, needs placement.Resources) float64 { return float64(free.Memory - needs.Memory) })},
-	{"first fit", each(func(_, _ placement.Resources) float64 { return 0 })},
-	{"the emptiest node", each(func(free, _ placement.Resources) float64 { return -float64(free.Memory) / float64(capacity.Memory) })},
+	{"best fit on memory", each(func(o offer) float64 { return float64(o.free.Memory - o.needs.Memory) })},
+	{"first fit", each(func(offer) float64 { return 0 })},
+	{"the emptiest node", each(func(o offer) float64 { return -float64(o.free.Memory) / float64(o.of.Memory) })},
+	{"SwarmKit's, fewest on it", each(fewest)},
 	{"any node", random},
 }
 
@@ -56,23 +57,38 @@ func pinned(nodes []placement.Node, list []placement.Instance) (moves int) {
 	return teamtask(nodes, list)
 }
 
+// An offer is a node that has room, to an instance.
+type offer struct {
+	of, free, needs placement.Resources // free is without the instance
+	runs            int                 // instances that are there
+}
+
 // each places one after the other where the score is least.
-func each(score func(free, needs placement.Resources) float64) func([]placement.Node, []placement.Instance) int {
+func each(score func(offer) float64) func([]placement.Node, []placement.Instance) int {
 	return func(nodes []placement.Node, list []placement.Instance) int {
-		free := freeOn(nodes, list)
+		free, runs := freeOn(nodes, list), make([]int, len(nodes))
+		for i := range list {
+			if list[i].Node != "" {
+				runs[number(nodes, list[i].Node)]++
+			}
+		}
 		for i := range list {
 			if list[i].Node != "" {
 				continue
 			}
-			best := -1
+			best, least := -1, math.Inf(1)
 			for n := range nodes {
-				if fits(free[n], list[i].Needs) && (best < 0 || score(free[n], list[i].Needs) < score(free[best], list[i].Needs)) {
-					best = n
+				if !fits(free[n], list[i].Needs) {
+					continue
+				}
+				if s := score(offer{nodes[n].Capacity, free[n], list[i].Needs, runs[n]}); s < least {
+					best, least = n, s
 				}
 			}
 			if best >= 0 {
 				list[i].Node = nodes[best].Name
 				free[best] = less(free[best], list[i].Needs)
+				runs[best]++
 			}
 		}
 		return 0
@@ -82,11 +98,15 @@ func each(score func(free, needs placement.Resources) float64) func([]placement.
 // nomad is the score by which Nomad packs, with the sign turned: 20 - 10^freeCpu - 10^freeMem, held between 0 and 18, where free
 // is the part of a node that is left with the instance on it (ScoreFitBinPack in nomad/structs/funcs.go, after Google's
 // "BestFit v3"). Nomad looks at a few nodes, not at all of them, which can only be worse; it moves nothing unless by preemption.
-func nomad(free, needs placement.Resources) float64 {
-	left := less(free, needs)
-	score := 20 - math.Pow(10, float64(left.CPU)/float64(capacity.CPU)) - math.Pow(10, float64(left.Memory)/float64(capacity.Memory))
+func nomad(o offer) float64 {
+	left := less(o.free, o.needs)
+	score := 20 - math.Pow(10, float64(left.CPU)/float64(o.of.CPU)) - math.Pow(10, float64(left.Memory)/float64(o.of.Memory))
 	return -min(18, max(0, score))
 }
+
+// fewest is what SwarmKit goes by among the nodes that have room, where jobs have one instance (nodeLess in
+// manager/scheduler/scheduler.go): it spreads, and moves nothing.
+func fewest(o offer) float64 { return float64(o.runs) }
 
 // random takes any node that has room.
 func random(nodes []placement.Node, list []placement.Instance) int {
@@ -116,15 +136,21 @@ func freeOn(nodes []placement.Node, list []placement.Instance) []placement.Resou
 		if in.Node == "" {
 			continue
 		}
-		n, ok := slices.BinarySearchFunc(nodes, in.Node, func(n placement.Node, name string) int { return cmp.Compare(n.Name, name) })
-		if !ok {
-			panic(fmt.Sprintf("%s is on %s, which is not there", in.Name, in.Node))
-		}
+		n := number(nodes, in.Node)
 		if free[n] = less(free[n], in.Needs); min(free[n].Memory, free[n].Disk, free[n].CPU) < 0 {
 			panic(fmt.Sprintf("%s has more than there is room for", in.Node))
 		}
 	}
 	return free
+}
+
+// number is that of a node by its name.
+func number(nodes []placement.Node, name string) int {
+	n, ok := slices.BinarySearchFunc(nodes, name, func(n placement.Node, name string) int { return cmp.Compare(n.Name, name) })
+	if !ok {
+		panic(fmt.Sprintf("something is on %s, which is not there", name))
+	}
+	return n
 }
 
 func fits(free, needs placement.Resources) bool {
