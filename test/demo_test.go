@@ -32,10 +32,37 @@ func demo(t *testing.T, example, program string, wants ...string) {
 	if err := os.Symlink(teamtask, filepath.Join(bin, "teamtask")); err != nil {
 		t.Fatal(err)
 	}
+	show(t, example, bin, wants...)
+}
+
+// What `make demo-ozymandias` shows works: instances on three nodes, which are elsewhere when one is killed, and a deploy under load that
+// fails no request.
+func TestDemoOzymandias(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	for _, args := range [][]string{
+		{"build", "-o", bin + "/", "teamtask.dev/cmd/ozymandias", "teamtask.dev/examples/webapp"},
+		{"run", "teamtask.dev/hack/programs", bin},
+	} {
+		c := exec.Command("go", args...)
+		c.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", args[0], err, out)
+		}
+	}
+	show(t, "webapp", bin, "All are healthy again", ", 0 failed", "job/simple-webapp deleted")
+}
+
+// show runs an example's demo with the programs that are in bin, and looks for what it is to say.
+func show(t *testing.T, example, bin string, wants ...string) {
+	t.Helper()
 	demo := exec.Command("../examples/"+example+"/demo.sh", bin)
 	demo.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	limit := time.AfterFunc(patience, func() { syscall.Kill(-demo.Process.Pid, syscall.SIGKILL) })
+	// Asked to end, it takes down what it has made.
+	limit := time.AfterFunc(patience, func() { _ = demo.Process.Signal(syscall.SIGTERM) })
 	defer limit.Stop()
+	kill := time.AfterFunc(2*patience, func() { _ = syscall.Kill(-demo.Process.Pid, syscall.SIGKILL) })
+	defer kill.Stop()
 	out, err := demo.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
