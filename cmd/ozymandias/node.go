@@ -84,7 +84,7 @@ is ended if there is none within seconds.`,
 	f.StringVar(&o.http, "http", ":80", "address where the ingress listens for HTTP")
 	f.StringVar(&o.https, "https", ":443", "address where it listens for HTTPS")
 	f.StringVar(&o.pods, "pods", "", "addresses for pods, said when the cluster is founded (default "+network.DefaultPods.String()+")")
-	f.StringSliceVar(&o.etcd.Endpoints, "etcd-endpoints", nil, "keep the state in this etcd, 3.5.10 or later, instead of an embedded one")
+	f.StringSliceVar(&o.etcd.Endpoints, "etcd-endpoints", nil, "keep the state in this etcd, 3.5.23, 3.6.5 or later, instead of an embedded one")
 	f.StringVar(&o.etcd.CA, "etcd-cacert", "", "certificate of the authority that signed etcd's (PEM)")
 	f.StringVar(&o.etcd.Certificate, "etcd-cert", "", "certificate file (PEM) to show to etcd")
 	f.StringVar(&o.etcd.Key, "etcd-key", "", "its key file (PEM)")

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teamtask.dev/ozymandias/api"
+	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/images"
 	"teamtask.dev/ozymandias/ingress"
@@ -58,6 +59,9 @@ func runNode(cmd *cobra.Command, o *options) error {
 	}
 	if s.runDir, err = filepath.Abs(s.runDir); err != nil {
 		return fmt.Errorf("--run-dir: %w", err)
+	}
+	if err := unserved(client.Socket(s.runDir)); err != nil { // before anything of the machine's is touched
+		return err
 	}
 	ctx, leave, stop := untilSignal()
 	defer stop()
@@ -266,6 +270,9 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	return nil
 }
 
+// settle is how long news of the state are let gather before the ingress goes by them.
+const settle = 50 * time.Millisecond
+
 // route has the ingress go by the state.
 func route(ctx context.Context, mirror *state.Mirror, door *ingress.Server) error {
 	for {
@@ -275,6 +282,11 @@ func route(ctx context.Context, mirror *state.Mirror, door *ingress.Server) erro
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-changed:
+		}
+		select { // what follows from one change often comes as several
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(settle):
 		}
 	}
 }
@@ -344,7 +356,7 @@ func (s *settings) acme(c *cluster.Cluster, keeper *secrets.Store) (*ingress.ACM
 		return nil, nil
 	}
 	roots, err := pool("--acme-cacert", s.acmeCA)
-	return &ingress.ACME{Email: s.acmeEmail, Directory: s.acmeDirectory, Roots: roots, Etcd: c.Client(), Prefix: state.DefaultPrefix,
+	return &ingress.ACME{Email: s.acmeEmail, Directory: s.acmeDirectory, Roots: roots, Etcd: c.Client(),
 		Encrypt: keeper.Encrypt, Decrypt: keeper.Decrypt}, err
 }
 

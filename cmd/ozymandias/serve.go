@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -28,6 +28,7 @@ func serveAPI(ctx context.Context, a *api.API, remote *tls.Config, s settings, l
 	if err != nil {
 		return err
 	}
+	defer os.Remove(client.Socket(s.runDir))
 	defer local.Close()
 	far, err := net.Listen("tcp", net.JoinHostPort(s.address.String(), strconv.Itoa(api.DefaultPort)))
 	if err != nil {
@@ -63,17 +64,38 @@ func serveAPI(ctx context.Context, a *api.API, remote *tls.Config, s settings, l
 	return group.Wait()
 }
 
-// localListener listens on the machine's socket, in place of a node that was killed: the lock on the data directory says that no other runs.
+// localListener listens on the machine's socket, in place of a node that was killed, but not of one that runs. Whoever may open it may do
+// everything: so it gets its place only when nobody but root may.
 func localListener(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("listen on this machine: %w", err)
+	if err := unserved(path); err != nil {
+		return nil, err
 	}
-	l, err := net.Listen("unix", path)
+	fault := func(err error) (net.Listener, error) { return nil, fmt.Errorf("listen on this machine: %w", err) }
+	aside, err := os.MkdirTemp(filepath.Dir(path), ".api-") // with mode 0700
 	if err != nil {
-		return nil, fmt.Errorf("listen on this machine: %w", err)
+		return fault(err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil { // whoever may open it may do everything
-		return nil, errors.Join(fmt.Errorf("listen on this machine: %w", err), l.Close())
+	defer os.RemoveAll(aside)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(aside, "s"), Net: "unix"})
+	if err != nil {
+		return fault(err)
+	}
+	l.SetUnlinkOnClose(false) // it has another name by then
+	err = os.Chmod(l.Addr().String(), 0o600)
+	if err == nil {
+		err = os.Rename(l.Addr().String(), path)
+	}
+	if err != nil {
+		return fault(errors.Join(err, l.Close()))
 	}
 	return l, nil
+}
+
+// unserved tells, by an error, if a node answers on the machine's socket.
+func unserved(path string) error {
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close()
+		return fmt.Errorf("another node runs on this machine and answers on %s: give this one another --run-dir, --data-dir and --name", path)
+	}
+	return nil
 }

@@ -81,7 +81,7 @@ func (s *Server) manage(ctx context.Context, hosts map[string]routes.Site, manag
 		}
 		if s.acme == nil {
 			managed[host] = func() { s.trouble.clear("certificate " + host) }
-			s.trouble.set("certificate "+host, "no certificate for "+host+": this cluster has no ACME authority; set one up, or give a certificate in a secret")
+			s.trouble.set("certificate "+host, "no certificate for "+host+": this node has no ACME authority: start all nodes with --acme-email, or give a certificate in a secret")
 			continue
 		}
 		own, end := context.WithCancel(ctx)
