@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
 
 	"teamtask.dev/ozymandias/api"
 	"teamtask.dev/ozymandias/client"
@@ -98,11 +99,15 @@ func greet(ctx context.Context, c *cluster.Cluster, s settings, out io.Writer) e
 	if !c.Founded() {
 		return nil
 	}
-	token, err := c.Token(ctx)
-	if err != nil {
-		return err
+	how := "--token-file FILE    # with what ozymandias token join prints here"
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) { // in a log it would stay
+		token, err := c.Token(ctx)
+		if err != nil {
+			return err
+		}
+		how = "--token " + token
 	}
-	_, err = fmt.Fprintf(out, "This machine, %s, is the first node of a new cluster. On each other machine:\n  ozymandias node --join %s --token %s\n", s.name, s.address, token)
+	_, err := fmt.Fprintf(out, "This machine, %s, is the first node of a new cluster. On each other machine:\n  ozymandias node --join %s %s\n", s.name, s.address, how)
 	return err
 }
 
@@ -259,7 +264,7 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	}
 	doors, err := api.New(api.Options{Node: s.name, Mirror: mirror, Store: store, Scheduler: decider, Etcd: c.Client(), Prefix: state.DefaultPrefix,
 		Podman: n.Podman(), Container: n.Container, Peers: c.Dial(), Collectors: []prometheus.Collector{door}, Images: pictures, Secrets: keeper,
-		Admit: admit, JoinToken: c.Token, Forget: c.Forget, Authority: c.Authority(), IngressPorts: s.taken()})
+		Admit: admit, JoinToken: c.Token, NewJoinToken: c.NewToken, Forget: c.Forget, Authority: c.Authority(), IngressPorts: s.taken()})
 	if err != nil {
 		return err
 	}

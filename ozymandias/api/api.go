@@ -57,7 +57,9 @@ type Options struct {
 	// nobody joins, and Store forgets.
 	Admit     func(ctx context.Context, r cluster.JoinRequest) (cluster.Welcome, error)
 	JoinToken func(ctx context.Context) (string, error)
-	Forget    func(ctx context.Context, name string) error
+	// NewJoinToken makes another one, by which alone nodes are let in from then on.
+	NewJoinToken func(ctx context.Context) (string, error)
+	Forget       func(ctx context.Context, name string) error
 }
 
 // API is what a node serves.

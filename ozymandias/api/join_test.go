@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func TestJoin(t *testing.T) {
 	}
 	a, err := api.New(api.Options{Node: "n1", Store: store, Mirror: mirror, Scheduler: &scheduler.Scheduler{Node: "n1", Store: store, Mirror: mirror, Log: slog.New(slog.DiscardHandler)},
 		Etcd: first.Client(), Prefix: state.DefaultPrefix,
-		Container: func(string, string, string) (string, bool) { return "", false }, Peers: first.Dial(), Admit: first.Admit, JoinToken: first.Token, Forget: first.Forget})
+		Container: func(string, string, string) (string, bool) { return "", false }, Peers: first.Dial(), Admit: first.Admit, JoinToken: first.Token, NewJoinToken: first.NewToken, Forget: first.Forget})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +93,10 @@ func TestJoin(t *testing.T) {
 	if _, err := open(t, joining); err == nil || !strings.Contains(err.Error(), "the name is taken") {
 		t.Errorf("with a name that is taken: %v", err)
 	}
-	if _, err := first.NewToken(t.Context()); err != nil {
-		t.Fatal(err)
+	renewed := httptest.NewRecorder()
+	a.Local().ServeHTTP(renewed, httptest.NewRequest(http.MethodPost, "/v1/join-token", nil))
+	if now, err := first.Token(t.Context()); err != nil || now == token || !strings.Contains(renewed.Body.String(), now) {
+		t.Errorf("a new token is %s: %v; the API says %s", now, err, renewed.Body)
 	}
 	joining.Name = "n3"
 	if _, err := open(t, joining); err == nil || !strings.Contains(err.Error(), "the token is not valid") {

@@ -39,6 +39,14 @@ func (a *API) registerOperations(api huma.API, mux *http.ServeMux) {
 			text, err := a.JoinToken(ctx)
 			return &answer[v1.JoinToken]{v1.JoinToken{Token: text}}, problem(err)
 		})
+	huma.Register(api, operation("Operations", http.MethodPost, "/v1/join-token", "renew-join-token", "Make a new token to join by; the old one lets nobody in any more"),
+		func(ctx context.Context, _ *struct{}) (*answer[v1.JoinToken], error) {
+			if a.NewJoinToken == nil {
+				return nil, v1.JoinRefused.New("this node does not let others in")
+			}
+			text, err := a.NewJoinToken(ctx)
+			return &answer[v1.JoinToken]{v1.JoinToken{Token: text}}, problem(err)
+		})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if _, basis, _ := a.Mirror.State(); basis.Err() != nil {

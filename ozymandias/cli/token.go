@@ -36,10 +36,15 @@ func tokenCommand(g *global) *cobra.Command {
 			return err
 		}),
 	}
+	renew := false
 	join := &cobra.Command{
 		Use: "join", Short: "Print the token by which a node joins the cluster", Args: cmdline.Arguments(0, 0),
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, _ []string) error {
-			token, err := c.JoinToken(ctx)
+			get := c.JoinToken
+			if renew {
+				get = c.NewJoinToken
+			}
+			token, err := get(ctx)
 			if err != nil {
 				return err
 			}
@@ -47,6 +52,7 @@ func tokenCommand(g *global) *cobra.Command {
 			return err
 		}),
 	}
+	join.Flags().BoolVar(&renew, "new", false, "make another one; the old one lets nobody in any more")
 	cmd.AddCommand(create, remove, join)
 	return cmd
 }

@@ -83,6 +83,13 @@ func (c *Client) JoinToken(ctx context.Context) (string, error) {
 	return t.Token, err
 }
 
+// NewJoinToken makes another token to join by; the old one lets nobody in any more.
+func (c *Client) NewJoinToken(ctx context.Context) (string, error) {
+	var t v1.JoinToken
+	err := c.call(ctx, http.MethodPost, "/v1/join-token", nil, nil, &t)
+	return t.Token, err
+}
+
 // CreateCertificate has the cluster's authority issue a client certificate for an admin.
 func (c *Client) CreateCertificate(ctx context.Context, n v1.NewCertificate) (out v1.Certificate, err error) {
 	err = c.call(ctx, http.MethodPost, "/v1/certificates", nil, n, &out)

@@ -72,7 +72,7 @@ func (l *loop) removePod(lived context.Context, pod podman.PodState) error {
 	try := func() error {
 		asked, done := context.WithTimeout(lived, patience/2)
 		defer done()
-		return l.client.RemovePod(asked, pod.Name)
+		return l.client.RemovePod(asked, pod.ID) // not by name: another may have been made that has it
 	}
 	err := try()
 	if err != nil && lived.Err() == nil {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -105,6 +106,9 @@ const (
 	longest  = 30 * time.Second
 )
 
+// ports are addresses that a connection came from, as package net tells them.
+var ports = regexp.MustCompile(`[0-9a-f.:\[\]]+->`)
+
 // follow follows one list until it has ended, or ctx has; or one swarm, which has no end.
 func (f *Follower) follow(ctx context.Context, uid string, spec job.Job) {
 	watch := f.watch
@@ -118,8 +122,8 @@ func (f *Follower) follow(ctx context.Context, uid string, spec job.Job) {
 		if ctx.Err() != nil || err == nil {
 			return
 		}
-		if err.Error() != said {
-			said = err.Error()
+		if why := ports.ReplaceAllString(err.Error(), ""); why != said { // each attempt has another port: that is no news
+			said = why
 			f.Log.Warn("what a job works on cannot be followed; it has as many instances as it had", "job", spec.Name, "error", err)
 		}
 		if err := f.Store.Work(ctx, uid, state.Work{Trouble: said}); err != nil && ctx.Err() == nil {
