@@ -58,6 +58,21 @@ func TestPageJobFiles(t *testing.T) {
 	}
 }
 
+// The job of the README is one.
+func TestReadmeJobFile(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile("(?ms)^```\n(name: .*?)^```$").FindSubmatch(b)
+	if found == nil {
+		t.Fatal("there is none")
+	}
+	if _, warnings, err := jobfile.Parse("README.md", strings.NewReader(string(found[1]))); err != nil || len(warnings) > 0 {
+		t.Error(err, warnings)
+	}
+}
+
 // fields are the names of all fields of a type, and of those within.
 func fields(of reflect.Type) (names []string) {
 	switch of.Kind() {
