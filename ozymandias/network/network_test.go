@@ -186,9 +186,15 @@ func TestKeepsItsPart(t *testing.T) {
 	if answer := n.ask(t, "check"); answer != "" {
 		t.Error(answer)
 	}
-	rules, err := m.Command("iptables-save").Output()
-	if forward, keep := strings.Count(string(rules), "-A FORWARD"), strings.Count(string(rules), "from pod to pod"); forward != 1 || keep != 1 || err != nil {
-		t.Errorf("after all that, the rules are %v\n%s", err, rules)
+	for ctx := patient(t); ; { // flannel writes its own a moment after it has said what the node's part is
+		rules, err := m.Command("iptables-save").Output()
+		forward, keep := strings.Count(string(rules), "-A FORWARD"), strings.Count(string(rules), "from pod to pod")
+		if forward == 1 && keep == 1 && err == nil {
+			break
+		}
+		if forward > 1 || keep > 1 || err != nil || ctx.Err() != nil {
+			t.Fatalf("after all that, the rules are %v\n%s", err, rules)
+		}
 	}
 	addresses, err := m.Command("ip", "-brief", "address", "show", "dev", "lo").Output()
 	if err != nil || !strings.Contains(string(addresses), n.Nameserver.String()+"/32") || strings.Contains(string(addresses), first.Nameserver.String()+"/32") {
