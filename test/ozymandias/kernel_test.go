@@ -99,15 +99,15 @@ func (c *cluster) empty() {
 	if points := mounted(c.dir + "/"); len(points) > 0 {
 		c.Errorf("mounted are still %s", points)
 	}
-	files, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
-	if err != nil {
-		c.Error(err)
-	}
-	for _, file := range files {
-		if b, err := os.ReadFile(file); err == nil && strings.HasPrefix(string(b), c.dir+"/") {
-			c.Errorf("there is still a loop device of %s", b)
+	c.until("no loop device is left", func() error { // the kernel lets go of one when the last who looks at it has closed it
+		files, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+		for _, file := range files {
+			if b, err := os.ReadFile(file); err == nil && strings.HasPrefix(string(b), c.dir+"/") {
+				return fmt.Errorf("there is still one of %s", b)
+			}
 		}
-	}
+		return err
+	})
 	if len(c.witness.last) > 0 && len(c.witness.namespaces) == 0 {
 		c.Error("the witness has seen instances, and no network of theirs")
 	}
