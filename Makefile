@@ -49,10 +49,10 @@ lint: ## Check formatting and the code's soundness
 	go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK) ./...
 
 test: lint ## Run all tests, with the race detector
-	@for program in gcc ip curl podman runc conmon catatonit iptables /usr/lib/podman/netavark; do \
+	@for program in gcc ip curl podman runc conmon catatonit iptables mkfs.ext4 nsenter mount pgrep /usr/lib/podman/netavark; do \
 		command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	[ -z "$$missing" ] || { echo "installing what is missing:$$missing"; apt-get update -q && \
-		apt-get install -qy gcc libc6-dev iproute2 curl podman runc conmon catatonit iptables netavark aardvark-dns uidmap; }
+		apt-get install -qy gcc libc6-dev iproute2 curl podman runc conmon catatonit iptables netavark aardvark-dns uidmap e2fsprogs util-linux mount procps; }
 	CGO_ENABLED=1 go test -race -p 4 -timeout 30m $$(./hack/packages.sh plain)
 	go run ./test/cluster/cmd/teamtask-cluster prepare
 	CGO_ENABLED=1 go test -race -p 3 -timeout 40m $$(./hack/packages.sh kubernetes)
