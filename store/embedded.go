@@ -15,6 +15,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/storage/wal"
+
+	"teamtask.dev/etcdlog"
 )
 
 // Settings of the embedded etcd. It serves one process with one small record a list, so it needs little room, and its
@@ -27,6 +29,9 @@ const (
 	maxRequest     = 8 << 20
 	tick, election = 10, 100 // milliseconds; a member alone elects itself
 )
+
+// logged is how etcd's log appears. What was not acknowledged when it cannot go on is not lost: nobody was told that it was done.
+var logged = etcdlog.Options{Prefix: "etcd: ", Dying: "teamtask: the store cannot be written"}
 
 // embedded is an etcd in this process. It opens no port: its client calls it directly.
 type embedded struct {
@@ -63,7 +68,7 @@ func startEmbedded(ctx context.Context, dir string, noSync bool, log *slog.Logge
 	cfg.QuotaBackendBytes = quotaBytes
 	cfg.MaxRequestBytes = maxRequest
 	cfg.UnsafeNoFsync = noSync
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapLogger(log.With("component", "etcd")))
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdlog.New(log.With("component", "etcd"), logged))
 	etcd, err := embed.StartEtcd(cfg)
 	if err != nil {
 		lock.Close()

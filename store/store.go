@@ -9,6 +9,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/etcdlog"
 )
 
 // DefaultPrefix is where Teamtask lives in etcd.
@@ -73,7 +75,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 			cfg.DialTimeout = 5 * time.Second
 		}
 		if cfg.Logger == nil {
-			cfg.Logger = zapLogger(o.Log)
+			cfg.Logger = etcdlog.New(o.Log, logged)
 		}
 		if s.client, err = clientv3.New(cfg); err != nil {
 			return nil, fmt.Errorf("connect to etcd at %v: %w", o.Endpoints, err)

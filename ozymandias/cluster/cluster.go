@@ -17,6 +17,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 
+	"teamtask.dev/etcdlog"
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/state"
 )
@@ -196,7 +197,7 @@ func (c *Cluster) connect(ctx context.Context) error {
 		// lease lives through it. gRPC sends keepalives of its own every ten seconds at most.
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second,
 		MaxCallSendMsgSize: 2 * maxRequest,
-		Logger:             zapLogger(c.log.With("component", "etcd client")),
+		Logger:             etcdlog.New(c.log.With("component", "etcd client"), logged),
 	})
 	if err != nil {
 		return fmt.Errorf("connect to etcd: %w", err)

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 
+	"teamtask.dev/etcdlog"
 	"teamtask.dev/ozymandias/pki"
 )
 
@@ -70,7 +71,7 @@ func startEtcd(d *directory, n Node, others []string, log *slog.Logger) (*embed.
 	cfg.GRPCKeepAliveMinTime = time.Second
 	cfg.GRPCAdditionalServerOptions = survive
 	cfg.EnableGRPCGateway = false
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapLogger(log.With("component", "etcd")))
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdlog.New(log.With("component", "etcd"), logged))
 	etcd, err := embed.StartEtcd(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("start etcd in %s: %w", cfg.Dir, err)

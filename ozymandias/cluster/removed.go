@@ -6,6 +6,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"teamtask.dev/etcdlog"
 )
 
 // A member that was just removed, and is asked something before it has stopped, panics, and would take the whole node with it:
@@ -13,6 +15,9 @@ import (
 
 // justRemoved is what etcd panics with in that case, and no other.
 const justRemoved = "failed to find local ID in cluster members"
+
+// logged is how etcd's log appears. When it cannot go on the other members do, and this node's instances are ended by its watchdog.
+var logged = etcdlog.Options{Dying: "ozymandias: etcd cannot go on", Survived: []string{justRemoved}}
 
 // survive are options of etcd's gRPC server.
 var survive = []grpc.ServerOption{
