@@ -77,12 +77,7 @@ Work that never ends, such as streams to follow, is a swarm: each workload has o
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("teamtask {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // the flag may well be one of the command that was meant
-			return cmdline.UnknownCommand(cmd, cmd.Flags().Arg(0))
-		}
-		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(cmdline.FlagError)
 	f := root.PersistentFlags()
 	f.StringVarP(&g.server, "server", "s", "", "URL of the List server (default $TEAMTASK_SERVER, or the server on this machine)")
 	f.StringVar(&g.token, "token", "", "the server's token (default $TEAMTASK_TOKEN, or that of the server on this machine)")

@@ -28,6 +28,14 @@ func RefuseUnknown(cmd *cobra.Command) {
 	}
 }
 
+// FlagError is the error of a flag that is not known or has a bad value, with where to read on. It is for [cobra.Command.SetFlagErrorFunc].
+func FlagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // the flag may well be one of the command that was meant
+		return UnknownCommand(cmd, cmd.Flags().Arg(0))
+	}
+	return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
+}
+
 // UnknownCommand is the error of a word that is no command.
 func UnknownCommand(cmd *cobra.Command, word string) error {
 	above := strings.TrimPrefix(cmd.CommandPath()+" ", cmd.Root().DisplayName()+" ")

@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,23 +18,30 @@ func (e Exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 // echo is how soon after the first signal a second one is the same, sent twice: to a process and to its group, as timeout(1) does.
 const echo = time.Second
 
+// ErrInterrupt is the cause of a context that ended by SIGINT, as Ctrl-C sends it.
+var ErrInterrupt = errors.New("interrupted")
+
 // Interruptible is a context that the first interrupt ends, so that everything is given back in order. From a second one on, unless it
 // is an echo, signals do what they do by themselves: they end the process.
 func Interruptible() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		select {
-		case <-signals:
+		case s := <-signals:
+			var cause error
+			if s == os.Interrupt {
+				cause = ErrInterrupt
+			}
+			cancel(cause)
 		case <-ctx.Done():
 			return
 		}
-		cancel()
 		time.AfterFunc(echo, func() { signal.Stop(signals) })
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
-		cancel()
+		cancel(nil)
 	}
 }

@@ -11,12 +11,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/ozymandias/api"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/cluster"
@@ -64,8 +62,8 @@ func runNode(cmd *cobra.Command, o *options) error {
 	if err := unserved(client.Socket(s.runDir)); err != nil { // before anything of the machine's is touched
 		return err
 	}
-	ctx, leave, stop := untilSignal()
-	defer stop()
+	ctx := cmd.Context()
+	leave := func() bool { return errors.Is(context.Cause(ctx), cmdline.ErrInterrupt) }
 	c, err := cluster.Open(ctx, cluster.Options{Name: s.name, Data: s.dataDir, Address: s.address, Join: s.join, Token: s.token,
 		External: s.external(), Log: log.With("part", "cluster")})
 	if err != nil {
@@ -379,28 +377,6 @@ func pool(flag, file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s %s: there is no certificate in it (PEM)", flag, file)
 	}
 	return p, nil
-}
-
-// untilSignal is a context that SIGINT or SIGTERM ends; leave tells that it was SIGINT. From a second one on, unless it comes at once,
-// signals do what they do by themselves.
-func untilSignal() (ctx context.Context, leave func() bool, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	var leaving atomic.Bool
-	go func() {
-		select {
-		case s := <-signals:
-			leaving.Store(s == os.Interrupt)
-			cancel()
-			time.AfterFunc(time.Second, func() { signal.Stop(signals) })
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, leaving.Load, func() {
-		signal.Stop(signals)
-		cancel()
-	}
 }
 
 // unlessTold is an error, but for the one that only says that it was time to end.

@@ -56,12 +56,7 @@ on the web.
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("ozymandias {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 { // the flag may well be one of the command that was meant
-			return cmdline.UnknownCommand(cmd, cmd.Flags().Arg(0))
-		}
-		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(cmdline.FlagError)
 	g.addTo(root)
 
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Running nodes:"}, &cobra.Group{ID: "jobs", Title: "Saying what is to run:"},
