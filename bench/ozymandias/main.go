@@ -27,7 +27,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.bin, "bin", "bin", "directory with ozymandias, coredns and flanneld")
 	flag.IntVar(&o.jobs, "jobs", 5, "jobs that are submitted one by one, and checks that fail")
-	flag.IntVar(&o.failures, "failures", 1, "how often a node, and how often a machine, is lost")
+	flag.IntVar(&o.failures, "failures", 1, "how often a node, and how often a machine, is lost, with etcd's leader and without")
 	flag.IntVar(&o.instances, "instances", 50, "instances on the node whose memory is measured")
 	flag.DurationVar(&o.limit, "limit", 3*time.Second, "how long each load lasts")
 	flag.StringVar(&o.only, "only", "", "what to measure alone: rest, submit, memory, ingress, names, deploy or failover")

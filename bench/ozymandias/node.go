@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -35,7 +36,7 @@ type node struct {
 func newNode(m *netnstest.Machine, dir, bin string) *node {
 	n := &node{machine: m, name: fmt.Sprintf("%s-%d", m.Name, os.Getpid()), dir: filepath.Join(dir, m.Name), bin: bin}
 	n.client = client.Local(n.run())
-	n.inside = within(m)
+	n.inside = within(m, nil)
 	return n
 }
 
@@ -132,9 +133,9 @@ func (n *node) reset() error {
 	return err
 }
 
-// within is an HTTP client that asks from a machine.
-func within(m *netnstest.Machine) *http.Client {
-	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+// within is an HTTP client that asks from a machine, over TLS as configured; nil: as by default.
+func within(m *netnstest.Machine, shown *tls.Config) *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, TLSClientConfig: shown, DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
 		// A socket is of the network in which its thread is when it is made. A thread that does not get back ends with its goroutine.
 		runtime.LockOSThread()
 		own, err := os.Open("/proc/thread-self/ns/net")

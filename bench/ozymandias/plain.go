@@ -22,7 +22,7 @@ type plain struct {
 }
 
 func newPlain(ctx context.Context, m *netnstest.Machine, dir, archive string) (*plain, error) {
-	p := &plain{machine: m, options: podman.Options{Dir: dir, Run: filepath.Join(dir, "run")}, inside: within(m)}
+	p := &plain{machine: m, options: podman.Options{Dir: dir, Run: filepath.Join(dir, "run")}, inside: within(m, nil)}
 	service, err := podman.Start(ctx, p.options) // it writes the settings
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (p *plain) up(ctx context.Context, number int, pod bool) error {
 		}
 		at = []string{"--pod", name + "-pod"}
 	}
-	if err := p.podman(ctx, append(append([]string{"run", "--detach", "--name", name, "--memory", "16m"}, at...), image)...); err != nil {
+	if err := p.podman(ctx, append(append([]string{"run", "--detach", "--name", name, "--memory", "16m"}, at...), guest)...); err != nil {
 		return err
 	}
 	return until(ctx, name+" answers", func(ctx context.Context) error {

@@ -14,7 +14,11 @@ import (
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/netnstest"
+	"teamtask.dev/test/image"
 )
+
+// guest is the image of all instances.
+const guest = "localhost/bench-guest:1"
 
 // patience is how long anything may take on a slow and busy machine.
 const patience = 4 * time.Minute
@@ -27,8 +31,12 @@ type stage struct {
 	plain   *plain
 }
 
-// machines are those of the nodes and the one with nothing but podman.
-const machines = 5
+const (
+	// machines are those of the nodes and the one with nothing but podman.
+	machines = 5
+	// members are how many of the nodes have a member of etcd: the first ones.
+	members = 3
+)
 
 // setUp sets the stage up; close takes down what there is of it, also after an error.
 func setUp(ctx context.Context, bin string) (s *stage, err error) {
@@ -36,8 +44,8 @@ func setUp(ctx context.Context, bin string) (s *stage, err error) {
 	if s.dir, err = os.MkdirTemp("/tmp", "ozb"); err != nil {
 		return s, err
 	}
-	archive, err := buildImage(ctx, s.dir)
-	if err != nil {
+	archive := filepath.Join(s.dir, "guest.tar")
+	if err := image.OfProgram(ctx, guest, "teamtask.dev/test/ozymandias/guest", archive); err != nil {
 		return s, err
 	}
 	if s.network, err = netnstest.Setup(machines); err != nil {
@@ -52,9 +60,14 @@ func setUp(ctx context.Context, bin string) (s *stage, err error) {
 	}
 	token := ""
 	for i, n := range s.nodes {
-		flags := []string{"--label", "member=" + map[bool]string{true: "yes", false: "no"}[i < 3]}
+		flags := []string{"--label", "member=" + map[bool]string{true: "yes", false: "no"}[i < members]}
 		if i > 0 {
 			flags = append(flags, "--join", s.nodes[0].machine.Address.String(), "--token", token)
+		}
+		if i == members {
+			if err := s.enter(ctx); err != nil {
+				return s, err
+			}
 		}
 		if err := n.start(flags...); err != nil {
 			return s, err
@@ -86,6 +99,20 @@ func setUp(ctx context.Context, bin string) (s *stage, err error) {
 	return s, s.spread(ctx)
 }
 
+// enter waits until the first nodes have their members of etcd: the next one would become one if it came before.
+func (s *stage) enter(ctx context.Context) error {
+	for _, n := range s.nodes[:members] {
+		err := until(ctx, n.name+" has a member of etcd", func(ctx context.Context) error {
+			_, err := n.leads(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // spread waits until all nodes have the image.
 func (s *stage) spread(ctx context.Context) error {
 	return until(ctx, "all nodes have the image", func(ctx context.Context) error {
@@ -94,7 +121,7 @@ func (s *stage) spread(ctx context.Context) error {
 			return err
 		}
 		for _, i := range images {
-			if i.Name == image && len(i.Nodes) == len(s.nodes) {
+			if i.Name == guest && len(i.Nodes) == len(s.nodes) {
 				return nil
 			}
 		}
@@ -145,7 +172,7 @@ func (s *stage) logs() string {
 	return b.String()
 }
 
-// client is one of the first node, which nothing happens to.
+// client is one of the first node.
 func (s *stage) client() *client.Client { return s.nodes[0].client }
 
 // file is a job of that name whose instances are guests. options are more lines of it, those of the container indented.
@@ -158,7 +185,7 @@ containers:
     image: %s
     memory: 16M
     healthcheck: {type: http, port: 8080, path: /healthcheck, interval: 1, healthy_threshold: 1, unhealthy_threshold: 1}
-`, name, instances, options, image)
+`, name, instances, options, guest)
 }
 
 // apply applies a job.

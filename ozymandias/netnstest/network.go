@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -42,8 +43,13 @@ func New(t *testing.T, n int) *Network {
 
 var networks atomic.Int32
 
+// settingUp is held from when a subnet is found free until it is taken.
+var settingUp sync.Mutex
+
 // Setup makes a network of n machines for whoever calls [Network.Close].
 func Setup(n int) (*Network, error) {
+	settingUp.Lock()
+	defer settingUp.Unlock()
 	subnet, err := free()
 	if err != nil {
 		return nil, err

@@ -116,13 +116,16 @@ func TestClose(t *testing.T) {
 		}
 		return string(out)
 	}
-	for {
+	for began := time.Now(); ; {
 		pids, err := m.Processes()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(pids) > 0 {
 			break
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatal("nothing runs on the machine")
 		}
 	}
 	if !strings.Contains(there(), m.Namespace) {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -169,6 +170,7 @@ func start(t *testing.T, m *netnstest.Machine, o outfit) *node {
 	n := &node{machine: m, process: m.Command(os.Args[0])}
 	n.process.Env = append(os.Environ(), nodeOf+"="+string(told))
 	n.process.Stderr = &n.log
+	n.process.WaitDelay = patience // flannel has the same
 	out, err := n.process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -186,12 +188,18 @@ func start(t *testing.T, m *netnstest.Machine, o outfit) *node {
 		}
 	})
 	n.answers = json.NewDecoder(out)
+	defer n.hurry().Stop()
 	if err := n.answers.Decode(&n.state); err != nil {
 		t.Fatalf("%s does not start: %v", m.Name, err)
 	}
 	n.client = podman.Connect(n.Podman)
 	t.Cleanup(n.client.Close)
 	return n
+}
+
+// hurry ends the process if it has taken longer than can be: it says where it stands.
+func (n *node) hurry() *time.Timer {
+	return time.AfterFunc(2*patience, func() { _ = n.process.Process.Signal(syscall.SIGQUIT) })
 }
 
 // stop ends the node in order.
@@ -202,6 +210,7 @@ func (n *node) stop(t *testing.T) {
 	}
 	n.ended = true
 	n.in.Close()
+	defer n.hurry().Stop()
 	if err := n.process.Wait(); err != nil {
 		t.Errorf("%s: %v", n.machine.Name, err)
 	}
@@ -237,6 +246,7 @@ func (n *node) ask(t *testing.T, what string) (answer string) {
 	if _, err := fmt.Fprintln(n.in, what); err != nil {
 		t.Fatal(err)
 	}
+	defer n.hurry().Stop()
 	if err := n.answers.Decode(&answer); err != nil {
 		t.Fatal(err)
 	}

@@ -17,40 +17,29 @@ import (
 //	instance db-0 memory=2G on=n1 pinned tied=n1,n2 requires=zone:a,disk:ssd pernode=1 spread=zone priority=5
 //	place budget=10
 //	> answer
-func TestStories(t *testing.T) { storytest.Run(t, "testdata/stories/*.txt", tell) }
-
-// tell is a story with the answer as it is now.
-func tell(t *testing.T, text string) string {
-	var p Problem
-	var lines, answer []string
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		lines = append(lines, line)
-		verb, rest, _ := strings.Cut(line, " ")
-		switch verb {
-		case "#":
-		case "node":
-			p.Nodes = append(p.Nodes, parseNode(t, rest))
-		case "instance":
-			p.Instances = append(p.Instances, parseInstance(t, rest))
-		case "place":
-			if b, ok := strings.CutPrefix(rest, "budget="); ok {
-				p.Budget = int(number(t, b))
+func TestStories(t *testing.T) {
+	storytest.Script(t, "testdata/stories/*.txt", func(t *testing.T) func(string) []string {
+		var p Problem
+		return func(line string) []string {
+			verb, rest, _ := strings.Cut(line, " ")
+			switch verb {
+			case "node":
+				p.Nodes = append(p.Nodes, parseNode(t, rest))
+			case "instance":
+				p.Instances = append(p.Instances, parseInstance(t, rest))
+			case "place":
+				if b, ok := strings.CutPrefix(rest, "budget="); ok {
+					p.Budget = int(number(t, b))
+				}
+				return answerPlace(t, p)
+			case "lose":
+				return answerLose(t, p)
+			default:
+				t.Fatalf("%q?", line)
 			}
-			answer = answerPlace(t, p)
-		case "lose":
-			answer = answerLose(t, p)
-		default:
-			t.Fatalf("%q?", line)
+			return nil
 		}
-	}
-	for _, line := range answer {
-		lines = append(lines, "> "+line)
-	}
-	return strings.Join(lines, "\n")
+	})
 }
 
 func answerPlace(t *testing.T, p Problem) (lines []string) {

@@ -51,7 +51,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		case errors.Is(err, state.ErrOvertaken): // the mirror will hear of it
 		case err != nil:
 			s.Log.Error("cannot decide what runs where", "error", err)
-			again = earlier(again, time.Now().Add(rest))
+			again = time.Now().Add(rest)
 		}
 		if err := wait(ctx, changed, again); err != nil {
 			return err
@@ -118,13 +118,6 @@ func (s *Scheduler) rank(now schedule.State) int {
 	}
 	first := int(now.Version % int64(alive))
 	return min((own-first+alive)%alive, patient)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // wait waits for a change, or a time if it is not zero.

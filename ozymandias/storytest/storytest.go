@@ -43,3 +43,31 @@ func Run(t *testing.T, files string, tell func(t *testing.T, text string) string
 		}
 	}
 }
+
+// Script tells stories in which each line is answered by the lines below it that begin with ">". begin begins a story, and returns what
+// answers its lines, one after the other.
+func Script(t *testing.T, files string, begin func(t *testing.T) (answer func(line string) []string)) {
+	t.Helper()
+	Run(t, files, func(t *testing.T, text string) string {
+		var told []string
+		defer func() {
+			if t.Failed() {
+				t.Logf("as far as it was told:\n%s", strings.Join(told, "\n"))
+			}
+		}()
+		answer := begin(t)
+		for line := range strings.SplitSeq(text, "\n") {
+			if strings.HasPrefix(line, ">") {
+				continue
+			}
+			told = append(told, line)
+			if strings.HasPrefix(line, "#") {
+				continue
+			}
+			for _, a := range answer(line) {
+				told = append(told, "> "+a)
+			}
+		}
+		return strings.Join(told, "\n")
+	})
+}

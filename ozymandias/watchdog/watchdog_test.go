@@ -94,11 +94,34 @@ func (k *kennel) command(until time.Duration) *exec.Cmd {
 	return command
 }
 
-// program starts one that takes no signal but SIGKILL, and returns what closes when it has ended.
+// deaf is a program that takes no signal but SIGKILL.
+func deaf() *exec.Cmd {
+	return exec.Command("sh", "-c", `trap '' TERM; read go; echo started; while :; do sleep 1000; done`)
+}
+
+// program starts one, and returns what closes when it has ended.
 func (k *kennel) program() <-chan struct{} {
 	k.Helper()
-	command := exec.Command("sh", "-c", `trap '' TERM; read go; echo started; while :; do sleep 1000; done`)
+	command := deaf()
 	cgrouptest.Start(k.T, command, k.enter)
+	return waited(command)
+}
+
+// doomed starts one that the watchdog may end before it can say that it was started.
+func (k *kennel) doomed() <-chan struct{} {
+	k.Helper()
+	command := deaf()
+	if _, err := command.StdinPipe(); err != nil {
+		k.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		k.Fatal(err)
+	}
+	k.enter(command.Process.Pid)
+	return waited(command)
+}
+
+func waited(command *exec.Cmd) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() { defer close(ended); command.Wait() }()
 	return ended
@@ -111,22 +134,38 @@ func (k *kennel) until(dog *watchdog.Dog, from time.Duration) {
 	}
 }
 
+// patience is how long anything may take on a slow and busy machine.
+const patience = 3 * time.Minute
+
+// await waits until something is so.
+func (k *kennel) await(what string, so func() bool) {
+	k.Helper()
+	for began := time.Now(); !so(); time.Sleep(time.Millisecond) {
+		if time.Since(began) > patience {
+			k.Fatalf("never so: %s", what)
+		}
+	}
+}
+
 // unheard waits until a watchdog that was sent a signal has ended or stopped: that takes a moment.
 func (k *kennel) unheard(dog *exec.Cmd) {
-	for k.Context().Err() == nil {
+	k.Helper()
+	k.await("the watchdog hears nothing", func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", dog.Process.Pid))
-		if err != nil || strings.Contains(string(stat), ") T ") || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+		return err != nil || strings.Contains(string(stat), ") T ") || strings.Contains(string(stat), ") Z ")
+	})
 }
 
 // gone waits until a watchdog has ended.
 func (k *kennel) gone(dog *exec.Cmd) {
-	for !k.ended(dog) && k.Context().Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
+	k.Helper()
+	k.await("the watchdog has ended", func() bool { return k.ended(dog) })
+}
+
+// over waits until a program has ended.
+func (k *kennel) over(ended <-chan struct{}) {
+	k.Helper()
+	k.await("the program has ended", func() bool { return !running(ended) })
 }
 
 func (k *kennel) ended(dog *exec.Cmd) bool { return syscall.Kill(dog.Process.Pid, 0) != nil }
@@ -157,8 +196,8 @@ func TestTimePasses(t *testing.T) {
 		t.Fatal("ended before its time")
 	}
 	k.until(dog, 0)
-	<-first
-	<-k.program()
+	k.over(first)
+	k.over(k.doomed())
 	k.until(dog, time.Hour)
 	second := k.program()
 	if err := dog.Dismiss(); err != nil {
@@ -175,7 +214,7 @@ func TestNothingMayRunYet(t *testing.T) {
 	k := newKennel(t)
 	program := k.program()
 	defer k.attach().Leave()
-	<-program
+	k.over(program)
 }
 
 // The node's process ends, however it does; the watchdog goes on, and keeps to the time. It ends when all is done.
@@ -185,7 +224,7 @@ func TestNodeIsGone(t *testing.T) {
 	k.until(dog, time.Second)
 	program := k.program()
 	dog.Leave()
-	<-program
+	k.over(program)
 	cgrouptest.Empty(t, k.group)
 	k.gone(k.dogs[0])
 }
@@ -205,7 +244,7 @@ func TestNodeComesBack(t *testing.T) {
 		t.Fatal("ended as the node came back")
 	}
 	k.until(again, 0)
-	<-program
+	k.over(program)
 	again.Leave()
 }
 
@@ -245,7 +284,7 @@ func TestReplaced(t *testing.T) {
 				t.Error("ended by a watchdog that was replaced")
 			}
 			k.until(dog, 0)
-			<-program
+			k.over(program)
 			dog.Leave()
 		})
 	}
@@ -273,7 +312,7 @@ func TestUnitEnds(t *testing.T) {
 	}
 	cgrouptest.Empty(t, unit)
 	k.until(dog, 0)
-	<-program
+	k.over(program)
 	if len(k.dogs) != 1 {
 		t.Error("the watchdog ended with the unit")
 	}
@@ -295,9 +334,7 @@ func TestTwoAtOnce(t *testing.T) {
 		defer command.Process.Kill()
 	}
 	first, second := k.dogs[0], k.dogs[1]
-	for !zombie(first) && !zombie(second) {
-		time.Sleep(time.Millisecond)
-	}
+	k.await("one of the two has ended", func() bool { return zombie(first) || zombie(second) })
 	dog := k.attach()
 	defer dog.Dismiss()
 	if len(k.dogs) != 2 {
@@ -314,8 +351,8 @@ func TestLingers(t *testing.T) {
 	k.linger = time.Hour
 	dog := k.attach()
 	dog.Leave()
-	<-k.program()
-	<-k.program()
+	k.over(k.doomed())
+	k.over(k.doomed())
 	if k.ended(k.dogs[0]) {
 		t.Error("the watchdog has gone")
 	}

@@ -92,18 +92,6 @@ func build(ctx context.Context, module, dir, stamp string, packages ...string) e
 	return os.Remove(part)
 }
 
-// buildProgram builds a program of this module into a file, for an image in which there is nothing else.
-func buildProgram(ctx context.Context, file, pkg string) error {
-	_, self, _, _ := runtime.Caller(0)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, pkg)
-	cmd.Dir = filepath.Dir(self)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
-	}
-	return nil
-}
-
 // stamp are the linker's flags that tell Kubernetes its version: kubectl refuses a server without one.
 func stamp(version string) string {
 	const at = " -X k8s.io/component-base/version."

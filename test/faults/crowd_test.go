@@ -64,7 +64,7 @@ func (s *site) crowd(t *testing.T, rng *rand.Rand, items int64, wrong chaos.Faul
 // The answers to a manager's and the workers' writes are lost, or late, or never were true.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
-	rng, s := random(t), newSite(t)
+	rng, s := chaos.Random(t), newSite(t)
 	s.manage(loses(chaos.NewChance(rng)))
 	s.crowd(t, rng, 100, loses(chaos.NewChance(rng)))
 }
@@ -72,7 +72,7 @@ func TestLostAnswers(t *testing.T) {
 // Two managers both believe that they lead, and either is held up now and then between what it reads and what it writes.
 func TestTwoLeaders(t *testing.T) {
 	t.Parallel()
-	rng, s := random(t), newSite(t)
+	rng, s := chaos.Random(t), newSite(t)
 	s.manage(pauses(chaos.NewChance(rng)))
 	s.manage(pauses(chaos.NewChance(rng)))
 	s.crowd(t, rng, 150, nil)
@@ -81,7 +81,7 @@ func TestTwoLeaders(t *testing.T) {
 // Two leaders, of whom one sees nothing new for a while, again and again, and the other's watches drop events and break off.
 func TestStaleWatches(t *testing.T) {
 	t.Parallel()
-	rng, s := random(t), newSite(t)
+	rng, s := chaos.Random(t), newSite(t)
 	frozen, torn := newLens(), newLens()
 	dice := chaos.NewChance(rng)
 	torn.Drop = func(line []byte) bool { return changes(line) && dice.Roll() < 0.1 }

@@ -31,7 +31,7 @@ var namespaces atomic.Int64
 // newSite makes a namespace, and watches it until the test ends.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	c, err := client.NewWithWatch(config(t), client.Options{Scheme: scheme})
+	c, err := client.NewWithWatch(chaos.Connect(t, running), client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func newSite(t *testing.T) *site {
 // through is a client with faults on its way.
 func (s *site) through(f chaos.Fault) client.Client {
 	s.t.Helper()
-	cfg := config(s.t)
+	cfg := chaos.Connect(s.t, running)
 	cfg.Wrap(f.Wrap)
 	c, err := client.New(cfg, client.Options{Scheme: scheme, Mapper: s.client.RESTMapper()})
 	if err != nil {

@@ -19,7 +19,7 @@ func TestHistory(t *testing.T) {
 		t.Run(string(refresh), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			rng := rand.New(rand.NewPCG(*seed, uint64(len(refresh))))
+			rng := chaos.Random(t)
 			s.set(2, 0)
 			s.create("StatefulSet", refresh, v1alpha1.SwarmSpec{Replicas: new(int32(2)), Workloads: v1alpha1.WorkloadSources{Names: some(rng)}})
 			s.manage(nil)

@@ -4,22 +4,17 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"math/rand/v2"
 	"os"
 	"testing"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/test/cluster"
 )
-
-var seed = flag.Uint64("pools.seed", rand.Uint64(), "of how long things take")
 
 // controllers are who the controllers are to the API server.
 const controllers = "teamtask-controller"
@@ -50,16 +45,4 @@ func prepare(ctx context.Context, c *cluster.Cluster) (func() error, error) {
 		}
 	}
 	return nil, nil
-}
-
-// config is a user's way to the API server; "" is an administrator.
-func config(t *testing.T, user string) *rest.Config {
-	t.Helper()
-	cfg, err := clientcmd.BuildConfigFromFlags("", running.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.QPS, cfg.Burst = -1, -1 // the API server's own flow control is enough
-	cfg.Impersonate = rest.ImpersonationConfig{UserName: user}
-	return cfg
 }

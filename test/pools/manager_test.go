@@ -16,7 +16,8 @@ func writes(r *http.Request) bool {
 // manage runs the controllers in the site's namespace. When the fuse blows, if there is one, they end, and others go on.
 func (s *site) manage(f *chaos.Fuse) {
 	s.t.Helper()
-	cfg, o := config(s.t, controllers), controller.Options{Watch: []string{s.ns}}
+	cfg, o := chaos.Connect(s.t, running), controller.Options{Watch: []string{s.ns}}
+	cfg.Impersonate.UserName = controllers
 	if f == nil {
 		chaos.Manage(s.t, cfg, nil, o)
 	} else {

@@ -57,8 +57,7 @@ var addresses atomic.Int64
 
 // runNode plays the node until the test ends.
 func runNode(s *site) *node {
-	s.t.Logf("-pools.seed=%d", *seed)
-	n := &node{s: s, known: make(chan struct{}), rng: rand.New(rand.NewPCG(*seed, 0)), programs: map[types.UID]*program{}, deaf: map[string]bool{}}
+	n := &node{s: s, known: make(chan struct{}), rng: chaos.Random(s.t), programs: map[types.UID]*program{}, deaf: map[string]bool{}}
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { n.watch(ctx, &all) })

@@ -36,7 +36,7 @@ var namespaces atomic.Int64
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	c, err := client.NewWithWatch(config(t, ""), client.Options{Scheme: scheme})
+	c, err := client.NewWithWatch(chaos.Connect(t, running), client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func TestMissedGrant(t *testing.T) {
 func (s *site) frozen() *swarms.Reconciler {
 	s.t.Helper()
 	l := newLens()
-	cfg := config(s.t)
+	cfg := chaos.Connect(s.t, running)
 	cfg.Wrap(chaos.Fault(l.Fault).Wrap)
 	c, err := cluster.New(cfg, func(o *cluster.Options) {
 		o.Scheme, o.Cache.DefaultNamespaces = scheme, map[string]cache.Config{s.ns: {}}

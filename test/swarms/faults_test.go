@@ -27,7 +27,7 @@ func TestChurn(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s, rng := newSite(t), random(t)
+			s, rng := newSite(t), chaos.Random(t)
 			for _, f := range c.faults(chaos.NewChance(rng)) {
 				s.manage(f)
 			}
@@ -39,7 +39,7 @@ func TestChurn(t *testing.T) {
 // A manager whose caches stand still decides by what is there all the same; once they go on it sees to what it has missed.
 func TestStaleCaches(t *testing.T) {
 	t.Parallel()
-	s, rng := newSite(t), random(t)
+	s, rng := newSite(t), chaos.Random(t)
 	l := newLens()
 	s.manage(l.Fault)
 	s.manage(pauses(chaos.NewChance(rng)))

@@ -14,11 +14,11 @@ func (s *site) manage(f chaos.Fault) *chaos.Manager {
 func (s *site) manageWith(f chaos.Fault, o controller.Options) *chaos.Manager {
 	s.t.Helper()
 	o.Watch = []string{s.ns}
-	return chaos.Manage(s.t, config(s.t), f, o)
+	return chaos.Manage(s.t, chaos.Connect(s.t, running), f, o)
 }
 
 // manageKilled starts one that is killed when the fuse blows; another one goes on.
 func (s *site) manageKilled(f *chaos.Fuse) {
 	s.t.Helper()
-	chaos.ManageKilled(s.t, config(s.t), f, controller.Options{Watch: []string{s.ns}})
+	chaos.ManageKilled(s.t, chaos.Connect(s.t, running), f, controller.Options{Watch: []string{s.ns}})
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/test/chaos"
 )
 
 // patience is how long a test waits for what has to happen: seconds on a quiet machine, far more on a busy one.
@@ -33,7 +34,7 @@ var namespaces atomic.Int64
 // newSite makes a namespace, and watches it until the test ends.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	c, err := client.NewWithWatch(config(t), client.Options{Scheme: scheme})
+	c, err := client.NewWithWatch(chaos.Connect(t, running), client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}

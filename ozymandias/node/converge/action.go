@@ -29,6 +29,8 @@ type Action struct {
 	Revision  int64
 	Spec      *job.Job // what the pod runs; nil if that is not known, which it is for all but Remove
 	Container string   // to be started or ended
+	// Again says, for Start, that the container has run before.
+	Again bool
 	// Within is, for Remove, the time that all containers have together, from now on; with 0 they are ended one after the other, each
 	// in its own grace.
 	Within time.Duration

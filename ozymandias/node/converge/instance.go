@@ -86,7 +86,7 @@ func (i *instance) next(in Input) (action Action, again time.Time) {
 		return action, again
 	}
 	a := i.act(Start)
-	a.Container = name
+	a.Container, a.Again = name, i.containers[name].State == Ended
 	return a, again
 }
 

@@ -29,28 +29,11 @@ import (
 //	cease 2s / held / leave
 //	restart                     the node's process begins anew, and finds what is there
 //	report                      answers what is reported
-func TestStories(t *testing.T) { storytest.Run(t, "testdata/*.txt", tell) }
-
-func tell(t *testing.T, text string) string {
-	var lines []string
-	w := newWorld(func(format string, args ...any) {
-		t.Helper()
-		t.Fatalf("%s\n%s", strings.Join(lines, "\n"), fmt.Sprintf(format, args...))
+func TestStories(t *testing.T) {
+	storytest.Script(t, "testdata/*.txt", func(t *testing.T) func(string) []string {
+		w := newWorld(t.Fatalf)
+		return func(line string) []string { return w.command(t, strings.Fields(line)) }
 	})
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		lines = append(lines, line)
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		for _, answer := range w.command(t, strings.Fields(line)) {
-			lines = append(lines, "> "+answer)
-		}
-	}
-	return strings.Join(lines, "\n")
 }
 
 func (w *world) command(t *testing.T, words_ []string) []string {
