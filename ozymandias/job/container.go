@@ -61,6 +61,9 @@ type Volume struct {
 	Space Size `json:"space" doc:"Space it may take, and what placement counts."`
 	// ReadOnly for this container.
 	ReadOnly bool `json:"read_only,omitempty" doc:"This container cannot write to it."`
+	// Sticky keeps the instance to the node that has this local volume: if that is lost, it waits for it and does not begin
+	// with an empty one elsewhere. Of several of one name it is enough that one says so.
+	Sticky bool `json:"sticky,omitempty" doc:"The instance runs only on the node that has this local volume: if that is lost, it waits for it."`
 }
 
 // VolumeType is who has a volume.
@@ -70,8 +73,8 @@ const (
 	// Shared volumes are the job's: all its instances have the same one and see each other's writes. It takes its space once,
 	// however many instances there are.
 	Shared VolumeType = "shared"
-	// Local volumes are an instance's: it finds its own again when it is restarted or updated on the same node. It is lost when
-	// the instance goes to another node, or goes altogether.
+	// Local volumes are an instance's: it finds its own again when it is restarted or updated on the same node. On another it begins
+	// with an empty one, or with what it left there before; with a sticky one it does not go to another.
 	Local VolumeType = "local"
 )
 

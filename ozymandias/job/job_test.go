@@ -178,6 +178,7 @@ func TestRevision(t *testing.T) {
 		"reached otherwise": func(j *job.Job) { j.Ingress = nil },
 		"placed otherwise":  func(j *job.Job) { j.Placement = job.Placement{} },
 		"updated otherwise": func(j *job.Job) { j.Update.MaxUnavailable++ },
+		"stays otherwise":   container(func(c *job.Container) { c.Volumes[1].Sticky = true }),
 	} {
 		j := webapp()
 		if change(&j); j.Revision() != webapp().Revision() {

@@ -1,5 +1,7 @@
 package job
 
+import "slices"
+
 // Needs is what one instance takes of its node.
 type Needs struct {
 	Memory Size `json:"memory"`
@@ -30,6 +32,16 @@ func (j Job) Needs() Needs {
 		}
 	}
 	return n
+}
+
+// Sticky tells whether instances run only where their volumes are.
+func (j Job) Sticky() bool {
+	for _, c := range j.Containers {
+		if slices.ContainsFunc(c.Volumes, func(v Volume) bool { return v.Sticky }) {
+			return true
+		}
+	}
+	return false
 }
 
 // HostPorts lists the ports of the node that an instance takes, container by container in the order of their names.

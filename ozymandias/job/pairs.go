@@ -15,18 +15,19 @@ type Labels map[string]string
 
 // UnmarshalJSON takes a map or a list.
 func (e *Environment) UnmarshalJSON(b []byte) (err error) {
-	*e, err = pairs(b)
+	*e, err = pairs(b, " (nothing is taken from the environment of whoever reads this)")
 	return err
 }
 
 // UnmarshalJSON takes a map or a list.
 func (l *Labels) UnmarshalJSON(b []byte) (err error) {
-	*l, err = pairs(b)
+	*l, err = pairs(b, "")
 	return err
 }
 
-// pairs reads {"name": value} or ["name=value"]; numbers and booleans are taken as they are written.
-func pairs(b []byte) (map[string]string, error) {
+// pairs reads {"name": value} or ["name=value"]; numbers and booleans are taken as they are written. The hint is for who leaves a value out
+// of the latter.
+func pairs(b []byte, hint string) (map[string]string, error) {
 	if b = bytes.TrimSpace(b); len(b) > 0 && b[0] == '[' {
 		list, err := entries(b)
 		if err != nil {
@@ -36,7 +37,7 @@ func pairs(b []byte) (map[string]string, error) {
 		for _, entry := range list {
 			name, value, ok := strings.Cut(entry, "=")
 			if !ok {
-				return nil, fmt.Errorf("%q has no value: write %s=VALUE (nothing is taken from the environment of whoever reads this)", entry, entry)
+				return nil, fmt.Errorf("%q has no value: write %s=VALUE%s", entry, entry, hint)
 			}
 			if _, twice := read[name]; twice {
 				return nil, fmt.Errorf("%s is given twice: remove one", name)

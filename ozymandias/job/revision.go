@@ -15,6 +15,12 @@ func (j Job) Equal(k Job) bool { return bytes.Equal(canonical(j), canonical(k)) 
 // are, where they run, how they are reached and how they are replaced is no part of it. It is 32 hexadecimal digits; jobs should
 // have gone through [Job.Default], or saying a default would be a change.
 func (j Job) Revision() string {
+	j = j.clone()
+	for _, c := range j.Containers {
+		for i := range c.Volumes {
+			c.Volumes[i].Sticky = false
+		}
+	}
 	sum := sha256.Sum256(canonical(Job{
 		Worklist:    j.Worklist,
 		Swarm:       j.Swarm,

@@ -37,3 +37,22 @@ func (j Job) leads(container string, p Port, http []uint16) bool {
 		return here && i.Container == container && i.Port == int(p.Container)
 	})
 }
+
+// TakenByHTTP are the faults of what wants ports where the ingress itself listens for HTTP and HTTPS on every node: ingresses for
+// connections, as none would ever come in, and published ports that [Job.LeavePorts] would not leave out.
+func (j Job) TakenByHTTP(http []uint16) []Fault {
+	var found faults
+	for at, i := range j.Ingress {
+		if i.TCP != 0 && slices.Contains(http, uint16(i.TCP)) {
+			found.add(fmt.Sprintf("ingress[%d].tcp", at), "every node listens at port %d for HTTP itself: write host: and the name by which requests come in place of tcp, or another port", i.TCP)
+		}
+	}
+	for _, name := range j.names() {
+		for at, p := range j.Containers[name].Ports {
+			if p.Protocol == TCPProtocol && slices.Contains(http, p.Host) && !j.leads(name, p, http) {
+				found.add(fmt.Sprintf("containers.%s.ports[%d]", name, at), "port %d is the ingress's on every node: write another one, or an ingress that leads to port %d of %s", p.Host, p.Container, name)
+			}
+		}
+	}
+	return found
+}

@@ -48,3 +48,22 @@ func TestLeavePorts(t *testing.T) {
 		})
 	}
 }
+
+// What is for connections to the ports of HTTP is a fault, and so is what is published there; requests by HTTP, connections to other ports, and
+// what leads to the same place as an ingress are not.
+func TestTakenByHTTP(t *testing.T) {
+	j := job.Job{Ingress: job.Ingresses{{Host: "a.example", Container: "app", Port: 8080}, {TCP: 5432}, {TCP: 443}}}
+	found := j.TakenByHTTP([]uint16{80, 443})
+	if len(found) != 1 || found[0].Path != "ingress[2].tcp" || !strings.Contains(found[0].Message, "port 443") {
+		t.Errorf("the faults are %v", found)
+	}
+	j.Ingress = j.Ingress[:2]
+	tcp := func(host, container uint16) job.Port {
+		return job.Port{Host: host, Container: container, Protocol: job.TCPProtocol}
+	}
+	j.Containers = map[string]job.Container{"app": {Ports: []job.Port{tcp(80, 8080), tcp(8080, 80), {Host: 443, Container: 443, Protocol: job.UDPProtocol}, tcp(443, 8443)}}}
+	found = j.TakenByHTTP([]uint16{80, 443})
+	if len(found) != 1 || found[0].Path != "containers.app.ports[3]" || found[0].Message != "port 443 is the ingress's on every node: write another one, or an ingress that leads to port 8443 of app" {
+		t.Errorf("the faults are %v", found)
+	}
+}

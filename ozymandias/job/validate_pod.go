@@ -76,6 +76,9 @@ func (v Volume) validate(f *faults, path string) {
 	if v.Type != Shared && v.Type != Local {
 		f.add(path+".type", "%s", quoted(string(v.Type), "is neither shared nor local"))
 	}
+	if v.Sticky && v.Type == Shared {
+		f.add(path+".sticky", "is for local volumes: shared ones bind no single instance; remove it, or write type: local")
+	}
 	if why := badVolume(v.Name); v.Name != "" && why != "" {
 		f.add(path+".name", "%s", why)
 	}

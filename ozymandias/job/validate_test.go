@@ -123,6 +123,7 @@ func TestValidate(t *testing.T) {
 		{"containers.app.healthcheck.unhealthy_threshold", "is 101", check(func(h *job.Healthcheck) { h.UnhealthyThreshold = 101 })},
 
 		{"containers.app.volumes[0].type", `"nfs" is neither`, volume(func(v *job.Volume) { v.Type = "nfs" })},
+		{"containers.app.volumes[0].sticky", "is for local volumes", volume(func(v *job.Volume) { v.Type, v.Sticky = job.Shared, true })},
 		{"containers.app.volumes[0].path", "is missing", volume(func(v *job.Volume) { v.Path = "" })},
 		{"containers.app.volumes[0].path", "would hide the image", volume(func(v *job.Volume) { v.Path = "/" })},
 		{"containers.app.volumes[0].path", "without //", volume(func(v *job.Volume) { v.Path = "/a/../b" })},

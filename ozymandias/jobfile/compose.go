@@ -36,8 +36,17 @@ func isCompose(root *yaml.Node) bool {
 	return false
 }
 
+// isManifest tells whether a document is one of Kubernetes'.
+func isManifest(root *yaml.Node) bool {
+	said := map[string]bool{}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		said[root.Content[i].Value] = true
+	}
+	return said["apiVersion"] && said["kind"]
+}
+
 // readCompose adds a job for each service.
-func readCompose(root *yaml.Node, r *report, add func(job.Job, spot)) {
+func readCompose(root *yaml.Node, r *report, add func(job.Job, spot, place)) {
 	c := &compose{report: r, fields: fields{}, extensions: map[string]*yaml.Node{}}
 	c.decoder = &decoder{report: r, fields: c.fields}
 	before := len(r.faults)
@@ -65,7 +74,7 @@ func readCompose(root *yaml.Node, r *report, add func(job.Job, spot)) {
 		}
 		j := c.service(service).Default()
 		c.validate(j)
-		add(j, c.fields.find("services."+name))
+		add(j, c.fields.find("services."+name), func(f job.Fault) Fault { return c.place(name, f) })
 	}
 }
 
@@ -92,25 +101,31 @@ func (c *compose) fault(path, format string, args ...any) {
 	c.report.fault(c.fields.find(path), path, format, args...)
 }
 
-// validate reports what package job has against the job of a service, at the word of the service or its extension that it comes from.
+// validate reports what package job has against the job of a service.
 func (c *compose) validate(j job.Job) {
-	service := "services." + j.Name
 	for _, f := range j.Validate() {
 		if f.Path == "containers."+j.Name {
 			continue // its name is the job's, of which this has been said
 		}
-		rest := strings.TrimPrefix(strings.TrimPrefix(f.Path, "containers."+j.Name), ".")
-		word, _, _ := strings.Cut(rest, ".")
-		path := join(service, rest)
-		if extension := join(service, extended); c.known(join(extension, word)) {
-			path = join(extension, rest)
-		} else if !c.known(path) {
-			path, f.Message = service, rest+" "+f.Message
-		}
-		if !c.failed.explain(path) {
-			c.fault(path, "%s", f.Message)
+		if fault := c.place(j.Name, f); !c.failed.explain(fault.Path) {
+			c.report.add(fault)
 		}
 	}
+}
+
+// place says where a fault of a service's job is: at the word of the service or its extension that it comes from.
+func (c *compose) place(name string, f job.Fault) Fault {
+	service := "services." + name
+	rest := strings.TrimPrefix(strings.TrimPrefix(f.Path, "containers."+name), ".")
+	word, _, _ := strings.Cut(rest, ".")
+	word, _, _ = strings.Cut(word, "[")
+	path := join(service, rest)
+	if extension := join(service, extended); c.known(join(extension, word)) {
+		path = join(extension, rest)
+	} else if !c.known(path) {
+		path, f.Message = service, rest+" "+f.Message
+	}
+	return Fault{c.report.place(c.fields.find(path), path), f.Message}
 }
 
 func (c *compose) known(path string) bool {

@@ -38,9 +38,14 @@ func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
 func (d *decoder) validate(j job.Job) {
 	for _, f := range j.Validate() {
 		if !d.failed.explain(f.Path) {
-			d.report.fault(d.fields.find(f.Path), strings.TrimPrefix(d.prefix+"."+f.Path, "."), "%s", f.Message)
+			d.report.add(d.place(f))
 		}
 	}
+}
+
+// place says where a fault of the job is that was read.
+func (d *decoder) place(f job.Fault) Fault {
+	return Fault{d.report.place(d.fields.find(f.Path), strings.TrimPrefix(d.prefix+"."+f.Path, ".")), f.Message}
 }
 
 // unread are the paths of fields that could not be read.
@@ -90,6 +95,8 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 		}
 	case n.Kind == yaml.SequenceNode && v.Kind() == reflect.Slice:
 		d.sequence(n, v, path)
+	case n.Kind == yaml.ScalarNode && v.Kind() == reflect.Slice && examples[v.Type().Elem()] == "":
+		d.fault(n, path, "is %s; must be %s, as in [%[1]s]", kindOf(n), wanted(v.Type()))
 	case n.Kind == yaml.ScalarNode:
 		d.scalar(n, v, path)
 	default:

@@ -78,8 +78,12 @@ type report struct {
 const maxFaults = 100
 
 func (r *report) fault(at spot, path, format string, args ...any) {
+	r.add(Fault{r.place(at, path), fmt.Sprintf(format, args...)})
+}
+
+func (r *report) add(f Fault) {
 	if len(r.faults) < maxFaults {
-		r.faults = append(r.faults, Fault{r.place(at, path), fmt.Sprintf(format, args...)})
+		r.faults = append(r.faults, f)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"teamtask.dev/ozymandias/job"
 )
 
 // fieldsOf returns a struct's fields by their JSON names.
@@ -46,6 +48,18 @@ func kindOf(n *yaml.Node) string {
 	return "an alias"
 }
 
+// examples are of what is written as a map, for who wrote something else.
+var examples = map[reflect.Type]string{
+	reflect.TypeFor[job.Container]():   "{image: web}",
+	reflect.TypeFor[job.Ingress]():     "{host: web.example, port: 8080}",
+	reflect.TypeFor[job.TLS]():         "{acme: true}",
+	reflect.TypeFor[job.Healthcheck](): "{type: http, port: 8080, path: /}",
+	reflect.TypeFor[job.Volume]():      "{path: /data, space: 1G}",
+	reflect.TypeFor[job.Vault]():       "{path: secret/data/web, key: password, role: web}",
+	reflect.TypeFor[job.Placement]():   "{requires: {disk: ssd}}",
+	reflect.TypeFor[job.Update]():      "{order: start-first}",
+}
+
 // wanted names what a type is written as.
 func wanted(t reflect.Type) string {
 	_, text := reflect.New(t).Interface().(encoding.TextUnmarshaler)
@@ -55,16 +69,22 @@ func wanted(t reflect.Type) string {
 		return "a single value"
 	case t.Kind() == reflect.Struct && other:
 		return "a name or a map"
+	case t.Kind() == reflect.Struct && examples[t] != "":
+		return "a map, as in " + examples[t]
 	case t.Kind() == reflect.Struct:
 		return "a map"
 	case t.Kind() == reflect.Map && other:
 		return "a map or a list"
+	case t.Kind() == reflect.Map && examples[t.Elem()] != "":
+		return "a map by name, as in {app: " + examples[t.Elem()] + "}"
 	case t.Kind() == reflect.Map:
 		return "a map by name"
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && other:
-		return "a map or a list of them"
+		return "a map or a list of them, as in " + examples[t.Elem()]
 	case t.Kind() == reflect.Slice && other:
 		return "text or a list of words"
+	case t.Kind() == reflect.Slice && examples[t.Elem()] != "":
+		return "a list, as in [" + examples[t.Elem()] + "]"
 	case t.Kind() == reflect.Slice:
 		return "a list"
 	case t.Kind() == reflect.Bool:

@@ -12,6 +12,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v3"
+
+	"teamtask.dev/ozymandias/spelling"
 )
 
 // load gives the file to compose-go, which knows all the ways things can be written. It stops at the first error and does not always
@@ -143,7 +145,7 @@ var plainWords = strings.NewReplacer("must be a array", "must be a list", "must 
 func (c *compose) noField(path string) {
 	advice := ""
 	if parts := strings.Split(path, "."); len(parts) == 3 && parts[0] == "services" {
-		if best := closest(parts[2], serviceWords()); best != "" {
+		if best := spelling.Closest(parts[2], serviceWords()); best != "" {
 			advice = fmt.Sprintf(": did you mean %s?", best)
 		}
 	}

@@ -79,6 +79,67 @@ func TestSimpleWebapp(t *testing.T) {
 	}
 }
 
+// What others find wrong with a job is told at its place in the file.
+func TestAt(t *testing.T) {
+	file, err := jobfile.Read("two.yaml", strings.NewReader(`name: first
+containers: {a: {image: a}}
+---
+name: second
+sidecars:
+  - envoy
+  - envoi
+containers: {a: {image: a, ports: ["80:80"]}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compose, err := jobfile.Read("compose.yaml", strings.NewReader(`services:
+  web:
+    image: web
+    restart: always
+    ports: ["80:80"]
+    x-ozymandias:
+      sidecars: [envoi]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		of   *jobfile.File
+		job  int
+		path string
+		want string
+	}{
+		{file, 0, "sidecars[0]", "two.yaml:1:1: sidecars[0]: wrong"}, // it is not there
+		{file, 1, "sidecars[1]", "two.yaml:7:5: sidecars[1]: wrong"},
+		{file, 1, "containers.a.ports[0]", "two.yaml:8:36: containers.a.ports[0]: wrong"},
+		{compose, 0, "sidecars[0]", "compose.yaml:7:18: services.web.x-ozymandias.sidecars[0]: wrong"},
+		{compose, 0, "containers.web.ports[0]", "compose.yaml:5:13: services.web.ports[0]: wrong"},
+	} {
+		if got := c.of.At(c.job, []job.Fault{{Path: c.path, Message: "wrong"}}).Error(); got != c.want {
+			t.Errorf("%s of job %d: %s; want %s", c.path, c.job, got, c.want)
+		}
+	}
+}
+
+// What is no YAML is found on its line, also where the parser does not say it, or counts from 0.
+func TestNoYAML(t *testing.T) {
+	for text, want := range map[string]string{
+		"name: a\nb: c\nx: \xff\n": "a.yaml:3:4: is no YAML: invalid leading UTF-8 octet",
+		"name: a\nb: c\nx: \x01\n": "a.yaml:3:4: is no YAML: control characters are not allowed",
+		"name: a\nb: [c\n\n":       "a.yaml:2: is no YAML: did not find expected ',' or ']'",
+		"name: a\nb: c\n d: e\n":   "a.yaml:3: is no YAML: mapping values are not allowed in this context",
+		"a: b: c\n":                "a.yaml:1: is no YAML: mapping values are not allowed in this context",
+		"- a\nb: c\n":              "a.yaml:2: is no YAML: did not find expected '-' indicator",
+		"{a b}: }\n":               "a.yaml:1: is no YAML: did not find expected node content",
+		"a: é\n\nb: é *x\nc: *x\n": "a.yaml:3:6: is no YAML: there is no anchor &x before this",
+	} {
+		if _, _, err := jobfile.Parse("a.yaml", strings.NewReader(text)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v; want %s", text, err, want)
+		}
+	}
+}
+
 func TestTooLong(t *testing.T) {
 	long := "name: a\ncontainers: {a: {image: a}} # " + strings.Repeat("x", jobfile.MaxSize)
 	_, _, err := jobfile.Parse("long.yaml", strings.NewReader(long))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/spelling"
 )
 
 // elsewhere has what others call a field.
@@ -23,7 +24,7 @@ func suggest(name string, t reflect.Type, known map[string]int) (meant, advice s
 		return elsewhere[name], ": did you mean " + elsewhere[name] + "?"
 	}
 	names := slices.Sorted(maps.Keys(known))
-	if best := closest(name, names); best != "" {
+	if best := spelling.Closest(name, names); best != "" {
 		return best, ": did you mean " + best + "?"
 	}
 	container := fieldsOf(reflect.TypeFor[job.Container]())
@@ -34,45 +35,11 @@ func suggest(name string, t reflect.Type, known map[string]int) (meant, advice s
 	if _, ok := whole[name]; ok && t == reflect.TypeFor[job.Container]() {
 		return "", ": it belongs to the job, not to one of its containers"
 	}
+	if why, ok := refused[name]; ok && t == reflect.TypeFor[job.Container]() {
+		return "", ": " + why
+	}
 	if len(names) > 12 {
 		return "", ""
 	}
 	return "", ": there are " + strings.Join(names, ", ")
-}
-
-// closest returns the name that is most like another, "" if none is.
-func closest(name string, names []string) string {
-	best, distance := "", 3
-	for _, candidate := range names {
-		if n := edits(folded(name), folded(candidate)); n < distance && n <= max(1, len(candidate)/4) {
-			best, distance = candidate, n
-		}
-	}
-	return best
-}
-
-// folded makes dependsOn, depends-on and depends_on the same.
-func folded(s string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(cut(s)))
-}
-
-// edits is the number of bytes to insert, remove or replace to get from a to b (Levenshtein's distance, by rows).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for k := range row {
-		row[k] = k
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for k := range len(b) {
-			change := diagonal
-			if a[i] != b[k] {
-				change++
-			}
-			diagonal = row[k+1]
-			row[k+1] = min(change, row[k]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -12,8 +12,9 @@ import (
 
 // volumeExtension is what a volume may say under x-ozymandias.
 type volumeExtension struct {
-	Type  job.VolumeType `json:"type"`
-	Space job.Size       `json:"space"`
+	Type   job.VolumeType `json:"type"`
+	Space  job.Size       `json:"space"`
+	Sticky bool           `json:"sticky"`
 }
 
 // defaultSpace is what a compose file's volume may take that does not say.
@@ -72,7 +73,7 @@ func (c *compose) volumes(s types.ServiceConfig, path string) []job.Volume {
 			x.Space = defaultSpace
 			c.warn(path, "the space it may take is not said: %s; say it at the volume, as %s: {space: 10G}", defaultSpace, extended)
 		}
-		volumes = append(volumes, job.Volume{Type: x.Type, Name: v.Source, Path: v.Target, Space: x.Space, ReadOnly: v.ReadOnly})
+		volumes = append(volumes, job.Volume{Type: x.Type, Name: v.Source, Path: v.Target, Space: x.Space, ReadOnly: v.ReadOnly, Sticky: x.Sticky})
 	}
 	return volumes
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Loss is what would become of the instances if a node died.
@@ -92,11 +93,21 @@ func (s *state) clone() *state {
 	return &t
 }
 
-// Lines say what would be lost, a line for each instance: "if node n2 dies, db-0 cannot be re-placed: 3G of memory short".
-// There are none where nothing would be.
+// Lines say what would be lost: "if node n2 dies, db-0 cannot be re-placed: 3G of memory short". The instances of a job that are lost for the
+// same reason share a line. There are none where nothing would be.
 func (l Loss) Lines() (lines []string) {
+	type reason struct{ job, text string }
+	alike := map[reason][]string{}
+	var order []reason
 	for _, w := range l.Lost {
-		lines = append(lines, fmt.Sprintf("if node %s dies, %s cannot be re-placed: %s", l.Node, w.Name, w.Refusal.shortage()))
+		r := reason{w.Job, w.Refusal.shortage()}
+		if alike[r] == nil {
+			order = append(order, r)
+		}
+		alike[r] = append(alike[r], w.Name.String())
+	}
+	for _, r := range order {
+		lines = append(lines, fmt.Sprintf("if node %s dies, %s cannot be re-placed: %s", l.Node, few(alike[r]), r.text))
 	}
 	for _, w := range l.Displaced {
 		lines = append(lines, fmt.Sprintf("if node %s dies, %s has to stop on %s in favour of %s", l.Node, w.Name, w.Stops, w.For))
@@ -104,12 +115,20 @@ func (l Loss) Lines() (lines []string) {
 	return lines
 }
 
+// few names the first few.
+func few(names []string) string {
+	if more := len(names) - maxNamed; more > 1 {
+		names = append(slices.Clone(names[:maxNamed]), fmt.Sprintf("%d more", more))
+	}
+	return enumerate(names, "and")
+}
+
 // shortage is what is short on the node that comes nearest, or else the reason.
 func (r Refusal) shortage() string {
 	if r.Usable == 0 || r.Nodes[0].Short == (Resources{}) {
-		return r.reason()
+		return strings.TrimPrefix(r.reason(), "cannot be placed: ") // it has just been said
 	}
-	text := r.Nodes[0].Short.String() + " short"
+	text := r.Nodes[0].Short.atLeast() + " short"
 	if r.Verdict == NotFound {
 		text += ", unless others move in a way that was not found within the budget"
 	}

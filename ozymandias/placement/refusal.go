@@ -79,6 +79,7 @@ const maxObstacles = 50
 // refusalKey is what instances have in common that are refused alike.
 type refusalKey struct {
 	class    int32
+	job      int32
 	priority int
 	verdict  Verdict
 }
@@ -290,14 +291,15 @@ func (f *refuser) number(name string) int32 {
 	return int32(n)
 }
 
-// smallest is the smallest instance that makes room by stopping, or none.
+// smallest is the smallest instance that runs and makes room by stopping, or none. It is of another job: to have fewer of the one that is
+// asked for is no way to have it.
 func (f *refuser) smallest() int32 {
 	smallest := none
 	for _, n := range f.usable {
 		room := f.space(n)
 		short := f.needs[f.i].beyond(&room)
 		for _, j := range f.on[n] {
-			if j == f.i || !short.within(&f.needs[j]) || f.list[j].Priority < f.list[f.i].Priority && !f.pinned[j] { // that counts as free
+			if f.home[j] == none || f.job[j] == f.job[f.i] || !short.within(&f.needs[j]) || f.list[j].Priority < f.list[f.i].Priority && !f.pinned[j] { // that counts as free
 				continue
 			}
 			if smallest == none {

@@ -69,11 +69,40 @@ func (r Resources) Get(d Dimension) int64 {
 
 // String is every amount that is not zero: "2G of memory, 10G of disk and half a processor" reads "2G of memory, 10G of disk
 // and 0.5 of cpu".
-func (r Resources) String() string {
+func (r Resources) String() string { return r.words(Quantity) }
+
+// atLeast says the same of what is short: rounded up, as nobody wants to read, or to add, 144027Ki.
+func (r Resources) atLeast() string {
+	return r.words(func(r Resources, d Dimension) string { return rounded(r, d, 1) })
+}
+
+// atMost is an amount of what is free, rounded down.
+func atMost(r Resources, d Dimension) string { return rounded(r, d, 0) }
+
+// readable is how many characters an exact quantity may have before it is rounded.
+const readable = 6
+
+// rounded is an amount to three digits: to the next one up, or else down. What is short when it is written exactly stays as it is.
+func rounded(r Resources, d Dimension, up int64) string {
+	n, exact := r.Get(d), Quantity(r, d)
+	if d == CPU || n < 1000 || len(exact) <= readable {
+		return exact
+	}
+	unit := int64(1)
+	for n/unit >= 1000 {
+		unit *= 10
+	}
+	if n%unit == 0 {
+		up = 0
+	}
+	return size((n/unit + up) * unit)
+}
+
+func (r Resources) words(quantity func(Resources, Dimension) string) string {
 	var parts []string
 	for _, d := range dimensions {
 		if r.Get(d) != 0 {
-			parts = append(parts, Quantity(r, d)+" of "+string(d))
+			parts = append(parts, quantity(r, d)+" of "+string(d))
 		}
 	}
 	if len(parts) == 0 {

@@ -29,6 +29,26 @@ func TestQuantity(t *testing.T) {
 	}
 }
 
+// What is short is never said to be less than it is, what is free never more.
+func TestRounded(t *testing.T) {
+	for _, c := range []struct {
+		bytes         int64
+		atMost, short string
+	}{
+		{0, "0", "nothing"}, {999, "999", "999 of memory"}, {2_000_000_000, "2G", "2G of memory"}, {1 << 30, "1Gi", "1Gi of memory"}, {600 << 20, "600Mi", "600Mi of memory"},
+		{852_516_352, "852M", "853M of memory"}, {147_483_648, "147M", "148M of memory"}, {18_012_676_916, "18G", "18.1G of memory"},
+		{999_900_001, "999M", "1G of memory"}, {1 << 62, "4096Pi", "4096Pi of memory"},
+	} {
+		r := Resources{Memory: c.bytes}
+		if got := atMost(r, Memory); got != c.atMost {
+			t.Errorf("%d bytes are free: reads %q, not %q", c.bytes, got, c.atMost)
+		}
+		if got := r.atLeast(); got != c.short {
+			t.Errorf("%d bytes are short: reads %q, not %q", c.bytes, got, c.short)
+		}
+	}
+}
+
 func TestResourcesInWords(t *testing.T) {
 	for want, r := range map[string]Resources{
 		"nothing":      {},

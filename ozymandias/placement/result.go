@@ -63,6 +63,19 @@ func (w Waiting) String() string {
 	return w.Refusal.String()
 }
 
+// Forecast says the same of a decision that is not made yet, and may never be.
+func (w Waiting) Forecast() string {
+	switch {
+	case w.Stays != "":
+		return fmt.Sprintf("%s would stay on %s (%s): it %s", w.Name, w.Stays, w.Why, w.Refusal.because())
+	case w.For != (Name{}):
+		return fmt.Sprintf("%s would have to stop on %s (%s): it %s", w.Name, w.Stops, w.Why, w.Refusal.because())
+	case w.Stops != "": // what it needs may be what is to change: no word of the node being too small
+		return fmt.Sprintf("%s would have to stop on %s: it %s", w.Name, w.Stops, w.Refusal.because())
+	}
+	return w.Refusal.String()
+}
+
 // Overfull is a node that has less than what is pinned to it.
 type Overfull struct {
 	Node  string
@@ -100,7 +113,7 @@ func (s *state) result() Result {
 }
 
 func (s *state) waiting(i int32, v Verdict, refusals map[refusalKey]Refusal, views map[int][]vector) Waiting {
-	key := refusalKey{class: s.classOf(i), priority: s.list[i].Priority, verdict: v}
+	key := refusalKey{class: s.classOf(i), job: s.job[i], priority: s.list[i].Priority, verdict: v}
 	refusal, ok := refusals[key]
 	if !ok || s.home[i] != none {
 		refusal = s.refusal(i, v, views)

@@ -49,7 +49,7 @@ func (o Obstacle) String() string {
 		parts = append(parts, "has as many of its job as it may")
 	}
 	if o.Short != (Resources{}) {
-		parts = append(parts, o.Short.String()+" short")
+		parts = append(parts, o.Short.atLeast()+" short")
 	}
 	if len(parts) == 0 {
 		return "has room only once others have moved"
@@ -103,15 +103,15 @@ func (r Refusal) noRoom() string {
 	case r.Largest.Free.Get(d) < r.Asked.Get(d):
 		most := "none"
 		if r.Largest.Free.Get(d) > 0 {
-			most = "only " + Quantity(r.Largest.Free, d)
+			most = "only " + atMost(r.Largest.Free, d)
 		}
 		text = fmt.Sprintf("requires %s of %s but %s can be allocated on %s", Quantity(r.Asked, d), d, most, r.largest())
 		if r.Usable > 1 {
-			text += fmt.Sprintf(", %s on all %d together", Quantity(r.Free, d), r.Usable)
+			text += fmt.Sprintf(", %s on all %d together", atMost(r.Free, d), r.Usable)
 		}
 	default:
 		text = "requires " + r.Asked.String() + ", which no node has together: " + r.obstacles(NoRoom, "are not better", func(o Obstacle) string {
-			return o.Node + " is " + o.Short.String() + " short"
+			return o.Node + " is " + o.Short.atLeast() + " short"
 		})
 	}
 	asked, free := r.Asked.vector(), r.Free.vector()
@@ -163,11 +163,11 @@ func (r Refusal) obstacles(reason Reason, others string, say func(Obstacle) stri
 func (r Remedy) words(job string) string {
 	extend := ""
 	if r.Add != (Resources{}) {
-		extend = " and add " + r.Add.String() + " to it"
+		extend = " and add " + r.Add.atLeast() + " to it"
 	}
 	switch r.Sort {
 	case Extend:
-		return "add " + r.Add.String() + " to " + r.Node
+		return "add " + r.Add.atLeast() + " to " + r.Node
 	case Stop:
 		return "stop " + r.Instance.String() + " on " + r.Node
 	case Label:

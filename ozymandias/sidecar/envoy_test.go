@@ -236,7 +236,8 @@ func TestFaults(t *testing.T) {
 		others []job.Job
 		want   string
 	}{
-		{job: with(app("web"), "envoi"), want: `sidecars[0]: "envoi" is not known: there is envoy`},
+		{job: with(app("web"), "envoi"), want: `sidecars[0]: "envoi" is not known: did you mean envoy?`},
+		{job: with(app("web"), "redis"), want: `sidecars[0]: "redis" is not known: there is envoy`},
 		{job: with(app("web"), "envoy", "envoy"), want: `sidecars[1]: "envoy" is given twice: remove one`},
 		{job: with(named, "envoy"), want: `sidecars[0]: "envoy" is the name of a container too: give the container another one`},
 		{job: with(app("web", job.Ingress{Host: "a.example", Port: egressPort}), "envoy"), want: "ingress[0].port: is 15001, which sidecar envoy listens on: choose another port"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/spelling"
 )
 
 // A maker makes the container of a sidecar.
@@ -34,7 +35,7 @@ func Expand(j job.Job, others []job.Job) (job.Job, []job.Fault) {
 		_, twice := made[name]
 		switch {
 		case !known:
-			add("%.80q is not known: there is %s", name, strings.Join(slices.Sorted(maps.Keys(library)), ", "))
+			add("%.80q is not known: %s", name, instead(name))
 		case taken:
 			add("%q is the name of a container too: give the container another one", name)
 		case twice:
@@ -69,6 +70,15 @@ func Expand(j job.Job, others []job.Job) (job.Job, []job.Fault) {
 	maps.Copy(j.Containers, made)
 	j.Sidecars = nil
 	return j.Default(), nil
+}
+
+// instead says what there is, of a name that there is not.
+func instead(name string) string {
+	names := slices.Sorted(maps.Keys(library))
+	if meant := spelling.Closest(name, names); meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return "there is " + strings.Join(names, ", ")
 }
 
 // reached are the other jobs by name, without j itself. A name may be had by a job that is still going, too: the one made last has it.
