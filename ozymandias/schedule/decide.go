@@ -73,6 +73,7 @@ func Decide(s State, now time.Time) (Decision, error) {
 	}
 	d.balance()
 	d.plan()
+	d.homes()
 	for _, t := range d.tasks {
 		d.conclude(t)
 	}
@@ -91,6 +92,7 @@ type decider struct {
 	doubt   map[Instance][]Place // where something that was taken away may still run
 	gone    map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
 	held    map[string][]Leaving // by node: what holds room there though it is not planned any more
+	spare   map[spare]bool       // volumes that are kept only in case that somebody misses them
 	awaited map[string]bool      // nodes that are lost, and for which what they were to run waits
 	wants   []*want
 	moving  int // how many have left a node and did not come up yet on another
@@ -106,6 +108,12 @@ type task struct {
 	waiting bool             // a deploy waits for what is on its way
 	sent    bool             // something was given a place at the new revision
 	storage *storage         // what its shared volumes ask for, or nil
+}
+
+// spare are the volumes of an instance, or those in common of a job, on a node.
+type spare struct {
+	node  string
+	owner Instance
 }
 
 // spot is where an instance is planned.
@@ -127,7 +135,7 @@ func newDecider(s State, now time.Time) *decider {
 	slices.SortFunc(s.Jobs, func(a, b Job) int {
 		return cmp.Or(strings.Compare(a.Spec.Name, b.Spec.Name), strings.Compare(a.UID, b.UID))
 	})
-	d := &decider{State: s, now: now, where: map[Instance]spot{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}}
+	d := &decider{State: s, now: now, where: map[Instance]spot{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}, spare: map[spare]bool{}}
 	d.out = Decision{Version: s.Version + 1, Plans: map[string]Plan{}, from: map[Instance]string{}}
 	for i := range d.Jobs {
 		d.tasks = append(d.tasks, &task{Job: d.Jobs[i].clone()})
@@ -136,6 +144,9 @@ func newDecider(s State, now time.Time) *decider {
 		n := &d.Nodes[i]
 		n.Draining = n.Draining || n.Alive() && n.Report.Unfit != ""
 		d.look(n)
+		for _, v := range Stale(s, n.Name) {
+			d.spare[spare{n.Name, v.Instance}] = v.Why != Unwanted // which is gone in a moment, but may be in use until then
+		}
 	}
 	return d
 }

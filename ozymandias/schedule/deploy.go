@@ -101,20 +101,13 @@ func (d *decider) noteEnds(t *task) {
 		if i.Job != t.UID || at.Planned.Revision != target {
 			continue
 		}
-		outcome := Complete
-		switch at.now.Phase {
-		case Broken:
-			outcome = Failed
-		case Ended:
-		default:
-			continue
-		}
-		if _, known := t.Ended[i.ID]; !known {
+		end, ended := at.now.end(at.node.Name)
+		if _, known := t.Ended[i.ID]; ended && !known {
 			t.Ended = maps.Clone(t.Ended)
 			if t.Ended == nil {
-				t.Ended = map[string]Outcome{}
+				t.Ended = map[string]End{}
 			}
-			t.Ended[i.ID], t.changed = outcome, true
+			t.Ended[i.ID], t.changed = end, true
 		}
 	}
 }
@@ -273,7 +266,7 @@ func (d *decider) judge(t *task, step rollout.Step) (turned bool) {
 // failure is why a deploy has failed, or "". As long as nothing is on its way, because there is no room, time does not count.
 func (d *decider) failure(t *task, step rollout.Step) string {
 	for _, id := range slices.Sorted(maps.Keys(t.Ended)) {
-		if t.Ended[id] == Failed {
+		if t.Ended[id].Outcome == Failed {
 			return t.name(id) + " has used up its tries"
 		}
 	}

@@ -32,7 +32,7 @@
 //   - Which instances there are to be: ordinals 0 to n-1, the highest go first; of a daemon one on each node; none that has ended.
 //   - Which revision each is to run: package rollout; how a deploy goes, fails and is taken back is in deploy.go.
 //   - Where: package placement. What is taken from it or added to it here: local volumes keep an instance to its node as long as
-//     it fits there; shared volumes keep a job together (volumes.go); ports of the node exclude each other; what has
+//     it fits there, sticky ones come what may (sticky.go); shared volumes keep a job together (volumes.go); ports of the node exclude each other; what has
 //     not stopped yet holds its room (place.go); nodes are drained by and by, daemons last (want.go). A node that lives and can run
 //     nothing is treated as if it was draining.
 //   - What is waited for, when most nodes are lost at once (outage.go).
@@ -40,7 +40,7 @@
 //     (balance.go).
 //   - What people are told of all that.
 //
-// A decision that is too large for one transaction is written in parts ([Decision.First]). [Stale] says which volumes may be removed.
+// A decision that is too large for one transaction is written in parts ([Decision.First]). [Stale] says which volumes are left over.
 //
 // # Time
 //

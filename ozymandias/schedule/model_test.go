@@ -13,7 +13,7 @@ import (
 )
 
 // Whatever nodes do and whenever they do it, from whatever state whoever decides: no instance runs twice, epochs grow, no machine
-// runs more than it has room for, decisions come to an end without news, and are the same whatever the order of what they
+// runs more than it has room for, what an instance left last is never left over, what has a sticky volume runs nowhere else, decisions come to an end without news, and are the same whatever the order of what they
 // are made from; and when the trouble is over, everything that is wanted comes up, at the revision that is wanted.
 func TestAnyNodeDecidesAtAnyMoment(t *testing.T) {
 	rapid.Check(t, model)
@@ -35,7 +35,7 @@ func drawJob(t *rapid.T, name string, works bool) job.Job {
 	case "agent":
 		j.Daemon, j.NumInstances = true, nil
 	case "db":
-		c.Volumes = []job.Volume{{Type: job.Local, Path: "/data", Space: 1e9}}
+		c.Volumes = []job.Volume{{Type: job.Local, Path: "/data", Space: 1e9, Sticky: rapid.Bool().Draw(t, "sticky")}}
 	case "wiki":
 		c.Volumes = []job.Volume{{Type: job.Shared, Path: "/data", Space: 1e9}}
 	case "proxy", "mail":
@@ -58,6 +58,7 @@ var jobNames = []string{"web", "db", "wiki", "proxy", "mail", "agent"}
 func model(t *rapid.T) {
 	w := newWorld(t.Fatalf)
 	w.afterthoughts = 3
+	w.disk = rapid.SampledFrom([]int64{2e9, 5e9, 1e11}).Draw(t, "disk")
 	names := []string{"n1", "n2", "n3"}
 	for _, name := range names {
 		w.boot(name)
@@ -107,6 +108,11 @@ func model(t *rapid.T) {
 		"forget": func(t *rapid.T) {
 			if n := w.Node(node(t)); n != nil && !n.Alive() {
 				w.forget(n.Name)
+			}
+		},
+		"wipe": func(t *rapid.T) {
+			if name := node(t); w.machine(name) == nil {
+				delete(w.disks, name)
 			}
 		},
 		"unfit": func(t *rapid.T) {
@@ -166,7 +172,7 @@ func model(t *rapid.T) {
 			w.boot(name)
 		}
 		n := w.Node(name)
-		n.Capacity.Memory, n.Draining, n.Load, w.machine(name).unfit = 1e11, false, 0, ""
+		n.Capacity.Memory, n.Capacity.Disk, n.Draining, n.Load, w.machine(name).unfit = 1e11, 1e11, false, 0, ""
 	}
 	for _, name := range jobNames {
 		put(name, true)

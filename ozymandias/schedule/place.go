@@ -62,7 +62,7 @@ func (d *decider) problem(wants []*want) placement.Problem {
 			if counted[name] == nil {
 				counted[name] = map[Instance]bool{}
 			}
-			counted[name][w.Instance] = counted[name][w.Instance] || name == w.from || len(w.tied) > 0 && !w.loose
+			counted[name][w.Instance] = counted[name][w.Instance] || name == w.from || len(w.tied) > 0 || w.sticks != ""
 		}
 	}
 	for i := range d.Nodes {
@@ -97,8 +97,8 @@ func (d *decider) solve(wants []*want) error {
 			if len(w.avoids) > 0 && !w.insist && len(d.ties(w)) == 0 {
 				w.insist = true
 			}
-			if len(w.banned) > 0 && len(d.ties(w)) == 0 {
-				w.loose = true
+			for len(w.banned) > 0 && len(w.tied) > 0 && len(d.ties(w)) == 0 {
+				w.tied = w.tied[1:]
 			}
 			if len(w.banned) > 0 && w.lost == "" && len(d.ties(w)) == 0 {
 				w.lost = publishes(w.spec) + ", which others have on " + enumerate(slices.Sorted(maps.Keys(w.banned)))
@@ -151,11 +151,18 @@ func (d *decider) take(wants []*want, r placement.Result) {
 		if crowded { // nothing can allow a second one where the first one has the port
 			x.Refusal.Remedies = slices.DeleteFunc(slices.Clone(x.Refusal.Remedies), func(r placement.Remedy) bool { return r.Sort == placement.Allow })
 		}
+		held := x.Stays+x.Stops == "" && len(d.held) > 0
+		if held { // how large nodes are, and what would help, is said when it is known what is free
+			x.Refusal.TooLarge, x.Refusal.Remedies = false, nil
+		}
 		w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Node: x.Stays, Verdict: x.Verdict, Why: x.String(), Refusal: &x.Refusal}
+		if d.end {
+			w.wait.Why = x.Forecast()
+		}
 		if x.Stops != "" {
 			w.move = x.Why
 		}
-		if x.Stays+x.Stops == "" && len(d.held) > 0 {
+		if held {
 			w.wait.Why += "; what is stopping on " + enumerate(slices.Sorted(maps.Keys(d.held))) + " holds its room until then"
 		}
 		if w.extra {
@@ -179,8 +186,8 @@ func (d *decider) loosen(wants []*want) (again bool) {
 		if w.wait != nil && w.anchor != "" {
 			w.anchor, w.adrift, again = "", true, true
 		}
-		if w.wait != nil && !w.done && len(w.tied) > 0 && !w.loose {
-			w.loose, again = true, true
+		if w.wait != nil && !w.done && len(w.tied) > 0 {
+			w.tied, again = w.tied[1:], true
 		}
 	}
 	return again
@@ -233,8 +240,8 @@ func (d *decider) ban(wants []*want) (again bool) {
 	for _, node := range slices.Sorted(maps.Keys(publishers)) {
 		list := publishers[node]
 		slices.SortFunc(list, func(a, b *want) int {
-			return cmp.Or(-cmp.Compare(truth(a.done), truth(b.done)), cmp.Compare(truth(a.moves()), truth(b.moves())), -cmp.Compare(a.importance(), b.importance()),
-				-cmp.Compare(truth(a.from == node), truth(b.from == node)), a.name.Compare(b.name))
+			return cmp.Or(first(a.done, b.done), first(!a.moves(), !b.moves()), -cmp.Compare(a.importance(), b.importance()),
+				first(a.from == node, b.from == node), a.name.Compare(b.name))
 		})
 		for at, w := range list {
 			for _, other := range list[:at] {
@@ -291,11 +298,15 @@ func collide(a, b []job.Port) bool {
 	return false
 }
 
-func truth(b bool) int {
-	if b {
-		return 1
+// first compares by whether something holds: those of which it does come first.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
 	}
-	return 0
+	return 1
 }
 
 func enumerate(names []string) string {

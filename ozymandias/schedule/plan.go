@@ -140,8 +140,8 @@ func (d *decider) scaledIn() {
 		slices.SortFunc(ids, Instance.compare)
 		for _, i := range ids {
 			why := "it is not wanted any more"
-			if outcome, ended := t.Ended[i.ID]; ended {
-				why = "it is " + string(outcome)
+			if end, ended := t.Ended[i.ID]; ended {
+				why = "it is " + string(end.Outcome)
 			} else if t.Finished {
 				why = "its worklist is finished"
 			}

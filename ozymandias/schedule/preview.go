@@ -58,9 +58,7 @@ func Losses(s State, now time.Time) ([]placement.Loss, error) {
 	for _, w := range d.wants {
 		w.from = w.at
 		w.stays = false
-		if len(w.tied) > 0 {
-			w.loose = true // who has lost its node has lost its volumes
-		}
+		w.tied = nil // who has lost its node has lost its volumes
 	}
 	return placement.WithoutEach(d.problem(d.wants))
 }
@@ -69,6 +67,7 @@ func Losses(s State, now time.Time) ([]placement.Loss, error) {
 func foresee(s State, now time.Time) (*decider, error) {
 	d := newDecider(s, now)
 	d.end = true
+	clear(d.held) // it has stopped by then
 	for _, t := range d.tasks {
 		d.advance(t)
 	}

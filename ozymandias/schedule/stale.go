@@ -5,25 +5,43 @@ import (
 	"strconv"
 )
 
-// Stale are the volumes of a node that nobody will ask for again, and that may be removed:
-//
-//   - those of a job that there is none of any more;
-//   - those of an instance that is not wanted any more, as its job was scaled in, but not to nothing: who wants none of a job for
-//     a while wants to have it back as it was;
-//   - those of an instance that has settled on another node, and the shared ones of a job of which one has settled on another
-//     node that has them: they were begun anew there, or copied, and what is here is left over.
+// A Leftover is a volume that nothing uses and nothing waits for.
+type Leftover struct {
+	Volume
+	Why Why
+}
+
+// A Why is why a volume is left over.
+type Why string
+
+// The reasons.
+const (
+	// Unwanted: the job was scaled in, but not to nothing. Who wants none of a job for a while wants to have it back as it was.
+	Unwanted Why = "Unwanted"
+	// Forgotten: there is no such job. It was deleted; or it was made after the backup of etcd was, from which the cluster was restored.
+	Forgotten Why = "Forgotten"
+	// Superseded: the instance has settled on another node, or of a job with shared volumes one has on another node that has them. They
+	// were begun anew there; what is here is what it left when its node was lost, or drained.
+	Superseded Why = "Superseded"
+)
+
+// Stale are the volumes of a node that are left over. Whoever removes them may take his time, as all but those that are unwanted may be missed by
+// somebody; but removes them when their room is needed, which placement takes to be free.
 //
 // Never are those of anything that is planned here, that is leaving and may run still, or that the node says is on its machine; and nothing as long as the
-// plan is not for the node as it is, as it is not decided yet then what comes back, or the state is partial. A stale volume stays so, but for a job that is
-// scaled out again: then it begins empty, as it would on any other node.
-func Stale(s State, node string) (stale []Volume) {
+// plan is not for the node as it is, as it is not decided yet then what comes back, or the state is partial. Nor is, of an instance that is wanted, the one
+// used last of those that there are on living nodes. A volume that is left over may come to be used again: when its instance goes where it is.
+func Stale(s State, node string) (stale []Leftover) {
 	n := s.Node(node)
 	if s.Partial || n == nil || !n.Alive() || !n.current() && len(n.Plan.Instances) > 0 {
 		return nil
 	}
 	for _, v := range n.Volumes {
-		if !n.uses(v.Instance) && s.forsaken(n, v) {
-			stale = append(stale, v)
+		if n.uses(v.Instance) {
+			continue
+		}
+		if why := s.forsaken(n, v); why != "" {
+			stale = append(stale, Leftover{v, why})
 		}
 	}
 	return stale
@@ -43,16 +61,21 @@ func (n *Node) uses(i Instance) bool {
 		})
 }
 
-// forsaken tells whether nobody will ask for a volume that is not in use.
-func (s *State) forsaken(n *Node, v Volume) bool {
+// forsaken says why nothing waits for a volume that is not in use; "" if something does.
+func (s *State) forsaken(n *Node, v Volume) Why {
 	j := s.Job(v.Job)
 	if j == nil {
-		return true
+		return Forgotten
 	}
-	if v.ID == "" {
-		return s.settled(j, func(other *Node, _ Instance) bool { return other.Name != n.Name && has(other, v.Instance) })
+	if j.scaledBelow(v.ID) {
+		return Unwanted
 	}
-	return j.scaledBelow(v.ID) || s.settled(j, func(other *Node, i Instance) bool { return other.Name != n.Name && i == v.Instance })
+	if s.settled(j, func(other *Node, i Instance) bool {
+		return other.Name != n.Name && (i == v.Instance || v.ID == "" && has(other, v.Instance))
+	}) {
+		return Superseded
+	}
+	return ""
 }
 
 // scaledBelow tells whether a job has other instances, but is not to have that one.

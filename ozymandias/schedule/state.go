@@ -33,7 +33,7 @@ type Job struct {
 	// Deploy is the change of revisions that is under way, or the last one.
 	Deploy *Deploy `json:"deploy,omitempty"`
 	// Ended are the instances that ran to their end, with how. They are not started again at this revision.
-	Ended map[string]Outcome `json:"ended,omitempty"`
+	Ended map[string]End `json:"ended,omitempty"`
 	// Work is how many instances the job's worklist has work for. It is nil for jobs without one, and as long as it is not
 	// known: then there are as many as there were.
 	Work *int `json:"work,omitempty"`
@@ -42,6 +42,8 @@ type Job struct {
 	// Trouble says why it is not known how much work there is, why there is none yet or, of a finished worklist, what became of it if
 	// it is not complete; and why the swarm of which the job is the pool is not to be found. It is for people: nothing is decided by it.
 	Trouble string `json:"trouble,omitempty"`
+	// Homes are the nodes that have the sticky volumes of instances, by ID: see sticky.go.
+	Homes map[string]string `json:"homes,omitempty"`
 	// Deleted says that the job is to go once nothing of it runs any more.
 	Deleted bool `json:"deleted,omitempty"`
 	// Waited is for how long whoever decides has seen the last step of the deploy ([State.Steps]), by a clock of its own that nobody
@@ -63,15 +65,6 @@ type Deploy struct {
 	// none, stays as it is.
 	Failed string `json:"failed,omitempty"`
 }
-
-// An Outcome is how an instance ended for good.
-type Outcome string
-
-// The outcomes.
-const (
-	Complete Outcome = "Complete" // all of its containers ended with 0
-	Failed   Outcome = "Failed"   // its tries are used up
-)
 
 // A Node is a machine.
 type Node struct {
@@ -113,6 +106,9 @@ type Volume struct {
 	Instance        // of a shared volume, which is the job's, the ID is empty
 	Name     string `json:"name"`
 	Space    int64  `json:"space"` // bytes
+	// Epoch is that of the instance which used it last; of several nodes' volumes of an instance the one with the greatest is what it
+	// left last. 0 if that is not known.
+	Epoch int64 `json:"epoch,omitempty"`
 }
 
 // A Plan is what a node is to run. It runs nothing else.
@@ -170,6 +166,8 @@ type Report struct {
 	// Unfit says why the node can run nothing at present, such as that podman does not answer; empty if it can. It is treated as
 	// if it was draining.
 	Unfit string
+	// Ingress is what keeps its ingress from doing all that jobs ask of it.
+	Ingress []IngressProblem
 }
 
 // A Condition is how an instance fares.

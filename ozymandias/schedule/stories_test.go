@@ -25,39 +25,28 @@ import (
 //	unfit n1 no disk / fit n1        it can run nothing, and says why
 //	load n1 1.7                      its load
 //	forget n1                        it is known no more
+//	wipe n1                          what was on its disk is gone
 //	work-for primes 3 / finish primes
 //	pass 10m
 //	decide                           answers what happens and what waits
-//	stale n1                         answers the volumes that may be removed
+//	stale n1                         answers the volumes that are left over, and why
+//	clean n1                         has it remove them
+//	volumes                          answers those that living nodes say they have, with their epochs
 //	partial                          there are records that cannot be read
 //	decide 2                         writes two records of it at most
 //	waits-for n1                     answers what a machine does not start, and why
 //	plans                            answers the plans
 //	settle                           decides and works until nothing changes, and answers all that happens
 //	preview COMMAND, losses
-func TestStories(t *testing.T) { storytest.Run(t, "testdata/*.txt", tell) }
-
-func tell(t *testing.T, text string) string {
-	var lines []string
-	w := newWorld(func(format string, args ...any) {
-		t.Helper()
-		t.Fatalf("%s\n%s", strings.Join(lines, "\n"), fmt.Sprintf(format, args...))
+func TestStories(t *testing.T) {
+	storytest.Script(t, "testdata/*.txt", func(t *testing.T) func(string) []string {
+		w := newWorld(t.Fatalf)
+		return func(line string) []string {
+			answer := w.command(t, line)
+			w.check()
+			return answer
+		}
 	})
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		lines = append(lines, line)
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		for _, answer := range w.command(t, line) {
-			lines = append(lines, "> "+answer)
-		}
-		w.check()
-	}
-	return strings.Join(lines, "\n")
 }
 
 func (w *world) command(t *testing.T, line string) (lines []string) {
@@ -110,13 +99,19 @@ func (w *world) command(t *testing.T, line string) (lines []string) {
 		w.Node(name).Load, _ = strconv.ParseFloat(args[1], 64)
 	case "forget":
 		w.forget(name)
+	case "wipe":
+		delete(w.disks, name)
 	case "partial":
 		w.Partial = true
 	case "stale":
 		for _, v := range Stale(w.State, name) {
-			lines = append(lines, w.called(v.Instance)+" "+v.Name)
+			lines = append(lines, fmt.Sprintf("%s %s: %s", w.called(v.Instance), v.Name, v.Why))
 		}
 		return lines
+	case "clean":
+		w.clean(name, w.State)
+	case "volumes":
+		return w.volumes()
 	case "decide":
 		w.atOnce, _ = strconv.Atoi(name)
 		d, _ := w.decide(w.current())
@@ -231,6 +226,8 @@ func parseJob(t *testing.T, args []string) job.Job {
 			j.Update.Order = job.StopFirst
 		case "halt":
 			j.Update.Rollback = new(false)
+		case "sticky":
+			c.Volumes = append(c.Volumes, job.Volume{Path: "/local", Name: "local", Space: job.Size(size(t, value)), Sticky: true})
 		case "local", "shared":
 			c.Volumes = append(c.Volumes, job.Volume{Type: job.VolumeType(key), Path: "/" + key, Name: key, Space: job.Size(size(t, value))})
 		case "port":

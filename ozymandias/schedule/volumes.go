@@ -18,7 +18,7 @@ type storage struct {
 }
 
 // store finds where the shared volumes of a job are or could be. While something of the job is planned it is where that is; else
-// where the volumes are, on a node that is alive; else they begin anew. On a draining node they stay: unlike one that is
+// where the volumes are that were used last, of those on nodes that are alive; else they begin anew. On a draining node they stay: unlike one that is
 // lost, it can still be asked not to lose them.
 func (d *decider) store(t *task, wants []*want) {
 	space := int64(t.Spec.Needs().Shared)
@@ -36,10 +36,8 @@ func (d *decider) store(t *task, wants []*want) {
 			break
 		}
 	}
-	for i := range d.Nodes {
-		if n := &d.Nodes[i]; len(s.groups) == 0 && n.Alive() && has(n, Instance{Job: t.UID}) {
-			s.groups = [][]string{d.sharing(n)}
-		}
+	if left := d.left(Instance{Job: t.UID}); len(s.groups) == 0 && len(left) > 0 {
+		s.groups = [][]string{d.sharing(left[0])}
 	}
 	if len(s.groups) == 0 {
 		s.groups = d.stores(t)
@@ -54,7 +52,8 @@ func (d *decider) store(t *task, wants []*want) {
 // not the nodes' own, nor where they are already, which is counted apart.
 func (d *decider) takes(t *task) int64 {
 	if group := t.storage.groups[t.storage.choice]; len(group) > 0 {
-		if n := d.Node(group[0]); n.Labels[StorageLabel] != "" || has(n, Instance{Job: t.UID}) {
+		owner := Instance{Job: t.UID}
+		if n := d.Node(group[0]); n.Labels[StorageLabel] != "" || has(n, owner) && !d.spare[spare{n.Name, owner}] {
 			return 0
 		}
 	}
@@ -117,24 +116,46 @@ func (d *decider) stores(t *task) (groups [][]string) {
 }
 
 // tie keeps an instance with local volumes to the node that has them, as long as that is alive and not draining. Where it does not
-// fit there any more it is let go, and finds them empty. One that publishes ports keeps to its node, too, as others of the
+// fit there any more, or may not stay, it goes where it left volumes before, to the last it used of these; only where there are none, or it does
+// not fit, it begins with empty ones. One that publishes ports keeps to its node, too, as others of the
 // cluster keep away from it: placement does not know of ports and would move it among them.
 func (d *decider) tie(w *want) {
 	volumes := w.spec.Needs().Local > 0
-	if !volumes && len(w.spec.HostPorts()) == 0 {
+	if !volumes && len(w.spec.HostPorts()) == 0 || w.stays || w.sticks != "" {
 		return
 	}
-	if w.home != nil {
-		if !w.home.Draining {
-			w.tied = []string{w.home.Name}
-		}
+	if w.home != nil && !w.home.Draining {
+		w.tied = []string{w.home.Name}
+	}
+	if !volumes {
 		return
 	}
-	for i := range d.Nodes {
-		if n := &d.Nodes[i]; volumes && n.Alive() && !n.Draining && has(n, w.Instance) {
+	for _, n := range d.left(w.Instance) {
+		if !n.Draining && n != w.home {
 			w.tied = append(w.tied, n.Name)
 		}
 	}
+}
+
+// left are the living nodes that have a volume of an instance, or of a job, the one used last first.
+func (d *decider) left(i Instance) (nodes []*Node) {
+	for at := range d.Nodes {
+		if n := &d.Nodes[at]; n.Alive() && has(n, i) {
+			nodes = append(nodes, n)
+		}
+	}
+	slices.SortStableFunc(nodes, func(a, b *Node) int { return cmp.Compare(used(b, i), used(a, i)) })
+	return nodes
+}
+
+// used is the epoch at which an instance, or one of a job, last used a volume that it has on a node.
+func used(n *Node, i Instance) (epoch int64) {
+	for _, v := range n.Volumes {
+		if v.Instance == i {
+			epoch = max(epoch, v.Epoch)
+		}
+	}
+	return epoch
 }
 
 // has tells whether a node has a volume of an instance, or of a job.
@@ -153,7 +174,7 @@ func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resourc
 		}
 	}
 	for _, v := range n.Volumes {
-		if !counted[v.Instance] {
+		if !counted[v.Instance] && !d.spare[spare{n.Name, v.Instance}] {
 			r.Disk += v.Space
 		}
 	}

@@ -18,12 +18,12 @@ type want struct {
 	name     placement.Name
 	extra    bool // it is there only while a deploy is under way, and gives way to everything
 
-	home   *Node  // where it is planned, or nil
-	stays  bool   // it may not be moved now
-	done   bool   // it is decided what becomes of it
-	from   string // where it is, in the course of deciding; "" for nowhere
-	tied   []string
-	loose  bool            // it has lost hope of the node that has its volumes
+	home   *Node           // where it is planned, or nil
+	stays  bool            // it may not be moved now
+	done   bool            // it is decided what becomes of it
+	from   string          // where it is, in the course of deciding; "" for nowhere
+	sticks string          // the one node where it may be, as a sticky volume is there
+	tied   []string        // where its volumes are, which it used last first: it is to be there, as long as there is hope
 	banned map[string]bool // nodes where others have its ports
 	avoids map[string]bool // nodes where others have them already; it may not insist as long as it has any other choice
 	insist bool
@@ -56,6 +56,7 @@ func (d *decider) gather() {
 			} else if n := d.lost[w.Instance]; n != nil && d.awaited[n.Name] {
 				w.await(n)
 			}
+			d.stick(w)
 			d.wants = append(d.wants, w)
 		}
 		own := d.wants[len(d.wants)-len(t.ids)-len(extra):]
@@ -80,7 +81,7 @@ func (d *decider) together(t *task, wants []*want) {
 		return
 	}
 	for _, w := range wants {
-		w.await(d.lost[wants[at].Instance])
+		w.awaits, w.lost = true, wants[at].lost
 	}
 }
 
@@ -105,7 +106,7 @@ func (d *decider) pace(t *task, wants []*want) {
 		}
 	}
 	for _, w := range wants {
-		if w.home == nil || !w.home.Draining {
+		if w.home == nil || !w.home.Draining || w.sticks != "" {
 			continue
 		}
 		switch {
@@ -148,14 +149,18 @@ func (w *want) importance() int {
 // ties are the nodes on which an instance may be; none: on any. What is banned everywhere is not asked for.
 func (d *decider) ties(w *want) []string {
 	tied := w.tied
-	if w.loose {
-		tied = nil
-	}
+	var group []string
 	if s := w.task.storage; s != nil {
-		group := s.groups[s.choice]
-		if tied = intersect(tied, group); len(tied) == 0 {
-			tied = group
-		}
+		group = s.groups[s.choice]
+		tied = intersect(tied, group)
+	}
+	switch {
+	case w.sticks != "":
+		tied = []string{w.sticks}
+	case len(tied) > 0:
+		tied = tied[:1]
+	default:
+		tied = group
 	}
 	if w.task.Spec.Daemon {
 		tied = []string{w.ID}

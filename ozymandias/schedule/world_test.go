@@ -18,12 +18,15 @@ type world struct {
 	born int
 	// machines by incarnation, whether their leases live or not: what is there in truth.
 	machines map[string]*machine
-	seen     map[string]sight   // what whoever decides has seen, and since when
-	epochs   map[Instance]int64 // the greatest at which each was started
+	seen     map[string]sight    // what whoever decides has seen, and since when
+	epochs   map[Instance]int64  // the greatest at which each was started
+	disks    map[string][]Volume // by node: what is on them in truth, whoever has heard of it
+	homes    map[Instance]string // where those with sticky volumes were started
 	// afterthoughts are how many more decisions there may be without news. One is enough but where priorities take room from others
 	// while ports or volumes bind them: then the next may find a better use for what is left.
 	afterthoughts int
-	atOnce        int // how many records a decision may write; 0: any number
+	atOnce        int   // how many records a decision may write; 0: any number
+	disk          int64 // of nodes that are entered
 	fatal         func(format string, args ...any)
 }
 
@@ -66,7 +69,7 @@ func (w *world) look() {
 }
 
 func newWorld(fatal func(format string, args ...any)) *world {
-	return &world{now: time.Unix(1e9, 0).UTC(), machines: map[string]*machine{}, seen: map[string]sight{}, epochs: map[Instance]int64{}, fatal: fatal}
+	return &world{now: time.Unix(1e9, 0).UTC(), disk: 1e11, machines: map[string]*machine{}, seen: map[string]sight{}, epochs: map[Instance]int64{}, disks: map[string][]Volume{}, homes: map[Instance]string{}, fatal: fatal}
 }
 
 // boot starts a node's process, which begins with a clean machine. One that is not known is entered.
@@ -74,11 +77,11 @@ func (w *world) boot(name string) {
 	w.born++
 	n := w.Node(name)
 	if n == nil {
-		w.Nodes = append(slices.Clone(w.Nodes), Node{Name: name, Capacity: placement.Resources{Memory: 8e9, Disk: 1e11, CPU: 4000}})
+		w.Nodes = append(slices.Clone(w.Nodes), Node{Name: name, Capacity: placement.Resources{Memory: 8e9, Disk: w.disk, CPU: 4000}})
 		n = w.Node(name)
 	}
 	n.Incarnation = fmt.Sprintf("%s/%d", name, w.born)
-	n.Report = Report{Instances: map[Instance]Condition{}}
+	n.Report, n.Volumes = Report{Instances: map[Instance]Condition{}}, w.disks[name]
 	w.machines[n.Incarnation] = &machine{node: name, incarnation: n.Incarnation, runs: map[Instance]Condition{}}
 }
 
@@ -86,7 +89,7 @@ func (w *world) boot(name string) {
 func (w *world) lose(name string) {
 	n := w.Node(name)
 	delete(w.machines, n.Incarnation)
-	n.Incarnation, n.Report = "", Report{}
+	n.Incarnation, n.Report, n.Volumes = "", Report{}, nil
 }
 
 // forget has a node that is lost be unknown.
@@ -96,6 +99,7 @@ func (w *world) forget(name string) {
 	}
 	w.Nodes = slices.DeleteFunc(slices.Clone(w.Nodes), func(n Node) bool { return n.Name == name })
 	w.Version++
+	maps.DeleteFunc(w.homes, func(_ Instance, home string) bool { return home == name })
 }
 
 // drain has a node drain, or not any more, if it is known.
@@ -156,35 +160,95 @@ func (w *world) start(name string) {
 		if p.Epoch <= w.epochs[p.Instance] {
 			w.fatal("%s starts %s at epoch %d, and it had %d", name, w.called(p.Instance), p.Epoch, w.epochs[p.Instance])
 		}
-		w.epochs[p.Instance] = p.Epoch
-		m.runs[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running}
-		for _, v := range w.Spec(p.Instance.Job, p.Revision).Containers["main"].Volumes {
-			if owner := (Instance{Job: p.Instance.Job}); v.Type == job.Local {
-				owner.ID = p.ID
-				keepVolume(n, owner, v)
-			} else if n.Labels[StorageLabel] == "" {
-				keepVolume(n, owner, v)
-			}
+		if !w.keep(n, p) {
+			continue
 		}
+		w.epochs[p.Instance] = p.Epoch
+		w.sticks(n, p)
+		m.runs[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running}
 	}
+}
+
+// sticks looks whether an instance has a sticky volume elsewhere. What is started though it was taken from the node before its
+// volume was a sticky one has none there.
+func (w *world) sticks(n *Node, p Planned) {
+	if home := w.homes[p.Instance]; home != n.Name && w.has(home, p.Instance) {
+		w.fatal("%s starts %s, which has a sticky volume on %s", n.Name, w.called(p.Instance), home)
+	}
+	if w.Job(p.Job).Spec.Sticky() && slices.ContainsFunc(n.Plan.Instances, func(q Planned) bool { return q.Instance == p.Instance }) {
+		w.homes[p.Instance] = n.Name
+	}
+}
+
+// keep has a node have the volumes of an instance. Those that are left over go if their room is needed. If there is none nevertheless
+// it is for another time.
+func (w *world) keep(n *Node, p Planned) bool {
+	for _, v := range w.Spec(p.Instance.Job, p.Revision).Containers["main"].Volumes {
+		owner := Instance{Job: p.Instance.Job}
+		switch {
+		case v.Type == job.Local:
+			owner.ID = p.ID
+		case n.Labels[StorageLabel] != "":
+			continue
+		}
+		if w.crowded(n, owner, v) {
+			w.clean(n.Name, w.State)
+		}
+		if w.crowded(n, owner, v) {
+			return false
+		}
+		w.use(n.Name, owner, v, p.Epoch)
+	}
+	return true
+}
+
+// has tells whether a node's disk has a volume.
+func (w *world) has(node string, owner Instance) bool {
+	return has(&Node{Volumes: w.disks[node]}, owner)
+}
+
+// crowded tells whether there is no room for a volume.
+func (w *world) crowded(n *Node, owner Instance, v job.Volume) bool {
+	used := int64(v.Space)
+	for _, there := range w.disks[n.Name] {
+		used += there.Space
+	}
+	return !w.has(n.Name, owner) && used > n.Capacity.Disk
 }
 
 // clean has a machine remove the volumes that are stale by a state that may be an old one, but not older than its plan.
 func (w *world) clean(name string, s State) {
-	m, n := w.machine(name), w.Node(name)
+	m := w.machine(name)
 	if m == nil || s.Version < m.seen.Version || s.Node(name) == nil {
 		return
 	}
 	s = s.As(name, m.seen, Report{Plan: m.seen.Version, Instances: m.runs})
-	s.Node(name).Volumes = n.Volumes
+	s.Node(name).Volumes = w.disks[name]
 	stale := Stale(s, name)
-	n.Volumes = slices.DeleteFunc(slices.Clone(n.Volumes), func(v Volume) bool { return slices.Contains(stale, v) })
+	w.disks[name] = slices.DeleteFunc(slices.Clone(w.disks[name]), func(v Volume) bool {
+		return slices.ContainsFunc(stale, func(s Leftover) bool { return s.Volume == v })
+	})
 }
 
-func keepVolume(n *Node, owner Instance, v job.Volume) {
-	if !has(n, owner) {
-		n.Volumes = append(slices.Clone(n.Volumes), Volume{owner, v.Name, int64(v.Space)})
+// use has a node's disk have a volume, used at an epoch.
+func (w *world) use(node string, owner Instance, v job.Volume, epoch int64) {
+	disk := slices.Clone(w.disks[node])
+	if at := slices.IndexFunc(disk, func(has Volume) bool { return has.Instance == owner && has.Name == v.Name }); at >= 0 {
+		disk[at].Epoch = max(disk[at].Epoch, epoch)
+	} else {
+		disk = append(disk, Volume{owner, v.Name, int64(v.Space), epoch})
 	}
+	w.disks[node] = disk
+}
+
+// volumes are those that living nodes say they have.
+func (w *world) volumes() (lines []string) {
+	for _, n := range w.Nodes {
+		for _, v := range n.Volumes {
+			lines = append(lines, fmt.Sprintf("%s: %s %s e%d", n.Name, w.called(v.Instance), v.Name, v.Epoch))
+		}
+	}
+	return lines
 }
 
 // heal has what runs on a machine come up.
@@ -204,7 +268,7 @@ func (w *world) heal(name string) {
 // report has a machine say what is there.
 func (w *world) report(name string) {
 	if m, n := w.machine(name), w.Node(name); m != nil {
-		n.Report = Report{Plan: m.seen.Version, Instances: maps.Clone(m.runs), Unfit: m.unfit}
+		n.Report, n.Volumes = Report{Plan: m.seen.Version, Instances: maps.Clone(m.runs), Unfit: m.unfit}, w.disks[name]
 		for _, p := range m.seen.Instances {
 			if _, there := m.runs[p.Instance]; !there {
 				n.Report.Instances[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Waiting}
@@ -324,7 +388,7 @@ func (w *world) check() {
 			running[i] = incarnation
 			if spec := w.Spec(i.Job, c.Revision); spec != nil {
 				n := w.Node(m.node)
-				if spec.Needs().Local > 0 && !has(n, i) || spec.Needs().Shared > 0 && n.Labels[StorageLabel] == "" && !has(n, Instance{Job: i.Job}) {
+				if spec.Needs().Local > 0 && !w.has(m.node, i) || spec.Needs().Shared > 0 && n.Labels[StorageLabel] == "" && !w.has(m.node, Instance{Job: i.Job}) {
 					w.fatal("%s runs %s without its volumes", m.node, w.called(i))
 				}
 				if collide(spec.HostPorts(), ports) {
@@ -340,8 +404,18 @@ func (w *world) check() {
 			w.fatal("%s runs %v, %d of %d bytes", m.node, names, used.Memory, n.Capacity.Memory)
 		}
 	}
+	maps.DeleteFunc(w.homes, func(i Instance, _ string) bool {
+		j := w.Job(i.Job)
+		return j == nil || !j.Spec.Sticky() || j.scaledBelow(i.ID)
+	})
 	planned := map[Instance]string{}
 	for i := range w.Nodes {
+		for _, v := range Stale(w.State, w.Nodes[i].Name) {
+			later := func(n Node) bool { return n.Alive() && used(&n, v.Instance) > v.Epoch }
+			if v.Why == Superseded && !slices.ContainsFunc(w.Nodes, later) {
+				w.fatal("a volume of %s may go from %s, and there is no later one", w.called(v.Instance), w.Nodes[i].Name)
+			}
+		}
 		for _, p := range w.Nodes[i].Plan.Instances {
 			if other, twice := planned[p.Instance]; twice {
 				w.fatal("%s is planned on %s and on %s", w.called(p.Instance), other, w.Nodes[i].Name)

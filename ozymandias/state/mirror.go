@@ -26,6 +26,7 @@ type Mirror struct {
 	mu       sync.Mutex
 	revision int64         // of etcd, up to which all is in here
 	changed  chan struct{} // closed at the next change
+	gone     map[string]bool
 
 	records
 }
@@ -57,7 +58,7 @@ func newRecords() records {
 
 // NewMirror reads all records. Run follows them from then on.
 func (s *Store) NewMirror(ctx context.Context) (*Mirror, error) {
-	m := &Mirror{store: s, changed: make(chan struct{})}
+	m := &Mirror{store: s, changed: make(chan struct{}), gone: map[string]bool{}}
 	return m, m.read(ctx)
 }
 
@@ -156,13 +157,25 @@ func (m *Mirror) hear(news clientv3.WatchResponse) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, event := range news.Events {
-		m.take(m.store.prefix, event.Kv, event.Type == mvccpb.DELETE)
+		deleted := event.Type == mvccpb.DELETE
+		m.take(m.store.prefix, event.Kv, deleted)
+		if uid, job := strings.CutPrefix(string(event.Kv.Key), m.store.prefix+jobs); job && deleted {
+			m.gone[uid] = true
+		}
 	}
 	if n := len(news.Events); n > 0 {
 		// Not the header's, which may be ahead of the events when the watch is catching up.
 		m.revision = news.Events[n-1].Kv.ModRevision
 		m.tell()
 	}
+}
+
+// Gone tells whether a job was seen to be deleted. One that is only not there any more may be missing: when etcd is restored from a backup
+// that is older than the job, nobody has deleted it.
+func (m *Mirror) Gone(uid string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gone[uid]
 }
 
 // tell wakes those that wait for a change. m is locked.

@@ -69,6 +69,8 @@ type Report struct {
 	Instances []Instance `json:"instances,omitempty"`
 	// Unfit says why it can run nothing at present; empty if it can.
 	Unfit string `json:"unfit,omitempty"`
+	// Ingress is what keeps its ingress from doing all that jobs ask of it.
+	Ingress []schedule.IngressProblem `json:"ingress,omitempty"`
 }
 
 // An Instance is one that a node reports.
@@ -98,7 +100,7 @@ const (
 
 // report is what decisions rest on.
 func (r Report) report() schedule.Report {
-	report := schedule.Report{Plan: r.Plan, Unfit: r.Unfit, Instances: make(map[schedule.Instance]schedule.Condition, len(r.Instances))}
+	report := schedule.Report{Plan: r.Plan, Unfit: r.Unfit, Ingress: r.Ingress, Instances: make(map[schedule.Instance]schedule.Condition, len(r.Instances))}
 	for _, i := range r.Instances {
 		report.Instances[i.Instance] = i.Condition
 	}

@@ -81,15 +81,15 @@ func (b *bench) revoke(id clientv3.LeaseID) {
 // until waits for a state in the mirror.
 func (b *bench) until(m *state.Mirror, what string, is func(schedule.State) bool) schedule.State {
 	b.Helper()
-	for {
+	for over := time.After(3 * time.Minute); ; {
 		now, _, changed := m.State()
 		if is(now) {
 			return now
 		}
 		select {
 		case <-changed:
-		case <-time.After(time.Minute):
-			b.Fatalf("%s: not within a minute; the state is %+v", what, now)
+		case <-over:
+			b.Fatalf("never so: %s; the state is %+v", what, now)
 		}
 	}
 }
