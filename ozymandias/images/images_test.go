@@ -366,7 +366,7 @@ func (s *slow) Write(b []byte) (int, error) {
 func TestLoadRefuses(t *testing.T) {
 	ctx, c := patient(t), found(t, 1)
 	n := c.nodes["n1"]
-	if _, err := n.Load(ctx, strings.NewReader("no archive")); err == nil || !strings.Contains(err.Error(), "`podman save NAME`") {
+	if _, err := n.Load(ctx, strings.NewReader("no archive")); err == nil || err.Error() != "no archive of images: `podman save -o FILE IMAGE` or `docker save -o FILE IMAGE` writes one" {
 		t.Errorf("Load() of no archive: %v", err)
 	}
 	archive, id := image(t, n, "app", "nameless")

@@ -3,6 +3,7 @@ package images
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -28,11 +29,14 @@ func marked(image podman.Image) (id string, ok bool) {
 // are taken stand for the new content from then on.
 func (s *Store) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 	names, err := s.podman.Load(ctx, archive)
-	if err != nil {
-		return nil, fmt.Errorf("%w (an archive is what `podman save NAME` or `docker save NAME` writes)", err)
+	switch {
+	case errors.Is(err, podman.ErrArchive):
+		return nil, fmt.Errorf("%w: `podman save -o FILE IMAGE` or `docker save -o FILE IMAGE` writes one", podman.ErrArchive)
+	case err != nil:
+		return nil, err
 	}
 	if i := slices.IndexFunc(names, nameless); i >= 0 {
-		return nil, fmt.Errorf("load images: image %s in the archive has no name: save it by its name, as in `podman save NAME`", names[i])
+		return nil, fmt.Errorf("image %s in the archive has no name: save it by its name, as in `podman save -o FILE NAME`", names[i])
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)

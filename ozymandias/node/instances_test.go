@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"net"
 	"net/netip"
 	"os"
@@ -48,13 +49,13 @@ func TestInstances(t *testing.T) {
 		}
 	})
 	h.more = func(o *node.Options) {
-		o.Taken = []uint16{80}
+		o.Taken, o.KeepVolumes = []uint16{80}, time.Hour
 		o.Secrets, o.Volumes, o.Names = cluster, disks, names.NewPublisher(o.Etcd, o.Log)
 	}
 	h.begin()
 	for name, tell := range map[string]func(story){
 		"crash-loop": crashes, "never": ends, "fails": fails, "memory": eats, "image": pulls, "port": binds, "depends": depends, "unhealthy": sickens,
-		"ingress": yields, "environment": looksAround, "secrets": func(s story) { reads(s, cluster) }, "volumes": func(s story) { writes(s, disks) }, "names": hasName,
+		"logs": leavesLogs, "half": func(s story) { halts(s, cluster) }, "ingress": yields, "environment": looksAround, "secrets": func(s story) { reads(s, cluster) }, "volumes": func(s story) { writes(s, disks) }, "names": hasName,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,17 +134,34 @@ func (s story) lines(count int) (lines []string) {
 	return lines
 }
 
-// outcome waits for the instance to have ended for good.
-func (s story) outcome() (outcome schedule.Outcome) {
+// end waits for the instance to have ended for good.
+func (s story) end() (end schedule.End) {
 	s.Helper()
 	s.host.until("ended", func(map[string]schedule.Condition) bool {
 		now, _, _ := s.mirror.State()
 		if j := now.Job("uid-" + s.name); j != nil {
-			outcome = j.Ended["0"]
+			end = j.Ended["0"]
 		}
-		return outcome != ""
+		return end.Outcome != ""
 	})
-	return outcome
+	return end
+}
+
+// kept are the lines of main that are kept of the instance, sorted.
+func (s story) kept() []string {
+	return s.texts(s.node.Logs().Read(schedule.Instance{Job: "uid-" + s.name, ID: "0"}, "main", podman.Log{}))
+}
+
+func (s story) texts(log iter.Seq2[podman.Line, error]) (lines []string) {
+	s.Helper()
+	for line, err := range log {
+		if err != nil {
+			s.Fatal(err)
+		}
+		lines = append(lines, line.Text)
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 // What keeps ending is started again after growing pauses, and people are told why.
@@ -152,21 +170,72 @@ func crashes(s story) {
 	if c := s.says(schedule.BackOff, "main ended with exit code 3: trouble; it is started again after 8s"); c.Restarts != 3 || c.Containers["main"].ExitCode != 3 {
 		s.Errorf("it is %+v", c)
 	}
+	// It has run four times: of each attempt but the last two nothing is left.
+	name, _ := s.node.Container("uid-"+s.name, "0", "main")
+	main, err := s.node.Podman().Container(s.Context(), name)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for attempt, lines := range map[string][]string{"last": s.texts(podman.ReadLog(main.Log, podman.Log{})), "one before": s.kept()} {
+		if want := []string{"trouble", "up"}; !slices.Equal(lines, want) {
+			s.Errorf("of the %s there is %q, want %q", attempt, lines, want)
+		}
+	}
 }
 
 // What is never to be started again is complete when it has ended well.
 func ends(s story) {
 	s.put("exit 0", func(c *job.Container) { c.Restart.Policy = job.Never })
-	if o := s.outcome(); o != schedule.Complete {
-		s.Errorf("it is %s", o)
+	if end := s.end(); end.Outcome != schedule.Complete || end.Node != "n1" || end.Code != 0 {
+		s.Errorf("it is %+v", end)
+	}
+}
+
+// What has ended can be read until its job is deleted, though nothing of it is left but that.
+func leavesLogs(s story) {
+	s.put("print done exit 0", func(c *job.Container) { c.Restart.Policy = job.Never })
+	s.end()
+	s.host.until("removed", func(all map[string]schedule.Condition) bool { _, there := all[s.name+"-0"]; return !there })
+	if got := s.kept(); !slices.Equal(got, []string{"done"}) {
+		s.Errorf("of what has ended there is %q", got)
+	}
+	s.goes()
+	for began := time.Now(); s.node.Logs().Has(schedule.Instance{Job: "uid-" + s.name, ID: "0"}, "main"); time.Sleep(100 * time.Millisecond) {
+		if time.Since(began) > patience {
+			s.Fatal("the logs of a job that is gone are left")
+		}
+	}
+}
+
+// Of what could not be made no secret is left.
+func halts(s story, store *secrets.Store) {
+	if _, err := store.Put(s.Context(), "half", []byte("s3cret")); err != nil {
+		s.Fatal(err)
+	}
+	s.put("stay", func(c *job.Container) { c.Secrets = []job.Secret{{Name: "half"}, {Name: "nobody-has-this"}} })
+	s.says(schedule.BackOff, "nobody-has-this")
+	written := func() []string {
+		s.Helper()
+		files, err := filepath.Glob(filepath.Join(s.setting.Run, "secrets", s.name+"_*"))
+		if err != nil {
+			s.Fatal(err)
+		}
+		return files
+	}
+	if len(written()) != 1 {
+		s.Errorf("secrets are in %v", written())
+	}
+	s.goes()
+	if left := written(); len(left) > 0 {
+		s.Errorf("the secrets are left: %v", left)
 	}
 }
 
 // What has used up its tries has failed.
 func fails(s story) {
 	s.put("exit 4", func(c *job.Container) { c.Restart = job.Restart{Policy: job.OnFailure, Tries: 1} })
-	if o := s.outcome(); o != schedule.Failed {
-		s.Errorf("it is %s", o)
+	if end := s.end(); end.Outcome != schedule.Failed || end.Node != "n1" || end.Code != 4 {
+		s.Errorf("it is %+v", end)
 	}
 }
 

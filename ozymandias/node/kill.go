@@ -17,35 +17,22 @@ const again = 50 * time.Millisecond
 
 // clear ends all that runs under the node's lease, by force, and returns once nothing does. Podman is not asked.
 func (n *Node) clear(ctx context.Context) error {
-	told := time.Now()
-	for empty := 0; empty < 3; { // what is being started may come into the group a moment later
+	const looks = 3 // what is being started may come into the group a moment later
+	return n.insist(ctx, "what runs does not end", looks, func() ([]int, error) {
 		err := n.group.Kill()
 		left, look := n.group.Processes()
-		if err = errors.Join(err, look); err != nil || len(left) > 0 {
-			empty = 0
-		} else {
-			empty++
-		}
-		if time.Since(told) >= every && empty == 0 {
-			told = time.Now()
-			n.Log.Error("what runs does not end", "processes", left, "error", err)
-		}
-		if err := pause(ctx, again); err != nil {
-			return err
-		}
-	}
-	return nil
+		return left, errors.Join(err, look)
+	})
 }
 
 // endServices ends the services of podman's on this node's socket, by force: those that an earlier process has left, which may start
 // something as long as they run, or one that does not answer.
 func (n *Node) endServices(ctx context.Context) error {
 	address := []byte("unix://" + n.Options.Podman.Socket())
-	for {
-		left := 0
+	return n.insist(ctx, "podman's service does not end", 1, func() (left []int, _ error) {
 		lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 		if err != nil {
-			return fmt.Errorf("look for services of podman's: %w", err)
+			return nil, fmt.Errorf("look for services of podman's: %w", err)
 		}
 		for _, file := range lines {
 			line, err := os.ReadFile(file)
@@ -53,12 +40,28 @@ func (n *Node) endServices(ctx context.Context) error {
 				continue
 			}
 			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
-				left++
+				left = append(left, pid)
 				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended just now
 			}
 		}
-		if left == 0 {
+		return left, nil
+	})
+}
+
+// insist ends processes until so many looks in a row have found none. What cannot be killed, as it hangs in the kernel, has to be waited for,
+// and told of: the node seems dead until then.
+func (n *Node) insist(ctx context.Context, what string, looks int, end func() (left []int, err error)) error {
+	told := time.Now()
+	for empty := 0; ; {
+		left, err := end()
+		if err != nil || len(left) > 0 {
+			empty = 0
+		} else if empty++; empty == looks {
 			return nil
+		}
+		if empty == 0 && time.Since(told) >= every {
+			told = time.Now()
+			n.Log.Error(what, "processes", left, "error", err)
 		}
 		if err := pause(ctx, again); err != nil {
 			return err

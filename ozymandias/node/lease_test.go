@@ -13,19 +13,17 @@ import (
 
 // A process that takes the place of one that was killed takes up what runs, if the lease still lives: nothing is begun anew.
 func TestAdopted(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.TTL *= 4 // so that a slow machine is in time
 	h.spawn()
-	w.put(web("print up stay", func(c *job.Container) {
+	first := h.serve("print up stay", func(c *job.Container) {
 		c.Healthcheck = &job.Healthcheck{Type: job.Exec, Command: job.Words{"/guest", "exit", "0"}, Interval: job.Duration(time.Second), UnhealthyThreshold: 1}
-	}))
-	first := w.untilHealthy(0)
+	})
 	before := h.containers(1)
 	h.kill(syscall.SIGKILL)
 	h.spawn()
-	w.change(func(s schedule.State) (schedule.State, error) { return s.Scale("web", 2) })
-	second := w.until("scaled", func(all map[string]schedule.Condition) bool { return all["web-1"].Settled })["web-0"]
+	h.change(func(s schedule.State) (schedule.State, error) { return s.Scale("web", 2) })
+	second := h.until("scaled", func(all map[string]schedule.Condition) bool { return all["web-1"].Settled })["web-0"]
 	if second.Epoch != first.Epoch || second.Restarts != 0 || !second.Healthy || second.Address != first.Address || !second.Since.Equal(first.Since) {
 		t.Errorf("it was %+v, and is %+v", first, second)
 	}
@@ -36,19 +34,17 @@ func TestAdopted(t *testing.T) {
 
 // What has ended while there was no process of the node is started again by the next one, also if nobody is left who could say so.
 func TestAdoptsTheDead(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.TTL *= 4
 	h.spawn()
-	w.put(web("print up stay"))
-	first := w.untilHealthy(0)
+	first := h.serve("print up stay")
 	h.kill(syscall.SIGKILL)
 	if err := h.group("/stop").Kill(); err != nil {
 		t.Fatal(err)
 	}
 	h.empty()
 	h.spawn()
-	second := w.until("healthy again", func(all map[string]schedule.Condition) bool {
+	second := h.until("healthy again", func(all map[string]schedule.Condition) bool {
 		return all["web-0"].Healthy && all["web-0"].Since.After(first.Since)
 	})["web-0"]
 	if second.Epoch != first.Epoch {
@@ -59,20 +55,18 @@ func TestAdoptsTheDead(t *testing.T) {
 
 // A process that is told to end leaves everything running for the next one.
 func TestRestarted(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.TTL *= 4
 	h.begin()
-	w.put(web("print up stay"))
-	w.untilHealthy(0)
+	h.serve("print up stay")
 	before := h.containers(1)
 	h.stop()
 	if after := h.containers(1); after[0] != before[0] {
 		t.Errorf("process %v ran, and now %v does", before, after)
 	}
 	h.begin()
-	w.change(func(s schedule.State) (schedule.State, error) { return s.Remove("web") })
-	w.until("gone", func(all map[string]schedule.Condition) bool { return len(all) == 0 })
+	h.change(func(s schedule.State) (schedule.State, error) { return s.Remove("web") })
+	h.until("gone", func(all map[string]schedule.Condition) bool { return len(all) == 0 })
 	if left := h.processes(); len(left) > 0 {
 		t.Errorf("processes %v are left", left)
 	}
@@ -80,12 +74,10 @@ func TestRestarted(t *testing.T) {
 
 // A node that is told to leave stops everything in order and ends its lease at once: the next of its name need not wait.
 func TestLeaves(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.TTL, h.Leave = 1e3*h.TTL, true
 	h.begin()
-	w.put(web("print up stay"))
-	w.untilHealthy(0)
+	h.serve("print up stay")
 	h.containers(1)
 	if left := h.lost(h.stop); len(left) > 0 {
 		t.Errorf("processes %v run after the lease has ended", left)
@@ -98,48 +90,43 @@ func TestLeaves(t *testing.T) {
 // When a node's process is killed and none takes its place, the watchdog ends everything before the lease can have ended. A process
 // that comes later begins anew.
 func TestKilled(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.TTL /= 2
 	h.spawn()
-	w.put(web("print up deaf stay"))
-	first := w.untilHealthy(0)
+	first := h.serve("print up deaf stay")
 	h.containers(1)
 	if left := h.lost(func() { h.kill(syscall.SIGKILL) }); len(left) > 0 {
 		t.Errorf("processes %v run after the lease has ended", left)
 	}
 	h.spawn()
-	w.untilHealthy(first.Epoch)
+	h.untilHealthy(first.Epoch)
 }
 
 // A node's process that is stopped cannot end anything; its watchdog can. When it goes on it finds its lease gone, and begins anew.
 func TestFrozen(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.TTL /= 2
 	h.spawn()
-	w.put(web("print up deaf stay"))
-	first := w.untilHealthy(0)
+	first := h.serve("print up deaf stay")
 	h.containers(1)
 	if left := h.lost(func() { _ = h.process.Process.Signal(syscall.SIGSTOP) }); len(left) > 0 {
 		t.Errorf("processes %v run after the lease has ended", left)
 	}
 	_ = h.process.Process.Signal(syscall.SIGCONT)
-	w.untilHealthy(first.Epoch)
+	h.untilHealthy(first.Epoch)
 }
 
 // A node that is cut off from etcd stops everything before its lease can have ended, but for what is to be kept. When it is back, it begins
 // anew, as another incarnation in the same process.
 func TestCutOff(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.TTL /= 2
 	h.begin()
-	w.put(web("print up deaf stay"))
+	h.put(web("print up deaf stay"))
 	kept := web("print up stay")
 	kept.Name, kept.OnPartition = "kept", job.Keep
-	w.put(kept)
-	first := w.until("healthy", func(all map[string]schedule.Condition) bool { return all["web-0"].Healthy && all["kept-0"].Healthy })
+	h.put(kept)
+	first := h.until("healthy", func(all map[string]schedule.Condition) bool { return all["web-0"].Healthy && all["kept-0"].Healthy })
 	keep := func() []int {
 		all, err := h.group("/keep").Processes()
 		if err != nil {
@@ -150,14 +137,14 @@ func TestCutOff(t *testing.T) {
 	}
 	before := keep()
 	h.containers(1)
-	if left := h.lost(func() { w.etcd.Lose(etcdtest.Both) }); len(left) > 0 {
+	if left := h.lost(func() { h.etcd.Lose(etcdtest.Both) }); len(left) > 0 {
 		t.Errorf("processes %v run after the lease has ended", left)
 	}
 	if after := keep(); len(before) == 0 || !slices.Equal(before, after) {
 		t.Errorf("processes %v were to be kept, %v are there", before, after)
 	}
-	w.etcd.Lose(etcdtest.Nothing)
-	w.until("healthy again", func(all map[string]schedule.Condition) bool {
+	h.etcd.Lose(etcdtest.Nothing)
+	h.until("healthy again", func(all map[string]schedule.Condition) bool {
 		return all["web-0"].Healthy && all["web-0"].Epoch > first["web-0"].Epoch && all["kept-0"].Healthy && all["kept-0"].Epoch > first["kept-0"].Epoch
 	})
 	if after := keep(); len(after) == 0 || slices.ContainsFunc(after, func(pid int) bool { return slices.Contains(before, pid) }) {
@@ -167,16 +154,14 @@ func TestCutOff(t *testing.T) {
 
 // A short silence of etcd stops nothing for good: what was asked to stop is started again at the same epoch.
 func TestShortSilence(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.TTL *= 3
 	h.begin()
-	w.put(web("print up stay"))
-	first := w.untilHealthy(0)
-	w.etcd.Lose(etcdtest.Both)
+	first := h.serve("print up stay")
+	h.etcd.Lose(etcdtest.Both)
 	h.empty()
-	w.etcd.Lose(etcdtest.Nothing)
-	second := w.until("back", func(all map[string]schedule.Condition) bool {
+	h.etcd.Lose(etcdtest.Nothing)
+	second := h.until("back", func(all map[string]schedule.Condition) bool {
 		return all["web-0"].Healthy && all["web-0"].Since.After(first.Since)
 	})["web-0"]
 	if second.Epoch != first.Epoch {
@@ -186,41 +171,36 @@ func TestShortSilence(t *testing.T) {
 
 // A node that comes up while etcd is away waits for it.
 func TestNoEtcd(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
-	w.put(web("print up stay"))
+	h := newWorld(t).host(machine, "n1")
+	h.put(web("print up stay"))
 	h.spawn()
-	first := w.untilHealthy(0)
+	first := h.untilHealthy(0)
 	h.kill(syscall.SIGKILL)
-	w.etcd.Lose(etcdtest.Both)
+	h.etcd.Lose(etcdtest.Both)
 	h.spawn()
 	h.empty() // the watchdog keeps to the time that it was told last
-	w.etcd.Lose(etcdtest.Nothing)
-	w.until("healthy again", func(all map[string]schedule.Condition) bool {
+	h.etcd.Lose(etcdtest.Nothing)
+	h.until("healthy again", func(all map[string]schedule.Condition) bool {
 		return all["web-0"].Healthy && all["web-0"].Since.After(first.Since)
 	})
 }
 
 // Somebody takes a node's entry from among the living: everybody takes it for lost, so it has to stop.
 func TestForsaken(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.begin()
-	w.put(web("print up stay"))
-	first := w.untilHealthy(0)
-	if _, err := w.etcd.Direct.Delete(t.Context(), "/ozymandias/live/n1"); err != nil {
+	first := h.serve("print up stay")
+	if _, err := h.etcd.Direct.Delete(t.Context(), "/ozymandias/live/n1"); err != nil {
 		t.Fatal(err)
 	}
-	w.untilHealthy(first.Epoch)
+	h.untilHealthy(first.Epoch)
 }
 
 // Two processes cannot be one node.
 func TestLocked(t *testing.T) {
-	w := newWorld(t)
-	h := w.host(machine, "n1")
+	h := newWorld(t).host(machine, "n1")
 	h.begin()
-	w.put(web("print up stay"))
-	w.untilHealthy(0)
+	h.serve("print up stay")
 	other := *h
 	other.spawn()
 	if err := other.process.Wait(); err == nil {

@@ -31,6 +31,7 @@ type loop struct {
 	notes    chan note
 	deaths   chan podman.Death
 	polls    chan poll
+	needs    chan need
 
 	actions map[schedule.Instance]context.CancelFunc // under way
 	probes  map[probeKey]context.CancelFunc
@@ -38,7 +39,6 @@ type loop struct {
 	named   []names.Record               // what was published last; nil if nothing was yet
 	unfit   string
 	tidied  map[schedule.Instance]chan struct{} // by whose volumes are being removed: closed once they are
-	unknown map[schedule.Volume]time.Time       // volumes in common of jobs that are not known, and since when
 	by      sync.WaitGroup
 
 	making, starting turns
@@ -58,9 +58,9 @@ type note struct {
 
 func newLoop(l *life, began time.Time, end context.CancelCauseFunc) *loop {
 	return &loop{life: l, began: began, end: end, machine: converge.New(l.Name, l.incarnation), writer: newWriter(l),
-		results: make(chan answer), verdicts: make(chan verdict), notes: make(chan note), deaths: make(chan podman.Death), polls: make(chan poll),
+		results: make(chan answer), verdicts: make(chan verdict), notes: make(chan note), deaths: make(chan podman.Death), polls: make(chan poll), needs: make(chan need),
 		actions: map[schedule.Instance]context.CancelFunc{}, probes: map[probeKey]context.CancelFunc{}, pods: map[string]schedule.Instance{},
-		tidied: map[schedule.Instance]chan struct{}{}, unknown: map[schedule.Volume]time.Time{}, making: newTurns(), starting: newTurns()}
+		tidied: map[schedule.Instance]chan struct{}{}, making: newTurns(), starting: newTurns()}
 }
 
 // settle is how long news of other nodes are let gather before they are looked at.
@@ -140,6 +140,8 @@ func (l *loop) wait(ctx, lived context.Context, told, changed <-chan struct{}, a
 		l.machine.Note(n.Instance, n.text)
 	case d := <-l.deaths:
 		l.died(d)
+	case n := <-l.needs:
+		l.yield(lived, n)
 	case p := <-l.polls:
 		l.polled(lived, p)
 	}

@@ -22,6 +22,9 @@ func (l *loop) make(ctx, lived context.Context, a converge.Action, pod string) e
 	if err := l.ask(ctx, lived, func(asked context.Context) error { return l.client.RemovePod(asked, pod) }); err != nil {
 		return err
 	}
+	if err := l.clearSecrets(pod); err != nil {
+		return err
+	}
 	order, err := a.Spec.Order()
 	if err != nil {
 		return fmt.Errorf("order the containers: %w", err)
@@ -81,14 +84,14 @@ func (l *loop) container(ctx context.Context, a converge.Action, pod, name strin
 		if l.Volumes == nil {
 			return c, errors.New("this node has no volumes")
 		}
-		owner := schedule.Volume{Instance: a.Instance, Name: v.Name, Space: int64(v.Space)}
+		owner := schedule.Volume{Instance: a.Instance, Name: v.Name, Space: int64(v.Space), Epoch: a.Epoch}
 		if v.Type == job.Shared {
 			owner.ID = ""
 		}
 		if v.Name == "" {
 			owner.Name = name + ":" + v.Path // the container's own; no name that a person gives has a colon
 		}
-		path, err := l.Volumes.Ensure(ctx, owner)
+		path, err := l.volume(ctx, owner)
 		if err != nil {
 			return c, err
 		}

@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/ozymandias/node/logs"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/watchdog"
@@ -23,9 +24,12 @@ import (
 type Node struct {
 	Options
 	client *podman.Client
+	logs   *logs.Store
 	group  cgroup.Group // of all that ends with the lease
 	dog    *watchdog.Dog
 	last   clientv3.LeaseID // of an earlier life, of which nothing runs any more; 0: none is known
+
+	left, leftShared leftovers // volumes, on its own disk and on what it has in common with others
 
 	mu    sync.Mutex
 	there map[schedule.Instance]placed // what is on the machine
@@ -46,7 +50,9 @@ func New(o Options) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a node: %w", err)
 	}
-	return &Node{Options: o, client: podman.Connect(o.Podman.Socket()), group: group}, nil
+	// Beside podman's own files: they are to be on one file system.
+	past := logs.New(filepath.Join(o.Podman.Dir, "logs"))
+	return &Node{Options: o, client: podman.Connect(o.Podman.Socket()), logs: past, group: group, left: leftovers{}, leftShared: leftovers{}}, nil
 }
 
 // rest is the pause between two attempts at what does not depend on an instance.
@@ -126,6 +132,9 @@ func (n *Node) Container(uid, id, container string) (name string, ok bool) {
 	at, ok := n.there[schedule.Instance{Job: uid, ID: id}]
 	return containerName(podName(at.name, id, at.epoch), container), ok
 }
+
+// Logs are those of what has run on this machine and is not there any more.
+func (n *Node) Logs() *logs.Store { return n.logs }
 
 // pause waits, or returns ctx's error.
 func pause(ctx context.Context, d time.Duration) error {

@@ -16,6 +16,7 @@ import (
 	"teamtask.dev/ozymandias/names"
 	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/ozymandias/state"
 	"teamtask.dev/ozymandias/volumes"
@@ -58,11 +59,16 @@ type Options struct {
 	// Taken are TCP ports of this node that its ingress listens on. What a job publishes there is left to the ingress if that leads to
 	// it, and refused otherwise.
 	Taken []uint16
+	// Ingress is asked for what keeps the node's ingress from doing all that jobs ask of it, to be told to all nodes. nil: there is none.
+	Ingress func() []schedule.IngressProblem
 	// Watchdog makes the command that runs [teamtask.dev/ozymandias/watchdog.Guard] on [WatchdogSocket], for [StopGroup], with that first
 	// time.
 	Watchdog func(until time.Duration) *exec.Cmd
 	// Volumes of the node; nil: what asks for volumes cannot run.
 	Volumes *volumes.Store
+	// KeepVolumes is for how long at least volumes are kept that nothing uses any more though nobody has deleted them: of an instance that has
+	// settled on another node, of a job that nobody knows. They go before that if their room is needed. 0: they go at once.
+	KeepVolumes time.Duration
 	// Images of the cluster; nil: only what podman has. The node tells it of each lease.
 	Images *images.Store
 	// Secrets of the cluster; nil: what asks for secrets cannot run.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -29,11 +28,12 @@ func (l *loop) remove(ctx, lived context.Context, a converge.Action) error {
 		if err := l.stop(ctx, a, pod); err != nil && (ctx.Err() != nil || !errors.As(err, &refused)) {
 			return err // what podman refuses to end is killed with the pod; if it cannot be asked it is asked again
 		}
+		l.keep(lived, a.Instance, pod)
 		if err := l.removePod(lived, pod); err != nil {
 			return err
 		}
 	}
-	return nil
+	return l.clearSecrets(podName(a.Name, a.Instance.ID, a.Epoch)) // they are written before the pod is made
 }
 
 // stop ends the containers of a pod, those that depend on others before those.
@@ -86,8 +86,5 @@ func (l *loop) removePod(lived context.Context, pod podman.PodState) error {
 	if err != nil {
 		return fmt.Errorf("it cannot be removed: %w", err)
 	}
-	if err := os.RemoveAll(l.secretDir(pod.Name)); err != nil {
-		return fmt.Errorf("remove its secrets: %w", err)
-	}
-	return nil
+	return l.clearSecrets(pod.Name)
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,6 +111,9 @@ func (n *Node) look(ctx context.Context) (found []converge.Found, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := n.tidySecrets(pods); err != nil {
+		return nil, err
+	}
 	for _, pod := range pods {
 		m, err := readMark(pod)
 		if err != nil { // it can be nobody's any more
@@ -139,6 +143,9 @@ func (n *Node) inspect(ctx context.Context, pod podman.PodState) (converge.Pod, 
 	}
 	for _, c := range pod.Containers {
 		s, err := n.client.Container(ctx, c.ID)
+		if errors.Is(err, podman.ErrNotFound) { // it is being removed, or podman was ended while it removed it
+			continue
+		}
 		if err != nil {
 			return facts, err
 		}
@@ -149,7 +156,7 @@ func (n *Node) inspect(ctx context.Context, pod podman.PodState) (converge.Pod, 
 		case s.Started.IsZero():
 			f.State = converge.Created
 		default:
-			f.State, f.Last = converge.Ended, n.lastLine(ctx, c.ID)
+			f.State, f.Last = converge.Ended, lastLine(s.Log)
 		}
 		facts.Containers[s.Labels[labelContainer]] = f
 	}
@@ -160,8 +167,8 @@ func (n *Node) inspect(ctx context.Context, pod podman.PodState) (converge.Pod, 
 const longest = 200
 
 // lastLine is the last line that a container has written, as far as it can be read: for people.
-func (n *Node) lastLine(ctx context.Context, container string) (text string) {
-	for line, err := range n.client.Logs(ctx, container, podman.Log{Tail: 1}) {
+func lastLine(log string) (text string) {
+	for line, err := range podman.ReadLog(log, podman.Log{Tail: 1}) {
 		if err == nil {
 			text = line.Text
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,30 @@ import (
 // secretDir is where the files of a pod's secrets are: below the run directory, so that they are in memory only. Nobody but root gets
 // there but through the mount in the container.
 func (n *Node) secretDir(pod string) string { return filepath.Join(n.Options.Run, "secrets", pod) }
+
+// clearSecrets removes the files of a pod's secrets, if there are any.
+func (n *Node) clearSecrets(pod string) error {
+	if err := os.RemoveAll(n.secretDir(pod)); err != nil {
+		return fmt.Errorf("remove the secrets of pod %s: %w", pod, err)
+	}
+	return nil
+}
+
+// tidySecrets removes those of pods that are not there, which a process has written that ended before it had made them.
+func (n *Node) tidySecrets(pods []podman.PodState) error {
+	written, err := os.ReadDir(n.secretDir(""))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for secrets of pods that are gone: %w", err)
+	}
+	for _, of := range written {
+		if !slices.ContainsFunc(pods, func(pod podman.PodState) bool { return pod.Name == of.Name() }) {
+			if err := n.clearSecrets(of.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // secrets gives a container its secrets.
 func (l *loop) secrets(ctx context.Context, pod, name string, c *podman.Container) error {

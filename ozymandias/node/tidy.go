@@ -8,26 +8,72 @@ import (
 	"teamtask.dev/ozymandias/schedule"
 )
 
-// tidy removes the volumes that nobody will ask for again. An instance that is begun meanwhile waits until its own are gone; one that has
-// begun is in the report, by which nothing of it is removed.
+// tidy removes the volumes that are left over, and have been for long enough. An instance that is begun meanwhile waits until its own are
+// gone; one that has begun is in the report, by which nothing of it is removed.
 func (l *loop) tidy(lived context.Context) {
 	if l.Volumes == nil {
 		return
 	}
+	l.discard(lived, l.due(l.left, l.leftHere(), 0), l.Volumes.Remove)
+	l.discard(lived, l.due(l.leftShared, l.leftInCommon(), certain), l.Volumes.RemoveShared)
+}
+
+// leftHere are the volumes on the node's own disk that are left over at this moment.
+func (l *loop) leftHere() []schedule.Leftover {
 	now, _, _ := l.Mirror.State()
 	here := now.Node(l.Name)
 	if here == nil || here.Incarnation != l.incarnation {
-		return
+		return nil
 	}
 	now = now.As(l.Name, here.Plan, l.machine.Report())
 	now.Node(l.Name).Volumes = l.Volumes.All()
-	l.discard(lived, schedule.Stale(now, l.Name), l.Volumes.Remove)
-	l.discard(lived, l.forsaken(&now), l.Volumes.RemoveShared)
+	return schedule.Stale(now, l.Name)
+}
+
+// leftInCommon are the volumes that nodes have in common of jobs that there are none of, for the first of the living nodes to remove.
+func (l *loop) leftInCommon() (left []schedule.Leftover) {
+	now, _, _ := l.Mirror.State()
+	first := slices.IndexFunc(now.Nodes, func(n schedule.Node) bool { return n.Alive() })
+	if now.Partial || first < 0 || now.Nodes[first].Name != l.Name {
+		return nil
+	}
+	shared, err := l.Volumes.Shared()
+	if err != nil {
+		l.Log.Warn("cannot look what volumes nodes have in common", "error", err)
+		return nil
+	}
+	for _, v := range shared {
+		if now.Job(v.Job) == nil {
+			left = append(left, schedule.Leftover{Volume: v, Why: schedule.Forgotten})
+		}
+	}
+	return left
+}
+
+// certain is how long a job must not be known at least for its volumes in common to be removed: another node may know of it before this one.
+const certain = 10 * time.Minute
+
+// due takes in what is left over at this moment, and returns what is to go now. What was deleted by somebody goes at once. The
+// rest, that only turned out not to be needed, somebody may miss.
+func (l *loop) due(seen leftovers, left []schedule.Leftover, least time.Duration) (due []schedule.Leftover) {
+	now := time.Now()
+	keep := max(l.KeepVolumes, least)
+	fresh := seen.look(now, left)
+	for _, v := range left {
+		switch {
+		case v.Why == schedule.Unwanted, v.Why == schedule.Forgotten && l.Mirror.Gone(v.Job), now.Sub(seen[v]) >= keep:
+			due = append(due, v)
+		case slices.Contains(fresh, v):
+			l.Log.Info("a volume that nothing uses is kept for a while", "volume", v.Name, "job", v.Job, "instance", v.ID, "why", v.Why,
+				"until", now.Add(keep).Truncate(time.Second))
+		}
+	}
+	return due
 }
 
 // discard removes volumes, those of an instance one after the other.
-func (l *loop) discard(lived context.Context, volumes []schedule.Volume, remove func(context.Context, schedule.Volume) error) {
-	of := map[schedule.Instance][]schedule.Volume{}
+func (l *loop) discard(lived context.Context, volumes []schedule.Leftover, remove func(context.Context, schedule.Volume) error) {
+	of := map[schedule.Instance][]schedule.Leftover{}
 	for _, v := range volumes {
 		of[v.Instance] = append(of[v.Instance], v)
 	}
@@ -40,7 +86,7 @@ func (l *loop) discard(lived context.Context, volumes []schedule.Volume, remove 
 		l.by.Go(func() {
 			defer close(tidied)
 			for _, v := range volumes {
-				if err := remove(lived, v); err != nil {
+				if err := remove(lived, v.Volume); err != nil {
 					l.Log.Warn("a volume that nobody needs is left", "volume", v.Name, "job", v.Job, "instance", v.ID, "error", err)
 				} else {
 					l.Log.Info("removed a volume that nobody needs", "volume", v.Name, "job", v.Job, "instance", v.ID)
@@ -69,34 +115,4 @@ func (l *loop) behind(i schedule.Instance) (tidied []chan struct{}) {
 		}
 	}
 	return tidied
-}
-
-// certain is how long a job must not be known for its volumes in common to be removed: another node may know of it before this one.
-const certain = 10 * time.Minute
-
-// forsaken are the volumes that nodes have in common of jobs that there are none of any more, for the first of the living nodes to remove.
-func (l *loop) forsaken(now *schedule.State) (volumes []schedule.Volume) {
-	first := slices.IndexFunc(now.Nodes, func(n schedule.Node) bool { return n.Alive() })
-	if now.Partial || first < 0 || now.Nodes[first].Name != l.Name {
-		clear(l.unknown)
-		return nil
-	}
-	shared, err := l.Volumes.Shared()
-	if err != nil {
-		l.Log.Warn("cannot look what volumes nodes have in common", "error", err)
-		return nil
-	}
-	for _, v := range shared {
-		since, unknown := l.unknown[v]
-		switch {
-		case now.Job(v.Job) != nil:
-			delete(l.unknown, v)
-		case !unknown:
-			l.unknown[v] = time.Now()
-		case time.Since(since) >= certain:
-			delete(l.unknown, v)
-			volumes = append(volumes, v)
-		}
-	}
-	return volumes
 }

@@ -13,8 +13,30 @@ import (
 const every = 10 * time.Second
 
 // silent is how long podman may not answer before the node says that it can run nothing. After twice that its service is killed, for
-// another to take its place.
+// another to take its place. Any answer will do: to list the pods it waits for each that something is done with, which on a busy machine takes
+// its time. But if it goes on doing other things for stubborn times as long and never lists them, it never will: 4.3 has a deadlock
+// of the list with the inspection of a container (github.com/containers/podman/issues/16441).
 var silent = 30 * time.Second
+
+const stubborn = 10
+
+// A silence is since when podman has not answered.
+type silence struct {
+	any  time.Time // nothing at all
+	list time.Time // what pods there are
+	// killed is when a service was last killed for it: the next one gets its time, too.
+	killed time.Time
+}
+
+// unfit tells whether nothing can run by then.
+func (s silence) unfit(now time.Time) bool {
+	return now.Sub(s.any) >= silent || now.Sub(s.list) >= stubborn*silent
+}
+
+// hopeless tells whether another service is to be tried by then.
+func (s silence) hopeless(now time.Time) bool {
+	return now.Sub(s.killed) >= 2*silent && (now.Sub(s.any) >= 2*silent || now.Sub(s.list) >= stubborn*silent)
+}
 
 // hear tells the loop of each container that ends.
 func (l *loop) hear(ctx context.Context) {
@@ -38,28 +60,36 @@ type poll struct {
 func (l *loop) poll(ctx context.Context) {
 	look := time.NewTicker(every)
 	defer look.Stop()
-	answered, killed := time.Now(), time.Now()
+	quiet := silence{any: time.Now(), list: time.Now()}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
 		}
-		asked, done := context.WithTimeout(ctx, every)
+		l.tidyLogs()
+		asked, done := context.WithTimeout(ctx, silent)
 		pods, err := l.client.Pods(asked, map[string]string{labelNode: l.Name})
 		done()
+		now := time.Now()
 		if err == nil {
-			answered = time.Now()
+			quiet.list = now
 		}
-		if now := time.Now(); now.Sub(answered) >= 2*silent && now.Sub(killed) >= 2*silent {
+		if heard := l.client.Answered(); heard.After(quiet.any) {
+			quiet.any = heard
+		}
+		if l.Volumes != nil {
+			l.makeRoom(ctx, func() bool { return l.scarce(0) })
+		}
+		unfit := l.fitness(err, quiet.unfit(now))
+		if quiet.hopeless(now) {
 			l.Log.Error("podman does not answer: its service is killed", "error", err)
-			killed = now
-			if l.endServices(ctx) != nil {
+			if quiet.killed = now; l.endServices(ctx) != nil {
 				return
 			}
 		}
 		select {
-		case l.polls <- poll{pods, err == nil, l.fitness(err, answered)}:
+		case l.polls <- poll{pods, err == nil, unfit}:
 		case <-ctx.Done():
 			return
 		}
@@ -67,8 +97,8 @@ func (l *loop) poll(ctx context.Context) {
 }
 
 // fitness says why nothing can run here, if so.
-func (l *loop) fitness(err error, answered time.Time) string {
-	if err != nil && time.Since(answered) >= silent {
+func (l *loop) fitness(err error, silent bool) string {
+	if err != nil && silent {
 		return fmt.Sprintf("podman does not answer: %v", err)
 	}
 	if free, err := l.free(); err == nil && free < scarce/2 {

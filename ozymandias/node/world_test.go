@@ -123,6 +123,13 @@ func (w *world) untilHealthy(after int64) schedule.Condition {
 	})["web-0"]
 }
 
+// serve has web be run, and waits until it is healthy.
+func (w *world) serve(command string, change ...func(*job.Container)) schedule.Condition {
+	w.Helper()
+	w.put(web(command, change...))
+	return w.untilHealthy(0)
+}
+
 // A host is where a node runs, as its own process or in this one.
 type host struct {
 	*world

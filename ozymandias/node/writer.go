@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -18,6 +19,8 @@ const (
 	// slowest is the time after which it is looked whether the report stands though nothing has changed: one that was delayed on its
 	// way may have been written after a newer one.
 	slowest = 5 * time.Second
+	// mostProblems is how many of the ingress are told, as each may be some hundred bytes.
+	mostProblems = 100
 	// shift is by how much the load has to be another one to be worth a report by itself.
 	shift = 0.1
 )
@@ -67,7 +70,7 @@ func (w *writer) run(ctx context.Context) {
 		w.mu.Lock()
 		r := w.newest
 		w.mu.Unlock()
-		r.Load = w.load()
+		r.Load, r.Ingress = w.load(), w.problems()
 		err := w.write(ctx, r)
 		if ctx.Err() != nil {
 			return
@@ -109,4 +112,13 @@ func (w *writer) known(r state.Report) bool {
 	}
 	r.Load = w.last.Load
 	return reflect.DeepEqual(r, w.last)
+}
+
+// problems are those of the node's ingress. They are looked at when a report may be written anyway, so they never come more often.
+func (w *writer) problems() []schedule.IngressProblem {
+	if w.Ingress == nil {
+		return nil
+	}
+	all := w.Ingress()
+	return all[:min(len(all), mostProblems)]
 }

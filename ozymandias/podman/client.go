@@ -4,17 +4,22 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
+	"time"
 )
 
 // Client speaks to a podman service. It has no patience of its own: contexts say how long to wait.
 type Client struct {
 	socket string
 	http   *http.Client
+
+	answered atomic.Pointer[time.Time]
 }
 
 // Connect returns a client of the service on that socket. It connects when it is first used.
@@ -27,6 +32,14 @@ func Connect(socket string) *Client {
 
 // Close gives up connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Answered is when the service last answered anything, also that it would not do what it was asked for; zero if it never did.
+func (c *Client) Answered() time.Time {
+	if at := c.answered.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
 
 // Ping asks whether the service answers.
 func (c *Client) Ping(ctx context.Context) error {
@@ -70,6 +83,8 @@ func (c *Client) send(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask podman: %w", err)
 	}
+	now := time.Now()
+	c.answered.Store(&now)
 	// 304 means that nothing was to be done, as to start what runs.
 	if answer.StatusCode >= 300 && answer.StatusCode != http.StatusNotModified {
 		defer answer.Body.Close()
@@ -91,9 +106,18 @@ func (c *Client) stream(ctx context.Context, method, path string, query url.Valu
 	return answer.Body, nil
 }
 
-// call asks and reads an answer of JSON, unless into is nil.
+// call asks and reads an answer of JSON, unless into is nil. What was asked for is asked once more if podman had to be told of an end.
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
 	answer, err := c.stream(ctx, method, path, query, body)
+	if refused := (*Error)(nil); method == http.MethodGet && errors.As(err, &refused) {
+		told, failed := c.halfTold()
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		if told {
+			answer, err = c.stream(ctx, method, path, query, body)
+		}
+	}
 	if err != nil {
 		return err
 	}

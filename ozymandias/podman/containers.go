@@ -213,6 +213,8 @@ type ContainerState struct {
 	PID int
 	// User it runs as, as the job or its image says: a name or a number, perhaps with ":" and a group; "" for root.
 	User string
+	// Log is the file with what it has written: see [ReadLog]. It is there once the container was started.
+	Log string
 
 	stopSignal unix.Signal
 }
@@ -246,14 +248,16 @@ func (c *Client) inspect(ctx context.Context, name string, again bool) (Containe
 			StopSignal unix.Signal
 			User       string
 		}
+		HostConfig struct{ LogConfig struct{ Path string } }
 	}
 	if err := c.call(ctx, http.MethodGet, "/containers/"+url.PathEscape(name)+"/json", nil, nil, &inspected); err != nil {
-		return ContainerState{}, fmt.Errorf("inspect container %s: %w", name, err)
+		return ContainerState{}, fmt.Errorf("inspect container %s: %w", name, halfRemoved(err))
 	}
 	state := ContainerState{
 		ID: inspected.ID, Name: inspected.Name, Labels: inspected.Config.Labels, Image: inspected.Image, Status: inspected.State.Status,
 		ExitCode: inspected.State.ExitCode, OutOfMemory: inspected.State.OOMKilled, Error: inspected.State.Error,
-		Started: inspected.State.StartedAt, Finished: inspected.State.FinishedAt, PID: inspected.State.Pid, User: inspected.Config.User, stopSignal: inspected.Config.StopSignal,
+		Started: inspected.State.StartedAt, Finished: inspected.State.FinishedAt, PID: inspected.State.Pid, User: inspected.Config.User, Log: inspected.HostConfig.LogConfig.Path,
+		stopSignal: inspected.Config.StopSignal,
 	}
 	if state.Running() {
 		told, err := c.untold(state.ID, inspected.State.Pid, inspected.State.ConmonPid)

@@ -17,6 +17,8 @@ var (
 	ErrExists = errors.New("exists already")
 	// ErrState says that a container cannot do this as it is, as taking a signal when it does not run.
 	ErrState = errors.New("not in the state for this")
+	// ErrArchive says that what was to be loaded is no archive of images.
+	ErrArchive = errors.New("no archive of images")
 )
 
 // Error is podman's answer to a request that it refused or that failed.
@@ -41,8 +43,18 @@ func (e *Error) Is(target error) bool {
 		return strings.HasSuffix(e.Cause, "already exists") || strings.HasSuffix(e.Cause, "already in use")
 	case ErrState:
 		return e.Cause == "container state improper" || strings.HasPrefix(e.Message, "cannot kill a pod with no running containers")
+	case ErrArchive: // a line follows for each kind of archive that it is none of
+		return strings.Contains(e.Message, "payload does not match any of the supported image formats")
 	}
 	return false
+}
+
+// halfRemoved takes a container for not found that is in podman's books and has no files: podman was ended while it removed it.
+func halfRemoved(err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Cause == "container not known" {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return err
 }
 
 // refusal reads the body of an answer that is no success.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,7 +38,8 @@ type Exec struct {
 // TerminalSize is that of a terminal, in characters.
 type TerminalSize struct{ Rows, Columns int }
 
-// Exec runs a command in a running container and returns its exit code: 127 if there is no such program, as a shell has it. When ctx
+// Exec runs a command in a running container and returns its exit code: as a shell has it, 127 if there is no such program and 126 if it cannot
+// be run, which is then said on its standard error. When ctx
 // ends first, the command is killed and the error is ctx's; what it started in the background is not.
 func (c *Client) Exec(ctx context.Context, container string, e Exec) (int, error) {
 	fault := func(err error) (int, error) {
@@ -140,7 +142,7 @@ func carry(output io.Reader, e Exec) error {
 		_, err := io.Copy(out, output)
 		return err
 	}
-	for {
+	for failed := false; ; {
 		stream, piece, err := readFrame(output)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -152,11 +154,21 @@ func carry(output io.Reader, e Exec) error {
 		if stream == 2 {
 			to = fault
 		}
+		if stream == 2 && failed && left.Match(piece) {
+			continue
+		}
+		failed = stream == 2 && unable.Match(piece)
 		if _, err := to.Write(piece); err != nil {
 			return err
 		}
 	}
 }
+
+// What podman says itself of a command that could not be run: that, and then perhaps that who was to run it has gone, which is no news.
+var (
+	unable = regexp.MustCompile(`^Error: .*\bOCI `)
+	left   = regexp.MustCompile(`^Error: read unixpacket .*/attach: read: connection reset by peer\n$`)
+)
 
 // resize passes sizes on. One that is lost is made good by the next.
 func (c *Client) resize(ctx context.Context, id string, sizes <-chan TerminalSize, over <-chan struct{}) {

@@ -93,8 +93,27 @@ func TestExecErrors(t *testing.T) {
 	if _, err := machine.Client.Exec(ctx, "nobody", podman.Exec{Command: guest("exit 0")}); !errors.Is(err, podman.ErrNotFound) {
 		t.Errorf("in a container that is not there: %v", err)
 	}
-	code, err := machine.Client.Exec(ctx, started(t, "stay"), podman.Exec{Command: []string{"/nothing"}})
-	if err == nil && code != 126 && code != 127 {
-		t.Errorf("a program that is not there: %d, %v", code, err)
+	name = started(t, "stay")
+	for _, c := range []struct {
+		command string
+		code    int
+		says    string
+	}{
+		{"/nothing", 127, "no such file or directory"},
+		{"nothing", 127, "not found in $PATH"},
+		{"/etc", 126, "permission denied"},
+		{"/etc/hosts", 126, "permission denied"},
+	} {
+		for _, terminal := range []bool{false, false, false, true} { // what is said more than once is not always
+			var out, fault bytes.Buffer
+			code, err := machine.Client.Exec(ctx, name, podman.Exec{Command: []string{c.command}, Terminal: terminal, Stdout: &out, Stderr: &fault})
+			said := fault.String()
+			if terminal {
+				said = out.String()
+			}
+			if err != nil || code != c.code || !strings.Contains(said, c.says) || strings.Count(said, "\n") != 1 {
+				t.Errorf("%s: %d, %v; it said %q", c.command, code, err, said)
+			}
+		}
 	}
 }

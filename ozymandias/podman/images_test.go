@@ -63,8 +63,8 @@ func TestImageErrors(t *testing.T) {
 	if err := client.Tag(ctx, podmantest.Image, "localhost:5000/nothing"); err == nil || !strings.Contains(err.Error(), "has no tag") {
 		t.Errorf("Tag() = %v", err)
 	}
-	if _, err := client.Load(ctx, strings.NewReader("no archive")); err == nil {
-		t.Error("Load() took what is no archive")
+	if _, err := client.Load(ctx, strings.NewReader("no archive")); !errors.Is(err, podman.ErrArchive) {
+		t.Errorf("Load() of no archive = %v", err)
 	}
 	p := pod(t)
 	container(t, p, "stay")

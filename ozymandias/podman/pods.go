@@ -221,7 +221,8 @@ func (c *Client) settings(ctx context.Context, pod PodState) (networkSettings, e
 		return networkSettings{}, nil
 	}
 	var infra struct{ NetworkSettings networkSettings }
-	if err := c.call(ctx, http.MethodGet, "/containers/"+url.PathEscape(pod.Infra)+"/json", nil, nil, &infra); err != nil {
+	err := c.call(ctx, http.MethodGet, "/containers/"+url.PathEscape(pod.Infra)+"/json", nil, nil, &infra)
+	if err := none(halfRemoved(err)); err != nil {
 		return networkSettings{}, fmt.Errorf("look for the network of pod %s: %w", pod.Name, err)
 	}
 	return infra.NetworkSettings, nil

@@ -3,6 +3,7 @@ package podman_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -229,6 +231,49 @@ func TestHalfAPod(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := machine.Client.Pod(ctx, name); !errors.Is(err, podman.ErrNotFound) {
+		t.Errorf("when it is removed, Pod() = %v", err)
+	}
+}
+
+// A service that is ended in the middle of removing a container may leave one in its books that has no files any more: it is not there, and can
+// be removed with its pod.
+func TestHalfRemoved(t *testing.T) {
+	ctx, p := patient(t), pod(t)
+	name := container(t, p, "stay")
+	id := inspect(t, name).ID
+	machine.Service.Close()
+	list := filepath.Join(machine.Options.Dir, "storage", "overlay-containers", "containers.json")
+	text, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []map[string]any
+	if err := json.Unmarshal(text, &files); err != nil {
+		t.Fatal(err)
+	}
+	left := slices.DeleteFunc(slices.Clone(files), func(c map[string]any) bool { return c["id"] == id })
+	if len(left) != len(files)-1 {
+		t.Fatalf("container %s is not among %s", id, text)
+	}
+	if text, err = json.Marshal(left); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(list, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := machine.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := machine.Client.Pod(ctx, p.Name); err != nil || len(there.Containers) != 1 {
+		t.Fatalf("the pod is %+v, %v", there, err)
+	}
+	if _, err := machine.Client.Container(ctx, name); !errors.Is(err, podman.ErrNotFound) {
+		t.Errorf("Container() = %v", err)
+	}
+	if err := machine.Client.RemovePod(ctx, p.Name); err != nil {
+		t.Error(err)
+	}
+	if _, err := machine.Client.Pod(ctx, p.Name); !errors.Is(err, podman.ErrNotFound) {
 		t.Errorf("when it is removed, Pod() = %v", err)
 	}
 }

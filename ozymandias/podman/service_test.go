@@ -187,3 +187,26 @@ func TestCannotStart(t *testing.T) {
 		t.Errorf("a context that is over: %v", err)
 	}
 }
+
+// Any answer of the service is one, also that it will not do what it was asked for; no answer is none.
+func TestAnswered(t *testing.T) {
+	client, nobody := podman.Connect(machine.Options.Socket()), podman.Connect(filepath.Join(t.TempDir(), "none"))
+	defer client.Close()
+	if at := client.Answered(); !at.IsZero() {
+		t.Errorf("before it was asked it has answered at %v", at)
+	}
+	last := time.Now()
+	for what, ask := range map[string]func() error{
+		"a list":    func() error { _, err := client.Pods(patient(t), nil); return err },
+		"a refusal": func() error { _, err := client.Container(patient(t), "nobody"); return err },
+	} {
+		err := ask()
+		if at := client.Answered(); !at.After(last) {
+			t.Errorf("%s (%v) came at %v, after %v", what, err, at, last)
+		}
+		last = time.Now()
+	}
+	if err := nobody.Ping(patient(t)); err == nil || !nobody.Answered().IsZero() {
+		t.Errorf("nobody has answered: %v at %v", err, nobody.Answered())
+	}
+}

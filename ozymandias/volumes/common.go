@@ -40,6 +40,9 @@ func ensureCommon(shared string, v schedule.Volume) (string, error) {
 	return data, nil
 }
 
+// InCommon tells whether a volume is, or would be, in the directory that nodes have in common, rather than on this node's own disk.
+func (s *Store) InCommon(v schedule.Volume) bool { return v.ID == "" && s.shared != "" }
+
 // Shared are the volumes in the directory that nodes have in common. They are not among [Store.All], as they are on no node's own disk.
 func (s *Store) Shared() ([]schedule.Volume, error) {
 	if s.shared == "" {

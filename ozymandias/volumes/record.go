@@ -35,6 +35,7 @@ type record struct {
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name"`
 	Space int64  `json:"space"` // bytes that it has
+	Epoch int64  `json:"epoch,omitempty"`
 }
 
 const recordFile = "volume.json"
@@ -49,12 +50,12 @@ func readRecord(dir string) (schedule.Volume, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return schedule.Volume{}, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	return schedule.Volume{Instance: schedule.Instance{Job: r.Job, ID: r.ID}, Name: r.Name, Space: r.Space}, nil
+	return schedule.Volume{Instance: schedule.Instance{Job: r.Job, ID: r.ID}, Name: r.Name, Space: r.Space, Epoch: r.Epoch}, nil
 }
 
 // writeRecord writes the record so that there is the old one or the new one at any time.
 func writeRecord(dir string, v schedule.Volume) (err error) {
-	b, err := json.Marshal(record{v.Job, v.ID, v.Name, v.Space})
+	b, err := json.Marshal(record{v.Job, v.ID, v.Name, v.Space, v.Epoch})
 	if err != nil {
 		return err
 	}

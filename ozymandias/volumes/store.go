@@ -31,11 +31,11 @@ type Store struct {
 	dir, shared string
 
 	mu    sync.Mutex
-	space map[key]int64         // of all volumes in dir
-	busy  map[key]chan struct{} // what is being worked on; closed when that is over
+	there map[key]schedule.Volume // all that are in dir
+	busy  map[key]chan struct{}   // what is being worked on; closed when that is over
 }
 
-// key is a volume without its space.
+// key is what a volume is known by.
 type key struct {
 	schedule.Instance
 	name string
@@ -59,7 +59,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := present(); err != nil {
 		return nil, err
 	}
-	s := &Store{space: map[key]int64{}, busy: map[key]chan struct{}{}}
+	s := &Store{there: map[key]schedule.Volume{}, busy: map[key]chan struct{}{}}
 	for _, dir := range []struct {
 		given    string
 		absolute *string
@@ -119,27 +119,22 @@ func (s *Store) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.space[keyOf(v)] = v.Space
+		s.there[keyOf(v)] = v
 	}
 	return nil
 }
 
 // All are the volumes on this node's own disk, whether mounted or not, each with the space that it has: this is more than was asked for
-// last if more was asked for before.
+// last if more was asked for before; and the greatest epoch of those that asked.
 func (s *Store) All() []schedule.Volume {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []schedule.Volume
-	for k, space := range s.space {
-		all = append(all, schedule.Volume{Instance: k.Instance, Name: k.name, Space: space})
-	}
-	slices.SortFunc(all, compare)
-	return all
+	return slices.SortedFunc(maps.Values(s.there), compare)
 }
 
 // Ensure makes a volume if there is none of this instance and name, makes it larger if it has less than v.Space, mounts it if it is not,
 // and returns the directory that containers get. A volume that has more than v.Space keeps it, as ext4 cannot give any back
-// without being moved about.
+// without being moved about. v.Epoch is written down, as that of who used it last.
 //
 // If there is not enough room on the disk, nothing is made and the error is unix.ENOSPC.
 func (s *Store) Ensure(ctx context.Context, v schedule.Volume) (path string, err error) {
@@ -147,7 +142,7 @@ func (s *Store) Ensure(ctx context.Context, v schedule.Volume) (path string, err
 		return "", fmt.Errorf("volume %+v lacks a job, a name or space: give it all three", v)
 	}
 	k := keyOf(v)
-	if v.ID == "" && s.shared != "" {
+	if s.InCommon(v) {
 		path, err = ensureCommon(s.shared, v)
 	} else {
 		path, err = s.ensure(ctx, v)
@@ -166,17 +161,21 @@ func (s *Store) ensure(ctx context.Context, v schedule.Volume) (string, error) {
 	}
 	defer release()
 	d := disk{s.path(k)}
-	space, exists := s.has(k)
+	have, exists := s.has(k)
+	next := v
+	next.Space, next.Epoch = max(v.Space, have.Space), max(v.Epoch, have.Epoch)
 	switch {
 	case !exists:
-		err = s.make(ctx, v)
-	case v.Space > space:
-		err = d.grow(ctx, v)
+		err = s.make(ctx, next)
+	case next.Space > have.Space:
+		err = d.grow(ctx, next)
+	case next.Epoch > have.Epoch:
+		err = writeRecord(d.dir, next)
 	}
 	if err != nil {
 		return "", err
 	}
-	s.set(k, max(space, v.Space))
+	s.set(k, next)
 	if err := d.mount(ctx); err != nil {
 		return "", err
 	}
@@ -231,7 +230,7 @@ func (s *Store) remove(ctx context.Context, k key) error {
 		return err
 	}
 	s.mu.Lock()
-	delete(s.space, k)
+	delete(s.there, k)
 	s.mu.Unlock()
 	return leaving.scrap(ctx)
 }
@@ -240,7 +239,7 @@ func (s *Store) remove(ctx context.Context, k key) error {
 // that are in use; they stay as they are. A process that is only to be started anew need not call it.
 func (s *Store) Close(ctx context.Context) error {
 	s.mu.Lock()
-	all := slices.Collect(maps.Keys(s.space))
+	all := slices.Collect(maps.Keys(s.there))
 	s.mu.Unlock()
 	var faults []error
 	for _, k := range all {
@@ -285,17 +284,17 @@ func (s *Store) hold(ctx context.Context, k key) (release func(), err error) {
 	}
 }
 
-func (s *Store) has(k key) (space int64, exists bool) {
+func (s *Store) has(k key) (v schedule.Volume, exists bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	space, exists = s.space[k]
-	return space, exists
+	v, exists = s.there[k]
+	return v, exists
 }
 
-func (s *Store) set(k key, space int64) {
+func (s *Store) set(k key, v schedule.Volume) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.space[k] = space
+	s.there[k] = v
 }
 
 func (s *Store) path(k key) string { return filepath.Join(s.dir, entry(k)) }

@@ -11,10 +11,8 @@ import (
 	"net/http"
 	"net/netip"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
@@ -100,44 +98,25 @@ func start(ctx context.Context, do func(context.Context)) (end func()) {
 	}
 }
 
-// between two attempts to reach a List server
-const (
-	shortest = time.Second
-	longest  = 30 * time.Second
-)
-
-// ports are addresses that a connection came from, as package net tells them.
-var ports = regexp.MustCompile(`[0-9a-f.:\[\]]+->`)
-
 // follow follows one list until it has ended, or ctx has; or one swarm, which has no end.
 func (f *Follower) follow(ctx context.Context, uid string, spec job.Job) {
 	watch := f.watch
 	if spec.Worklist == "" {
 		watch = f.watchSwarm
 	}
-	said := ""
-	for rest := shortest; ; rest = min(2*rest, longest) {
-		began := time.Now()
-		err := watch(ctx, uid, spec)
-		if ctx.Err() != nil || err == nil {
-			return
+	said := func() string {
+		now, _, _ := f.Mirror.State()
+		if j := now.Job(uid); j != nil {
+			return j.Trouble
 		}
-		if why := ports.ReplaceAllString(err.Error(), ""); why != said { // each attempt has another port: that is no news
-			said = why
-			f.Log.Warn("what a job works on cannot be followed; it has as many instances as it had", "job", spec.Name, "error", err)
-		}
-		if err := f.Store.Work(ctx, uid, state.Work{Trouble: said}); err != nil && ctx.Err() == nil {
+		return ""
+	}
+	retry(ctx, func(ctx context.Context) error { return watch(ctx, uid, spec) }, said, func(why string) {
+		f.Log.Warn("what a job works on cannot be followed; it has as many instances as it had", "job", spec.Name, "error", why)
+		if err := f.Store.Work(ctx, uid, state.Work{Trouble: why}); err != nil && ctx.Err() == nil {
 			f.Log.Warn("cannot write down why", "job", spec.Name, "error", err)
 		}
-		if time.Since(began) > longest {
-			rest = shortest
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(rest):
-		}
-	}
+	})
 }
 
 // watch writes down what there is to do at each change, until the list has ended: then the error is nil.

@@ -117,14 +117,14 @@ func TestFollow(t *testing.T) {
 
 	settle := func(uid, what string, is func(schedule.Job) bool) {
 		t.Helper()
-		for {
+		for over := time.After(3 * time.Minute); ; {
 			now, _, changed := mirror.State()
 			if j := now.Job(uid); j != nil && is(*j) {
 				return
 			}
 			select {
 			case <-changed:
-			case <-time.After(time.Minute):
+			case <-over:
 				t.Fatalf("%s: %+v", what, now.Job(uid))
 			}
 		}

@@ -1,0 +1,260 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/lease"
+	"teamtask.dev/ozymandias/node"
+	"teamtask.dev/ozymandias/placement"
+	"teamtask.dev/ozymandias/schedule"
+	"teamtask.dev/ozymandias/state"
+	"teamtask.dev/ozymandias/volumes"
+)
+
+// A stand-in is a node of which there is only what others hear: that it runs what it is to run.
+func (w *world) standIn(name string) {
+	w.Helper()
+	held, err := lease.Grant(w.Context(), w.etcd.Direct, time.Hour)
+	if err != nil {
+		w.Fatal(err)
+	}
+	machine := state.Machine{Address: "192.0.2.1", Capacity: placement.Resources{Memory: 2e9, Disk: 1e9, CPU: 4000}}
+	incarnation, err := w.store.Join(w.Context(), name, machine, state.Report{}, held.ID, 0)
+	if err != nil {
+		w.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(w.Context()))
+	ended := make(chan struct{})
+	w.Cleanup(func() { stop(); <-ended })
+	go func() {
+		defer close(ended)
+		for reported := int64(-1); ; {
+			now, _, changed := w.mirror.State()
+			if n := now.Node(name); n != nil && n.Plan.Version != reported {
+				r := state.Report{Incarnation: incarnation, Plan: n.Plan.Version}
+				for _, p := range n.Plan.Instances {
+					r.Instances = append(r.Instances, state.Instance{Instance: p.Instance, Condition: schedule.Condition{Epoch: p.Epoch,
+						Revision: p.Revision, Phase: schedule.Running, Healthy: true, Settled: true}})
+				}
+				if _, err := w.store.Report(ctx, name, r, held.ID); err != nil && ctx.Err() == nil {
+					w.Error(err)
+				}
+				reported = n.Plan.Version
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// said are the messages of a log, with what they are about.
+type said struct {
+	slog.Handler
+	lines chan string
+}
+
+func (s said) Handle(ctx context.Context, r slog.Record) error {
+	line := r.Message
+	r.Attrs(func(a slog.Attr) bool { line += " " + a.Value.String(); return true })
+	s.lines <- line
+	return s.Handler.Handle(ctx, r)
+}
+
+func (s said) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return said{s.Handler.WithAttrs(attrs), s.lines}
+}
+
+// hears waits for a line that begins so.
+func (s said) hears(t *testing.T, begin string) {
+	t.Helper()
+	over := time.After(patience)
+	for {
+		select {
+		case line := <-s.lines:
+			if strings.HasPrefix(line, begin) {
+				return
+			}
+		case <-over:
+			t.Fatalf("never heard: %s", begin)
+		}
+	}
+}
+
+// What an instance leaves behind when it settles elsewhere is kept, and found again when it comes back; volumes of jobs that nobody knows are
+// kept. Both go when their room is needed, those that have been left over for longest first, and those of a job that is deleted at once.
+func TestKept(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	const space, scarce = 10_000_000, 256 << 20
+	size := volumes.Size(space)
+	if err := os.MkdirAll(h.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// There is room for three, and a little.
+	if err := unix.Mount("tmpfs", h.Dir, "tmpfs", 0, fmt.Sprintf("size=%d", scarce+3*size+size/2)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(h.Dir, unix.MNT_DETACH); err != nil { // what runs there ends later
+			t.Error(err)
+		}
+	})
+	common := t.TempDir()
+	disks, err := volumes.Open(t.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes"), Shared: common})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		h.stop()
+		if err := disks.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	has := func(job string, epoch int64) bool {
+		for _, v := range disks.All() {
+			if v.Job == job {
+				return v.Epoch == epoch
+			}
+		}
+		return false
+	}
+	for _, id := range []string{"", "0"} {
+		unknown := schedule.Volume{Instance: schedule.Instance{Job: "uid-nobody", ID: id}, Name: "data", Space: space}
+		if _, err := disks.Ensure(t.Context(), unknown); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := said{h.log().Handler(), make(chan string, 10_000)}
+	h.more = func(o *node.Options) {
+		o.Labels = map[string]string{"home": "n1", schedule.StorageLabel: common}
+		o.Volumes, o.KeepVolumes, o.Log = disks, time.Hour, slog.New(log)
+	}
+	h.begin()
+	log.hears(t, "a volume that nothing uses is kept for a while data uid-nobody 0 Forgotten")
+	log.hears(t, "a volume that nothing uses is kept for a while data uid-nobody  Forgotten")
+
+	drain := func(name string, draining bool) {
+		w.change(func(s schedule.State) (schedule.State, error) { return s.Drain(name, draining) })
+	}
+	volume := func(c *job.Container) { c.Volumes = []job.Volume{{Name: "data", Path: "/data", Space: space}} }
+	w.put(web("stay", volume))
+	first := w.untilHealthy(0)
+	if !has("uid-web", first.Epoch) {
+		t.Errorf("after epoch %d there are %+v", first.Epoch, disks.All())
+	}
+	file := filepath.Join(h.Dir, "volumes", "uid-web,0,data", "mount", "data", "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.standIn("n2")
+	drain("n1", true)
+	second := w.untilHealthy(first.Epoch)
+	log.hears(t, "a volume that nothing uses is kept for a while data uid-web 0 Superseded")
+	if !has("uid-web", first.Epoch) {
+		t.Errorf("there are %+v", disks.All())
+	}
+	drain("n1", false)
+	drain("n2", true)
+	third := w.untilHealthy(second.Epoch)
+	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" || !has("uid-web", third.Epoch) {
+		t.Errorf("it comes back to %q, %v; there are %+v", text, err, disks.All())
+	}
+
+	drain("n2", false)
+	drain("n1", true)
+	fourth := w.untilHealthy(third.Epoch)
+	log.hears(t, "a volume that nothing uses is kept for a while data uid-web 0 Superseded")
+	fill := func(name string, j job.Job) {
+		j.Name, j.Placement.Requires = name, job.Labels{"home": "n1"}
+		w.put(j)
+		w.until("healthy", func(all map[string]schedule.Condition) bool { return all[name+"-0"].Healthy })
+	}
+	drain("n1", false)
+	fill("third", web("stay", volume))
+	if !has("uid-nobody", 0) || !has("uid-web", third.Epoch) {
+		t.Errorf("though there is room for three there are %+v", disks.All())
+	}
+	fill("fourth", web("stay", volume))
+	if has("uid-nobody", 0) || !has("uid-web", third.Epoch) {
+		t.Errorf("though another was left over for longer there are %+v", disks.All())
+	}
+	fill("fifth", web("stay", volume))
+	if has("uid-web", third.Epoch) {
+		t.Errorf("there are %+v", disks.All())
+	}
+	if c := w.untilHealthy(0); c.Epoch != fourth.Epoch {
+		t.Errorf("it has moved: %+v", c)
+	}
+
+	fill("wiki", web("stay", func(c *job.Container) {
+		c.Volumes = []job.Volume{{Type: job.Shared, Name: "data", Path: "/data", Space: space}}
+	}))
+	remove := func(name string) {
+		w.change(func(s schedule.State) (schedule.State, error) { return s.Remove(name) })
+	}
+	for name, owner := range map[string]string{"fifth": "uid-fifth 0", "wiki": "uid-wiki "} {
+		remove(name)
+		log.hears(t, "removed a volume that nobody needs data "+owner)
+	}
+	if shared, err := disks.Shared(); err != nil || len(shared) != 1 || shared[0].Job != "uid-nobody" {
+		t.Errorf("in common there are %+v, %v", shared, err)
+	}
+	for _, name := range []string{"third", "fourth", "web"} {
+		remove(name)
+	}
+	w.until("gone", func(all map[string]schedule.Condition) bool { return len(all) == 0 })
+}
+
+// An instance with a sticky volume waits for its node, and goes on there with what it has left.
+func TestSticky(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	disks, err := volumes.Open(t.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		h.stop()
+		if err := disks.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	h.more = func(o *node.Options) { o.Volumes = disks }
+	h.TTL /= 2
+	h.begin()
+	w.put(web("stay", func(c *job.Container) {
+		c.Volumes = []job.Volume{{Name: "data", Path: "/data", Space: 4e6, Sticky: true}}
+	}))
+	first := w.untilHealthy(0)
+	file := filepath.Join(h.Dir, "volumes", "uid-web,0,data", "mount", "data", "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.standIn("n2")
+	h.stop()
+	w.until("without it", func(map[string]schedule.Condition) bool {
+		now, _, _ := w.mirror.State()
+		return !now.Node("n1").Alive() && len(now.Node("n1").Plan.Instances) == 0
+	})
+	if now, _, _ := w.mirror.State(); len(now.Node("n2").Plan.Instances) > 0 {
+		t.Errorf("it goes elsewhere: %+v", now.Node("n2").Plan)
+	}
+	h.begin()
+	w.untilHealthy(first.Epoch)
+	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" || w.where() != "n1" {
+		t.Errorf("it comes back to %q on %s: %v", text, w.where(), err)
+	}
+}

@@ -1,0 +1,77 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"teamtask.dev/ozymandias/podman"
+)
+
+// What does not end is waited for, and told of now and then.
+func TestInsist(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		n := &Node{Options: Options{Log: slog.New(slog.NewTextHandler(&said, nil))}}
+		began := time.Now()
+		err := n.insist(t.Context(), "it does not end", 3, func() ([]int, error) {
+			switch since := time.Since(began); {
+			case since < every:
+				return nil, errors.New("nobody knows")
+			case since < 3*every:
+				return []int{7, 8}, nil
+			}
+			return nil, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Count(said.String(), "it does not end"); told != 2 {
+			t.Errorf("it was told of %d times in three times the pause: %s", told, &said)
+		}
+		if !strings.Contains(said.String(), `processes="[7 8]"`) {
+			t.Errorf("the log does not name the processes: %s", &said)
+		}
+		if looked := time.Since(began) - 3*every; looked != 2*again {
+			t.Errorf("it was looked for %s more", looked)
+		}
+		ctx, done := context.WithTimeout(t.Context(), every)
+		defer done()
+		if err := n.insist(ctx, "it does not end", 1, func() ([]int, error) { return []int{7}, nil }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("when nobody waits any more: %v", err)
+		}
+	})
+}
+
+// A service that an earlier process has left is ended, and no other one.
+func TestEndServices(t *testing.T) {
+	begin := func(socket string) *exec.Cmd {
+		t.Helper()
+		c := exec.Command("sleep", "600")
+		c.Args[0] = "unix://" + socket // so that it is found as a service is
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Process.Kill() })
+		return c
+	}
+	o := podman.Options{Run: t.TempDir()}
+	mine, other := begin(o.Socket()), begin(o.Socket()+"2")
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = mine.Wait() }()
+	n := &Node{Options: Options{Podman: o, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+	if err := n.endServices(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if err := other.Process.Kill(); err != nil {
+		t.Errorf("another one was ended, too: %v", err)
+	}
+	_ = other.Wait()
+}
