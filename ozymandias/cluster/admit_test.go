@@ -250,7 +250,7 @@ func TestJoinRefused(t *testing.T) {
 			if _, err := m.NewToken(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-		}, "`ozymandias token` prints one"},
+		}, "`ozymandias token join` prints one"},
 		{"half a token", func(o *Options) { o.Token = o.Token[:40] }, "not a token"},
 		{"no token", func(o *Options) { o.Token = "" }, "joining takes a token"},
 		{"nobody to join", func(o *Options) { o.Join = nil }, "--join HOST:7700"},
@@ -291,5 +291,32 @@ func TestJoinRefused(t *testing.T) {
 	late.Join, late.Token, late.Name = nil, "", "n4"
 	if _, err := tryStart(t, late); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a node is told to have another name: %v", err)
+	}
+}
+
+// A node that is asked too often, by whomever, does not say no for good: the machine asks again.
+func TestJoinAgain(t *testing.T) {
+	t.Parallel()
+	m := start(t, options(t, "n1"))
+	listener, err := tls.Listen("tcp", address().String()+":0", m.Server())
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := 0
+	server := &http.Server{ErrorLog: silent, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if times++; times == 1 {
+			http.Error(w, `{"detail": "too many tries"}`, http.StatusTooManyRequests)
+			return
+		}
+		m.server.Handler.ServeHTTP(w, r)
+	})}
+	over := make(chan struct{})
+	go func() { defer close(over); server.Serve(listener) }()
+	defer func() { server.Close(); <-over }()
+	o := m.joining("n2")
+	o.Join = []string{listener.Addr().String()}
+	start(t, o)
+	if times != 2 {
+		t.Errorf("it asked %d times", times)
 	}
 }

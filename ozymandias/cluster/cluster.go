@@ -76,7 +76,13 @@ func (c *Cluster) open(ctx context.Context) error {
 		return fmt.Errorf("look which node this is: %w", err)
 	}
 	switch {
+	case there && c.options.Restore != "":
+		c.log.Info("this machine is a node already: --restore is ignored")
 	case there:
+	case c.options.ForceNewCluster:
+		return notForced("%s holds no node of a cluster", c.options.Data)
+	case c.options.Restore != "":
+		err = beginRestored(time.Now(), c.options, c.dir)
 	case len(c.options.Join) > 0:
 		err = join(ctx, c.options, c.dir)
 	default:
@@ -86,6 +92,9 @@ func (c *Cluster) open(ctx context.Context) error {
 		return err
 	}
 	if err := c.recall(time.Now()); err != nil {
+		return err
+	}
+	if err := c.prepare(ctx); err != nil {
 		return err
 	}
 	if err := c.connect(ctx); err != nil {
@@ -179,19 +188,29 @@ func (c *Cluster) connect(ctx context.Context) error {
 				return err
 			}
 		}
-		if c.etcd, err = startEtcd(c.dir, c.node, nil, c.log); err != nil {
+		if c.etcd, err = c.startEtcd(nil); err != nil {
 			return err
 		}
 		if own := "https://" + c.node.Client; !slices.Contains(c.endpoints, own) {
 			c.endpoints = append(slices.Clone(c.endpoints), own)
 		}
 	} else if c.self.Member {
-		return fmt.Errorf("%w: %s is empty, and this node has been a member of etcd. "+
-			"If other members are left, run `ozymandias delete node %s` there, remove %s here and join again; if not, restore it from a backup",
-			ErrDataLost, c.dir.etcd(), c.node.Name, c.dir.pki(""))
+		return c.dataLost()
 	}
+	var err error
+	if c.client, err = c.dial(c.endpoints, configuration); err != nil {
+		return err
+	}
+	if c.options.External != nil {
+		return checkEtcd(ctx, c.client, c.endpoints)
+	}
+	return nil
+}
+
+// dial makes a client of etcd.
+func (c *Cluster) dial(endpoints []string, configuration *tls.Config) (*clientv3.Client, error) {
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints: c.endpoints, TLS: configuration,
+		Endpoints: endpoints, TLS: configuration,
 		DialTimeout: answersWithin,
 		// What is sent to a machine that has died is given up, and sent to another, when it was not acknowledged for this time; so a
 		// lease lives through it. gRPC sends keepalives of its own every ten seconds at most.
@@ -200,13 +219,9 @@ func (c *Cluster) connect(ctx context.Context) error {
 		Logger:             etcdlog.New(c.log.With("component", "etcd client"), logged),
 	})
 	if err != nil {
-		return fmt.Errorf("connect to etcd: %w", err)
+		return nil, fmt.Errorf("connect to etcd: %w", err)
 	}
-	c.client = client
-	if c.options.External != nil {
-		return checkEtcd(ctx, client, c.endpoints)
-	}
-	return nil
+	return client, nil
 }
 
 // await waits until etcd answers, and finds out whether this node still is in the cluster.
@@ -299,14 +314,23 @@ func (c *Cluster) belongs(r records) error {
 	known, there := r.node(c.node.Name)
 	switch {
 	case r.format.Cluster != hex.EncodeToString(hash[:]) && c.self.External:
-		return fmt.Errorf("%w than the one in this etcd: to join that, remove %s, and give --join HOST:%d and --token with what `ozymandias token` prints on one of its nodes",
-			ErrOtherCluster, c.dir.pki(""), DefaultAPIPort)
+		return fmt.Errorf("%w than the one in this etcd: to join that, %s, with --join HOST:%d and --token-file with what `ozymandias token join` prints on one of its nodes",
+			ErrOtherCluster, again, DefaultAPIPort)
 	case r.format.Cluster != hex.EncodeToString(hash[:]):
-		return fmt.Errorf("%w than the one at %v", ErrOtherCluster, c.endpoints)
+		return fmt.Errorf("%w than the one at %v: to join that, %s", ErrOtherCluster, c.endpoints, again)
 	case !there || known.ID != c.node.ID:
-		return fmt.Errorf("%w (%s): to join again, remove %s and %s first", ErrForgotten, c.node.Name, c.dir.pki(""), c.dir.etcd())
+		return fmt.Errorf("%w (%s): to have it again, %s", ErrForgotten, c.node.Name, again)
 	}
 	return nil
+}
+
+// again is how a machine becomes another node than it is.
+const again = "run `ozymandias reset` on this machine, which removes its volumes as well, and start the node anew"
+
+// dataLost says what to do without the data of etcd. As a new member it would vote twice for what it has voted for before.
+func (c *Cluster) dataLost() error {
+	return fmt.Errorf("%w: %s is empty, and this node has been a member of etcd. Run `ozymandias delete node %s` on another node; then, to have this one again, %s. "+
+		"If no other is left, the cluster is lost: that founds a new one", ErrDataLost, c.dir.etcd(), c.node.Name, again)
 }
 
 // isFinal reports whether trying again would not help.
@@ -333,7 +357,7 @@ func failed(etcd *embed.Etcd) <-chan error {
 // leave ends an etcd that is not a member any more, and removes its data, which would be of no use.
 func (c *Cluster) leave() error {
 	c.log.Info("etcd has ended here: this node is not a member any more")
-	c.etcd.Close()
+	stopEtcd(c.etcd)
 	c.etcd = nil
 	c.self.Member = false
 	return c.dir.dropEtcd(c.self)
@@ -346,7 +370,7 @@ func (c *Cluster) Close() error {
 		err = c.client.Close()
 	}
 	if c.etcd != nil {
-		c.etcd.Close()
+		stopEtcd(c.etcd)
 	}
 	c.dir.close()
 	return err

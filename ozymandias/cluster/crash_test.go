@@ -16,6 +16,8 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"teamtask.dev/ozymandias/pki"
 )
@@ -291,5 +293,16 @@ func TestRemovedWhileAsked(t *testing.T) {
 	asking.Wait()
 	if !errors.Is(third.err, ErrForgotten) {
 		t.Errorf("the node ended with %v", third.err)
+	}
+}
+
+// An etcd that the others have told that it is removed ends, and its API is there until somebody closes it: who asks is sent elsewhere.
+func TestAskedAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	m := start(t, options(t, "n1"))
+	connection := etcdserverpb.NewMaintenanceClient(m.client.ActiveConnection())
+	m.etcd.Server.Stop()
+	if _, err := connection.Status(t.Context(), &etcdserverpb.StatusRequest{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("an etcd that has ended says %v", err)
 	}
 }

@@ -31,6 +31,7 @@ const (
 	nodeFile         = "node.crt"
 	nodeKeyFile      = "node.key"
 	clusterKeyFile   = "cluster.key"
+	restoredFile     = "restored.json" // a backup, until etcd has begun with it
 )
 
 // self is what a node knows of itself.
@@ -41,6 +42,10 @@ type self struct {
 	Founding bool `json:"founding,omitempty"`
 	// Member says that etcd has run here as a member: its data has to be there.
 	Member bool `json:"member,omitempty"`
+	// Forced says that etcd was made to go on alone here ([Options.ForceNewCluster]), since the node was last started without being told to.
+	Forced bool `json:"forced,omitempty"`
+	// Restoring says that etcd is to begin with the records of a backup.
+	Restoring bool `json:"restoring,omitempty"`
 	// External says that etcd is the user's own.
 	External bool `json:"external,omitempty"`
 	// Endpoints are where etcd was last seen.

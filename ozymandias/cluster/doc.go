@@ -28,4 +28,10 @@
 // Which nodes are members of etcd is decided by a rule ([Wanted]) and by whoever is first: a node that sees that there are too few adds
 // itself as a learner, which has no vote, and any node promotes it when it has caught up. So nobody who is not there is waited for, and there is no
 // one to appoint members. What is done takes one turn each, and etcd refuses what would cost it its majority.
+//
+// # When they are lost
+//
+// A member that is left goes on alone if somebody says that the majority is gone for good ([Options.ForceNewCluster]), and a cluster is founded anew
+// from a [Backup] ([Options.Restore]). What may have been written since is lost then, so epochs and revisions leap to be greater than any that were
+// given out.
 package cluster

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -75,6 +76,14 @@ func TestExternal(t *testing.T) {
 		without.External = nil
 		if _, err := tryStart(t, without); err == nil || !strings.Contains(err.Error(), "give --etcd-endpoints") {
 			t.Errorf("a node is started without its etcd: %v", err)
+		}
+		forced := m.o
+		forced.ForceNewCluster = true
+		if _, err := tryStart(t, forced); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "etcd of your own") {
+			t.Errorf("the user's own etcd is to go on alone: %v", err)
+		}
+		if err := Backup(t.Context(), m.o.Data, io.Discard); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "etcd of your own: back that up") {
+			t.Errorf("a backup of half a cluster: %v", err)
 		}
 		if again := start(t, m.o); again.Founded() {
 			t.Error("it says that it has founded another cluster")

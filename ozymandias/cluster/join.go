@@ -93,7 +93,7 @@ func ask(ctx context.Context, host string, token pki.Token, body []byte) (w Welc
 		return w, err
 	case response.StatusCode/100 == 2:
 		return w, json.Unmarshal(answer, &w)
-	case response.StatusCode/100 == 4:
+	case response.StatusCode/100 == 4 && response.StatusCode != http.StatusTooManyRequests:
 		return w, refusal{errors.New(said(answer))}
 	}
 	return w, fmt.Errorf("%s: %s", response.Status, said(answer))

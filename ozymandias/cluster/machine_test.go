@@ -240,14 +240,16 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// eventually waits until something is so. It has the patience of the test binary.
+// eventually waits until something is so, and fails if it does not come to be.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	told := time.Now()
-	for every := time.NewTicker(50 * time.Millisecond); !so(); <-every.C {
-		if time.Since(told) > time.Minute {
-			t.Logf("still waiting until %s", what)
-			told = time.Now()
+	every := time.NewTicker(50 * time.Millisecond)
+	defer every.Stop()
+	for given := time.After(3 * time.Minute); !so(); {
+		select {
+		case <-every.C:
+		case <-given:
+			t.Fatalf("waited in vain until %s", what)
 		}
 	}
 }

@@ -26,7 +26,7 @@ var (
 	ErrForgotten    = errors.New("this node was deleted from the cluster")
 	ErrNewer        = errors.New("the cluster needs a newer program")
 	ErrInvalid      = errors.New("not acceptable")
-	ErrToken        = errors.New("the token is not valid, or not any more: `ozymandias token` prints one on a node of the cluster")
+	ErrToken        = errors.New("the token is not valid, or not any more: `ozymandias token join` prints one on a node of the cluster")
 	ErrNameTaken    = errors.New("the name is taken")
 	ErrAddressTaken = errors.New("the address is taken")
 )
@@ -51,9 +51,17 @@ type Options struct {
 	// External is an etcd of the user's own, which takes the place of the embedded one.
 	External *External
 
+	// Restore is a file with a backup ([Backup]), for a machine that is no node yet: it founds the cluster anew from that.
+	Restore string
+
+	// ForceNewCluster has a node with a member of etcd go on alone with what that has, when the majority of the members is gone for good. It
+	// is refused if that is not so. It is done once: said again at the next start, it is ignored.
+	ForceNewCluster bool
+
 	Log *slog.Logger
 
-	patience patience // tests have less
+	patience patience // tests have less, of this
+	quota    int64    // and of etcd's data, in bytes
 }
 
 // External is an etcd of the user's own. The files may be empty if it goes without TLS.
@@ -69,13 +77,20 @@ func (o Options) withDefaults() (Options, error) {
 	o.PeerPort = cmp.Or(o.PeerPort, DefaultPeerPort)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	o.patience = cmp.Or(o.patience, defaultPatience)
+	o.patience.silence = cmp.Or(o.patience.silence, defaultPatience.silence)
+	o.patience.file, o.patience.shrink = cmp.Or(o.patience.file, defaultPatience.file), cmp.Or(o.patience.shrink, defaultPatience.shrink)
+	o.quota = cmp.Or(o.quota, mostData)
 	switch {
 	case o.Data == "":
 		return o, fmt.Errorf("%w: there is no data directory", ErrInvalid)
 	case len(o.Join) > 0 && o.Token == "":
-		return o, fmt.Errorf("%w: joining takes a token: `ozymandias token` prints one on a node of the cluster", ErrInvalid)
+		return o, fmt.Errorf("%w: joining takes a token: `ozymandias token join` prints one on a node of the cluster", ErrInvalid)
 	case len(o.Join) == 0 && o.Token != "":
 		return o, fmt.Errorf("%w: a token is for joining: give a node to join as well, with --join HOST:%d", ErrInvalid, DefaultAPIPort)
+	case o.Restore != "" && len(o.Join) > 0:
+		return o, fmt.Errorf("%w: a cluster is restored, or joined: leave out --join or --restore", ErrInvalid)
+	case o.Restore != "" && o.External != nil:
+		return o, fmt.Errorf("%w: --restore is for the embedded etcd: restore your own as its manual says", ErrInvalid)
 	case o.External != nil && len(o.External.Endpoints) == 0:
 		return o, fmt.Errorf("%w: there are no endpoints of the etcd to use", ErrInvalid)
 	}

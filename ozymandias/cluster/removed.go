@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"sync/atomic"
 
+	"go.etcd.io/etcd/server/v3/embed"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -19,23 +21,50 @@ const justRemoved = "failed to find local ID in cluster members"
 // logged is how etcd's log appears. When it cannot go on the other members do, and this node's instances are ended by its watchdog.
 var logged = etcdlog.Options{Dying: "ozymandias: etcd cannot go on", Survived: []string{justRemoved}}
 
-// survive are options of etcd's gRPC server.
-var survive = []grpc.ServerOption{
-	grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
-		defer askAnother(&err)
-		return handle(ctx, request)
-	}),
-	grpc.StreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
-		defer askAnother(&err)
-		return handle(server, stream)
-	}),
+// A guard stands before etcd's gRPC server, which goes on when etcd has stopped, and panics on much that it is asked then.
+type guard struct{ etcd atomic.Pointer[embed.Etcd] } // nil until it has started
+
+// stopping reports whether etcd has stopped, or is about to.
+func (g *guard) stopping() bool {
+	etcd := g.etcd.Load()
+	if etcd == nil {
+		return false
+	}
+	select {
+	case <-etcd.Server.StoppingNotify():
+		return true
+	default:
+		return false
+	}
 }
 
-func askAnother(err *error) {
-	switch cause := recover(); cause {
-	case nil:
-	case justRemoved:
-		*err = status.Error(codes.Unavailable, "this member of etcd was removed")
+// options are for the gRPC server.
+func (g *guard) options() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+			defer g.askAnother(&err)
+			if g.stopping() {
+				return nil, errAskAnother
+			}
+			return handle(ctx, request)
+		}),
+		grpc.StreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+			defer g.askAnother(&err)
+			if g.stopping() {
+				return errAskAnother
+			}
+			return handle(server, stream)
+		}),
+	}
+}
+
+var errAskAnother = status.Error(codes.Unavailable, "this member of etcd has ended")
+
+func (g *guard) askAnother(err *error) {
+	switch cause := recover(); {
+	case cause == nil:
+	case cause == justRemoved, g.stopping():
+		*err = errAskAnother
 	default:
 		panic(cause)
 	}

@@ -11,6 +11,8 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/lease"
 )
 
 const (
@@ -28,6 +30,8 @@ type observed struct {
 	learners map[uint64]time.Time // first seen
 	revision int64                // etcd's, when it was last noted
 	noted    time.Time
+	files    time.Time // when etcd's were last looked at
+	shrunk   time.Time // when this node's was last made smaller
 }
 
 // patience is how long something may be as it should not stay.
@@ -35,9 +39,13 @@ type patience struct {
 	learner time.Duration // one that has not caught up; as long as it is there, it is in the way of another
 	surplus time.Duration // more members than there should be
 	history time.Duration // what has been overwritten, in an etcd of the user's own
+	silence time.Duration // of a majority that may be gone
+	file    time.Duration // of etcd, from one time that it is looked at to the next
+	shrink  time.Duration // from one time that it is made smaller to the next
 }
 
-var defaultPatience = patience{learner: 3 * time.Minute, surplus: 10 * time.Minute, history: history}
+var defaultPatience = patience{learner: 3 * time.Minute, surplus: 10 * time.Minute, history: history, silence: lease.DefaultTTL * 3 / 2,
+	file: time.Minute, shrink: time.Hour}
 
 // Run keeps the node in its cluster: it follows etcd's members and becomes one if there are too few, renews the node's certificate, and
 // looks whether the node is wanted at all. It ends with ctx, whose error it returns, or when the node cannot go on: ErrForgotten,
@@ -97,10 +105,10 @@ func (c *Cluster) look(ctx context.Context) error {
 	}
 	c.seen.note(len(r.nodes), members)
 	// Only if there is something to do, supposing the best, is it worth asking how they are.
-	if d, _ := next(c.node.member(), len(r.nodes), c.seats(r, members, nil), c.seen.steady()); d == nothing && !c.lacksData(mine) {
-		return nil
+	if d, _ := next(c.node.member(), len(r.nodes), c.seats(r, members, nil), c.seen.steady()); d != nothing || c.lacksData(mine) {
+		err = c.tend(ctx)
 	}
-	return c.tend(ctx)
+	return errors.Join(err, c.makeRoom(ctx, members))
 }
 
 // ask reads the records and etcd's members, as they are now.
@@ -195,6 +203,17 @@ func (c *Cluster) avoid(ctx context.Context) {
 
 // statuses asks members how they are. An answer is nil if a member does not answer, or has no leader, or is nowhere ("").
 func (c *Cluster) statuses(ctx context.Context, endpoints []string) []*clientv3.StatusResponse {
+	answers := statuses(ctx, c.client, endpoints)
+	for i, answer := range answers {
+		if answer != nil && answer.Leader == 0 {
+			answers[i] = nil
+		}
+	}
+	return answers
+}
+
+// statuses asks members how they are, with a leader or without. An answer is nil if a member does not answer, or is nowhere ("").
+func statuses(ctx context.Context, client *clientv3.Client, endpoints []string) []*clientv3.StatusResponse {
 	ctx, cancel := context.WithTimeout(ctx, membersAnswer)
 	defer cancel()
 	answers := make([]*clientv3.StatusResponse, len(endpoints))
@@ -204,7 +223,7 @@ func (c *Cluster) statuses(ctx context.Context, endpoints []string) []*clientv3.
 			continue
 		}
 		asking.Go(func() {
-			if answer, err := c.client.Status(ctx, endpoint); err == nil && answer.Leader != 0 {
+			if answer, err := client.Status(ctx, endpoint); err == nil {
 				answers[i] = answer
 			}
 		})
@@ -236,10 +255,10 @@ func (c *Cluster) attend(mine *etcdserverpb.Member) (err error) {
 		c.self.Member = true
 		return c.dir.putSelf(c.self)
 	case c.etcd == nil && mine != nil && hasMember(c.dir.etcd()):
-		c.etcd, err = startEtcd(c.dir, c.node, nil, c.log)
+		c.etcd, err = c.startEtcd(nil)
 		return err
 	case c.etcd == nil && mine != nil && !mine.IsLearner:
-		return fmt.Errorf("%w: %s is empty", ErrDataLost, c.dir.etcd())
+		return c.dataLost()
 	}
 	return nil
 }
@@ -315,7 +334,7 @@ func (c *Cluster) enter(ctx context.Context) error {
 			}
 		}
 	}
-	c.etcd, err = startEtcd(c.dir, c.node, others, c.log)
+	c.etcd, err = c.startEtcd(others)
 	return err
 }
 

@@ -139,7 +139,7 @@ func TestMachineLost(t *testing.T) {
 	if err := os.RemoveAll(o3.Data + "/etcd"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tryStart(t, o3); !errors.Is(err, ErrDataLost) {
+	if _, err := tryStart(t, o3); !errors.Is(err, ErrDataLost) || !strings.Contains(err.Error(), "`ozymandias delete node n3` on another node; then, to have this one again, run `ozymandias reset`") {
 		t.Errorf("a member without its data: %v", err)
 	}
 	stranger := first.joining("n3")
@@ -249,7 +249,7 @@ func TestDeletedWhileOff(t *testing.T) {
 		voters, learners := machines[0].members(t)
 		return len(learners) == 0 && len(voters) == 3 && slices.Contains(voters, other.node.member())
 	})
-	if _, err := tryStart(t, gone.o); !errors.Is(err, ErrForgotten) {
+	if _, err := tryStart(t, gone.o); !errors.Is(err, ErrForgotten) || !strings.Contains(err.Error(), "run `ozymandias reset` on this machine") {
 		t.Errorf("a node that was deleted comes back: %v", err)
 	}
 

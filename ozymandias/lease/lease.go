@@ -14,7 +14,7 @@ import (
 )
 
 // DefaultTTL is how long a lease lasts unless it is renewed.
-const DefaultTTL = 8 * time.Second
+const DefaultTTL = 7 * time.Second
 
 // ErrGone says that etcd has ended the lease. It does not come back.
 var ErrGone = errors.New("the lease is gone")
@@ -93,7 +93,7 @@ func (l *Lease) renew(ctx context.Context) (bool, error) {
 	if l.look() >= Kill {
 		return false, nil
 	}
-	l.sent = sent
+	l.sent = max(l.sent, sent) // one that was sent later may have been answered before
 	return true, nil
 }
 
@@ -136,9 +136,9 @@ func (l *Lease) look() Stage {
 	return now
 }
 
-// stage is how far a lease has run out that long after the last renewal that was answered was sent. A change of etcd's leader takes
-// up to two seconds, which is to stop nothing; what is asked to stop has a quarter of the time to do so; and what is left after that
-// is for the killing itself, and for clocks that go at different rates.
+// stage is how far a lease has run out that long after the last renewal that was answered was sent. Until etcd has another leader, or a
+// connection to a machine that has died is given up, takes up to two seconds, which is to stop nothing; what is asked to stop has a quarter of
+// the time to do so; and what is left after that is for the killing itself, and for clocks that go at different rates.
 func stage(since, ttl time.Duration) Stage {
 	switch {
 	case since < ttl*9/16:
@@ -153,9 +153,9 @@ func stage(since, ttl time.Duration) Stage {
 
 func killAfter(ttl time.Duration) time.Duration { return ttl * 13 / 16 }
 
-// Keep renews the lease, eight times in each time to live, until ctx ends or the lease is gone. It calls renewed after each renewal
-// that was answered in time, and turned when the stage changes, from one goroutine each; neither may wait for long. A stage may be left
-// out: a machine that slept, or whose lease was ended by somebody else, finds it Gone.
+// Keep renews the lease, eight times in each time to live and more often as long as that fails, until ctx ends or the lease is gone. It calls
+// renewed after each renewal that was answered in time, and turned when the stage changes, from one goroutine each; neither may wait for long.
+// A stage may be left out: a machine that slept, or whose lease was ended by somebody else, finds it Gone.
 //
 // The error is ctx's, or ErrGone.
 func (l *Lease) Keep(ctx context.Context, renewed func(), turned func(Stage)) error {
@@ -168,25 +168,42 @@ func (l *Lease) Keep(ctx context.Context, renewed func(), turned func(Stage)) er
 	return context.Cause(ctx)
 }
 
-// renewals renews the lease as long as nothing has to be killed.
+// renewals renews the lease as long as nothing has to be killed. A renewal may wait for a member of etcd that has died, or for a new leader. It
+// holds up nothing: as long as none is answered one after the other is sent, to one member or another, and for each there is some time.
 func (l *Lease) renewals(ctx context.Context, renewed func()) {
-	every := time.NewTicker(l.TTL / 8)
-	defer every.Stop()
-	for l.Stage() < Kill {
+	ctx, cancel := context.WithCancel(ctx)
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	defer cancel()
+	next := time.NewTimer(l.due())
+	defer next.Stop()
+	for answered := make(chan struct{}); l.Stage() < Kill; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-every.C:
-		}
-		// One that takes longer than this is sent anew, perhaps to another member.
-		attempt, cancel := context.WithTimeout(ctx, l.TTL/4)
-		inTime, err := l.renew(attempt)
-		cancel()
-		if err == nil && inTime {
+		case <-answered:
 			renewed()
+			next.Reset(l.due())
+			continue
+		case <-next.C:
+			next.Reset(l.TTL / 32) // far more than an answer takes
 		}
+		attempts.Go(func() {
+			attempt, done := context.WithTimeout(ctx, l.TTL/4)
+			defer done()
+			if inTime, err := l.renew(attempt); err != nil || !inTime {
+				return
+			}
+			select {
+			case answered <- struct{}{}:
+			case <-ctx.Done():
+			}
+		})
 	}
 }
+
+// due is how long it is until the next renewal, if the last one that was sent is answered.
+func (l *Lease) due() time.Duration { return l.after(l.TTL/8) - uptime.Now() }
 
 // watch tells of each change of the stage, until ctx ends or the lease is gone. It looks at the clock often, as timers stand still
 // while the machine sleeps.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"teamtask.dev/ozymandias/etcdtest"
 	"teamtask.dev/ozymandias/lease"
 	"teamtask.dev/uptime"
@@ -88,6 +90,45 @@ func TestTooLate(t *testing.T) {
 	}
 	if left, err := e.Direct.TimeToLive(t.Context(), l.ID); err != nil || left.TTL >= 0 {
 		t.Errorf("the lease that was ended has %+v left, %v", left, err)
+	}
+}
+
+// Renewals that get no answer, as from a member of etcd that has died, hold up none of those after them: there are soon more on their way.
+func TestNoAnswer(t *testing.T) {
+	e := etcdtest.Start(t)
+	silent := &silent{Lease: e.Direct, passed: make(chan struct{})}
+	l, err := lease.Grant(t.Context(), silent, 8*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	renewed, _, ended := keep(ctx, l)
+	<-renewed
+	if silent.givenUp.Load() {
+		t.Error("a renewal was given up before the fourth one was sent")
+	}
+	cancel()
+	<-ended
+}
+
+// silent is a way to etcd on which renewals wait for the fourth one.
+type silent struct {
+	clientv3.Lease
+	sent    atomic.Int32
+	passed  chan struct{} // closed when the fourth is sent
+	givenUp atomic.Bool
+}
+
+func (s *silent) KeepAliveOnce(ctx context.Context, id clientv3.LeaseID) (*clientv3.LeaseKeepAliveResponse, error) {
+	if s.sent.Add(1) == 4 {
+		close(s.passed)
+	}
+	select {
+	case <-s.passed:
+		return s.Lease.KeepAliveOnce(ctx, id)
+	case <-ctx.Done():
+		s.givenUp.Store(true)
+		return nil, ctx.Err()
 	}
 }
 

@@ -108,7 +108,7 @@ func (a *Authority) IssueNode(now time.Time, public crypto.PublicKey, name strin
 }
 
 // IssueAdmin makes a key, and issues a certificate with which a person, or a program of theirs, uses the API from elsewhere. Both are
-// PEM. It cannot be withdrawn before it ends.
+// PEM. The API believes it as long as there is a record of it.
 func (a *Authority) IssueAdmin(now time.Time, name string, life time.Duration) (certificate, key []byte, err error) {
 	if name == "" || life <= 0 {
 		return nil, nil, fmt.Errorf("a certificate for %q that lasts %v: it needs a name and a time", name, life)

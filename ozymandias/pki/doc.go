@@ -8,8 +8,9 @@
 // admits others without asking anybody. An admin's is for the API alone: it lacks the host name that etcd asks of all who connect
 // ([NodeHost]).
 //
-// There is no list of revoked certificates. A node that was deleted from the cluster is refused by its record, not by its certificate; one
-// that was stolen is a reason to found the cluster anew.
+// Whether a certificate still is to be believed its holder's record says, not the certificate: the API refuses a node that is none of the
+// cluster's any more, and an admin whose certificate was deleted, or never recorded. etcd does not know these records. Who has, or had, a node's
+// keys reaches it until they are changed, which takes a new cluster: so a node that was stolen is a reason to found one.
 //
 // # Joining
 //

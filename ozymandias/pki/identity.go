@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 )
@@ -19,20 +20,42 @@ const (
 	Node
 )
 
-// Who is at the other end of a connection, by the certificate shown there. The certificate was verified with the cluster's authority: for
-// a connection without one, or with one that was not, it is Nobody.
+// Who is at the other end of a connection, by the certificate [Shown] there: for a connection without one it is Nobody.
 func Who(state *tls.ConnectionState) (name string, role Role) {
-	if state == nil || len(state.VerifiedChains) == 0 {
+	certificate := Shown(state)
+	if certificate == nil {
 		return "", Nobody
 	}
-	subject := state.VerifiedChains[0][0].Subject
-	switch {
+	switch subject := certificate.Subject; {
 	case slices.Equal(subject.Organization, []string{nodes}):
 		return subject.CommonName, Node
 	case slices.Equal(subject.Organization, []string{admins}):
 		return subject.CommonName, Admin
 	}
 	return "", Nobody
+}
+
+// Shown is the certificate that was shown at the other end of a connection, and was verified with the cluster's authority; nil: none was. Whether it
+// still is to be believed the records of the cluster say.
+func Shown(state *tls.ConnectionState) *x509.Certificate {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return nil
+	}
+	return state.VerifiedChains[0][0]
+}
+
+// Holder is the [ID] of who has a certificate's key. It is "" for a key of a kind that no node has.
+func Holder(certificate *x509.Certificate) string {
+	public, ok := certificate.PublicKey.(*ecdsa.PublicKey)
+	if !ok {
+		return ""
+	}
+	return ID(public)
+}
+
+// Serial is a certificate's serial number, in hexadecimal digits.
+func Serial(certificate *x509.Certificate) string {
+	return fmt.Sprintf("%032x", certificate.SerialNumber)
 }
 
 // An Identity is a node's own certificate, which is renewed as it goes: connections made later show the new one.

@@ -37,7 +37,7 @@ func ParseToken(s string) (Token, error) {
 	var t Token
 	parts := strings.Split(strings.TrimSpace(s), ".")
 	if len(parts) != 3 || parts[0] != tokenPrefix || parts[2] == "" {
-		return t, errors.New("not a token: it has the form oz1.HASH.SECRET, as `ozymandias token` prints it on a node of the cluster")
+		return t, errors.New("not a token: it has the form oz1.HASH.SECRET, as `ozymandias token join` prints it on a node of the cluster")
 	}
 	hash, err := hex.DecodeString(parts[1])
 	if err != nil || len(hash) != len(t.Authority) {

@@ -1,0 +1,186 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/state"
+)
+
+// A backup is all of a cluster that cannot be had again without it: the keys, and the records that are under no lease.
+type backup struct {
+	Made         time.Time `json:"made"`
+	Authority    string    `json:"authority"` // PEM
+	AuthorityKey string    `json:"authority_key"`
+	Key          []byte    `json:"key"`
+	Revision     int64     `json:"revision"` // of etcd
+	Records      []record  `json:"records"`
+}
+
+type record struct {
+	Key   string `json:"key"`
+	Value []byte `json:"value"`
+}
+
+// backedUp is what the keys of all records begin with, those of the pods' network, too.
+var backedUp = strings.TrimSuffix(state.DefaultPrefix, "/")
+
+// backupWithin is how long etcd may take to give all records.
+const backupWithin = time.Minute
+
+// Backup writes down the cluster whose node has its data in a directory, whether that node runs or not, for [Options.Restore]. Whoever can read it has
+// the cluster's keys.
+func Backup(ctx context.Context, data string, w io.Writer) error {
+	dir := &directory{path: data} // not locked: it is only read
+	there, err := dir.holdsNode()
+	if err != nil {
+		return fmt.Errorf("look which node this is: %w", err)
+	}
+	if !there {
+		return fmt.Errorf("%w: %s holds no node of a cluster: give the --data-dir of one", ErrInvalid, data)
+	}
+	s, err := dir.self()
+	if err != nil {
+		return err
+	}
+	if s.External {
+		return fmt.Errorf("%w: this cluster has its records in an etcd of your own: back that up, and %s", ErrInvalid, dir.pki(""))
+	}
+	keys, err := dir.credentials(time.Now(), s)
+	if err != nil {
+		return err
+	}
+	b := backup{Made: time.Now().UTC(), Key: keys.key}
+	authority, authorityKey, err := keys.authority.Encode()
+	if err != nil {
+		return err
+	}
+	b.Authority, b.AuthorityKey = string(authority), string(authorityKey)
+	client, err := (&Cluster{log: slog.New(slog.DiscardHandler)}).dial(s.Endpoints, keys.identity.Client())
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, backupWithin)
+	defer cancel()
+	answer, err := client.Get(ctx, backedUp, clientv3.WithPrefix())
+	if err != nil {
+		return fmt.Errorf("read the records from etcd at %v: %w", s.Endpoints, err)
+	}
+	b.Revision = answer.Header.Revision
+	for _, kv := range answer.Kvs {
+		if kv.Lease == 0 {
+			b.Records = append(b.Records, record{string(kv.Key), kv.Value})
+		}
+	}
+	if err := json.NewEncoder(w).Encode(b); err != nil {
+		return fmt.Errorf("write the backup: %w", err)
+	}
+	return nil
+}
+
+func readBackup(file string) (b backup, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return b, fmt.Errorf("read the backup: %w", err)
+	}
+	defer f.Close()
+	if err := json.NewDecoder(f).Decode(&b); err != nil {
+		return b, fmt.Errorf("read the backup: %s: %w", file, err)
+	}
+	if len(b.Key) != keySize || len(b.Records) == 0 {
+		return b, fmt.Errorf("%w: %s is no backup by `ozymandias backup`", ErrInvalid, file)
+	}
+	return b, nil
+}
+
+// beginRestored makes this machine the first node of the cluster of a backup, which is kept with its keys until etcd has begun with it.
+func beginRestored(now time.Time, o Options, dir *directory) error {
+	b, err := readBackup(o.Restore)
+	if err != nil {
+		return err
+	}
+	authority, err := pki.ParseAuthority([]byte(b.Authority), []byte(b.AuthorityKey))
+	if err != nil {
+		return fmt.Errorf("read the backup: %s: %w", o.Restore, err)
+	}
+	key, err := dir.draftKey()
+	if err != nil {
+		return err
+	}
+	certificate, err := authority.IssueNode(now, key.Public(), o.Name, o.Address)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(dir.draft(restoredFile), text); err != nil {
+		return err
+	}
+	return dir.settle(self{Name: o.Name, Address: o.Address, Restoring: true}, authority, certificate, b.Key)
+}
+
+// refill has etcd begin with the records of a backup.
+func (c *Cluster) refill(ctx context.Context) error {
+	b, err := readBackup(c.dir.pki(restoredFile))
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(c.dir.etcdNew()); err != nil {
+		return err
+	}
+	return c.aside(ctx, c.configureEtcd(nil), func(ctx context.Context, client *clientv3.Client) (int64, error) {
+		revision, err := c.fill(ctx, client, b)
+		return max(revision, b.Revision), err
+	})
+}
+
+// fill writes the records of a backup. The nodes that there were are none any more: their machines may be gone, and what they ran is to be placed
+// anew.
+func (c *Cluster) fill(ctx context.Context, client *clientv3.Client, b backup) (revision int64, err error) {
+	for _, r := range b.Records {
+		if _, err := client.Put(ctx, r.Key, string(r.Value)); err != nil {
+			return 0, fmt.Errorf("write %s: %w", r.Key, err)
+		}
+	}
+	r, err := read(ctx, client)
+	if err != nil {
+		return 0, err
+	}
+	store := state.New(client, state.DefaultPrefix)
+	for _, n := range r.nodes {
+		if err := store.Forget(ctx, n.Name); err != nil && !errors.Is(err, state.ErrNoNode) {
+			return 0, err
+		}
+		if _, err := client.Delete(ctx, nodesKey+n.Name); err != nil {
+			return 0, fmt.Errorf("forget node %s: %w", n.Name, err)
+		}
+	}
+	if _, err := client.Txn(ctx).Then(put(nodesKey+c.node.Name, c.node)).Commit(); err != nil {
+		return 0, fmt.Errorf("write the node's record: %w", err)
+	}
+	if r, err = read(ctx, client); err != nil {
+		return 0, err
+	}
+	if err := c.belongs(r); err != nil {
+		return 0, err
+	}
+	why := fmt.Sprintf("the cluster is restored from a backup of %s", b.Made.Format(time.RFC3339))
+	if err := store.Recover(ctx, why); err != nil {
+		return 0, err
+	}
+	r, err = read(ctx, client)
+	return r.revision, err
+}
