@@ -9,11 +9,14 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/certmagic"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"teamtask.dev/ozymandias/schedule"
 )
 
 // challengeProtocol is what an authority asks for to see who has a host: RFC 8737, 6.2.
@@ -85,7 +88,12 @@ func (a *authority) manage(ctx context.Context, host string) {
 }
 
 func (a *authority) failed(host string, err error) {
-	a.trouble.set("certificate "+host, fmt.Sprintf("no new certificate for %s: %v", host, err))
+	var past failures
+	if errors.As(err, &past) { // in however many words certmagic says so
+		err = past
+	}
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	a.trouble.set("certificate "+host, schedule.IngressProblem{Host: host, Text: fmt.Sprintf("no new certificate for %s: %s", host, text)})
 }
 
 // took takes in that a certificate is there, whichever node got it.

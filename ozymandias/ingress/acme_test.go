@@ -148,7 +148,7 @@ func TestCertificateFromAnAuthority(t *testing.T) {
 				return err == nil || len(near.Problems()) > 0
 			})
 			if problems := near.Problems(); len(problems) > 0 {
-				t.Fatalf("problems: %q", problems)
+				t.Fatalf("problems: %+v", problems)
 			}
 			if _, err := far.handshake(host, authority.issued); err == nil {
 				t.Error("the other node serves a host that it does not know")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,9 +15,7 @@ import (
 )
 
 const (
-	// connectWithin is far more than a connection in the cluster takes; a lost SYN is sent anew after 1 s.
-	connectWithin = 3 * time.Second
-	// sparedFor is how long an address that could not be reached is given nothing while there are others.
+	// sparedFor is how long an address that could not be reached, or was lost, is given nothing while there are others.
 	sparedFor = 5 * time.Second
 	// pooledFor is how long a connection without a request is kept. Node.js closes such after 5 s, the shortest among common
 	// servers: a request that was sent at that moment is lost, and not all can be sent again.
@@ -27,25 +26,48 @@ const (
 
 // A backend is an address of an instance.
 type backend struct {
-	address   string
-	transport *http.Transport // one each, so that connections can be closed when the address goes
-	underway  atomic.Int64
-	spared    atomic.Pointer[time.Time] // until when, if at all
-	gone      atomic.Bool               // from the table
+	address    string
+	http, grpc *http.Transport // of its own, so that connections can be closed when the address goes
+	underway   atomic.Int64
+	spared     atomic.Pointer[time.Time] // until when, if at all
+	gone       atomic.Bool               // from the table
 }
-
-var dialer = &net.Dialer{Timeout: connectWithin}
 
 func newBackend(address string) *backend {
-	return &backend{address: address, transport: &http.Transport{
-		DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256, IdleConnTimeout: pooledFor,
-		ExpectContinueTimeout: time.Second, MaxResponseHeaderBytes: 1 << 20,
-	}}
+	b := &backend{address: address, http: newTransport(), grpc: newTransport()}
+	b.grpc.Protocols = new(http.Protocols)
+	b.grpc.Protocols.SetUnencryptedHTTP2(true)
+	return b
 }
 
-// failed takes in that no connection came about, worked that one did.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext: dial, DisableCompression: true, MaxIdleConnsPerHost: 256, IdleConnTimeout: pooledFor,
+		ExpectContinueTimeout: time.Second, MaxResponseHeaderBytes: 1 << 20,
+	}
+}
+
+// transport is the one for a request: gRPC is by HTTP/2 only, and all else gets what every server understands.
+func (b *backend) transport(r *http.Request) *http.Transport {
+	if rest, ok := strings.CutPrefix(r.Header.Get("Content-Type"), "application/grpc"); ok && r.ProtoMajor == 2 && (rest == "" || rest[0] == '+' || rest[0] == ';') {
+		return b.grpc
+	}
+	return b.http
+}
+
+// closeIdle closes the connections that no request is on.
+func (b *backend) closeIdle() {
+	b.http.CloseIdleConnections()
+	b.grpc.CloseIdleConnections()
+}
+
+// failed takes in that no connection came about, or that it was lost; worked that one did.
 func (b *backend) failed() { b.spared.Store(new(time.Now().Add(sparedFor))) }
-func (b *backend) worked() { b.spared.Store(nil) }
+func (b *backend) worked() {
+	if b.spared.Load() != nil { // or all processors would write there with each request
+		b.spared.Store(nil)
+	}
+}
 
 func (b *backend) isSpared() bool {
 	until := b.spared.Load()
@@ -56,13 +78,13 @@ func (b *backend) isSpared() bool {
 func (b *backend) leave() {
 	b.underway.Add(-1)
 	if b.gone.Load() {
-		b.transport.CloseIdleConnections() // the one of the request is now among them
+		b.closeIdle() // the one of the request is now among them
 	}
 }
 
 // dial connects to it.
 func (b *backend) dial(ctx context.Context) (*net.TCPConn, error) {
-	c, err := dialer.DialContext(ctx, "tcp", b.address)
+	c, err := dial(ctx, "tcp", b.address)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +124,7 @@ func (t *table) next(to routes.Table) *table {
 	for a, b := range t.backends {
 		if n.backends[a] == nil {
 			b.gone.Store(true)
-			b.transport.CloseIdleConnections()
+			b.closeIdle()
 		}
 	}
 	return n
@@ -110,7 +132,7 @@ func (t *table) next(to routes.Table) *table {
 
 func (t *table) close() {
 	for _, b := range t.backends {
-		b.transport.CloseIdleConnections()
+		b.closeIdle()
 	}
 }
 

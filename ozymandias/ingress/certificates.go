@@ -15,6 +15,7 @@ import (
 
 	"teamtask.dev/ozymandias/ingress/routes"
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/schedule"
 )
 
 const (
@@ -81,7 +82,8 @@ func (s *Server) manage(ctx context.Context, hosts map[string]routes.Site, manag
 		}
 		if s.acme == nil {
 			managed[host] = func() { s.trouble.clear("certificate " + host) }
-			s.trouble.set("certificate "+host, "no certificate for "+host+": this node has no ACME authority: start all nodes with --acme-email, or give a certificate in a secret")
+			s.trouble.set("certificate "+host, schedule.IngressProblem{Host: host, Text: "no certificate for " + host +
+				": there is no ACME authority: start all nodes with --acme-email, or give a certificate in a secret"})
 			continue
 		}
 		own, end := context.WithCancel(ctx)
@@ -131,7 +133,7 @@ func (g *given) read(ctx context.Context, hosts map[string]routes.Site, get func
 			why = fits(s.certificate, host)
 		}
 		if why != nil {
-			trouble.set(about, fmt.Sprintf("the certificate for %s in the secret %s: %v", host, settings.Secret, why))
+			trouble.set(about, schedule.IngressProblem{Host: host, Text: fmt.Sprintf("the certificate for %s in the secret %s: %v", host, settings.Secret, why)})
 		} else {
 			trouble.clear(about)
 		}

@@ -162,7 +162,7 @@ func TestGivenCertificates(t *testing.T) {
 		}
 	}
 	if len(n.Problems()) != 0 {
-		t.Errorf("problems: %q", n.Problems())
+		t.Errorf("problems: %+v", n.Problems())
 	}
 	before, _ := n.handshake("a.example", authority.pool)
 	kept.put("own", authority.issue(t, 30*24*time.Hour, "a.example", "b.example"))

@@ -15,6 +15,13 @@
 // answer because the connection broke, does so only if it has no body and can be repeated without harm (GET, HEAD, OPTIONS, TRACE,
 // PUT, DELETE: RFC 9110, 9.2.2). Three instances are tried at most.
 //
+// A machine that is lost breaks no connection, as it says nothing. So connections to instances are looked at: one whose other end does
+// not acknowledge what it is sent is given up, and so the requests on it are as with any that broke.
+//
+// # Which protocol
+//
+// An instance gets gRPC by HTTP/2 without TLS, as it can be had by no other, and all else by HTTP/1.1, whatever the client speaks.
+//
 // # Ending
 //
 // What is under way is never cut because the table changes: an instance that leaves the table ends what it has in hand, and WebSockets

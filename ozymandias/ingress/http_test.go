@@ -335,30 +335,33 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 	}
 }
 
+// counts are how many requests there were, by JOB/CODE.
+func (n *node) counts(t *testing.T) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(n)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.Metric {
+			got[m.Label[1].GetValue()+"/"+m.Label[0].GetValue()] = m.Counter.GetValue()
+		}
+	}
+	return got
+}
+
 func TestRequestsAreCounted(t *testing.T) {
 	t.Parallel()
 	n := start(t, ingress.Options{}, to("a.example", instance(t, says("hello"))))
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(n)
-	count := func() map[string]float64 {
-		families, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := map[string]float64{}
-		for _, family := range families {
-			for _, m := range family.Metric {
-				got[m.Label[1].GetValue()+"/"+m.Label[0].GetValue()] = m.Counter.GetValue()
-			}
-		}
-		return got
-	}
 	n.ask(t, "GET", "a.example/", "")
 	n.ask(t, "GET", "a.example/", "")
 	n.ask(t, "GET", "other.example/", "")
-	eventually(t, "requests are counted by job and code", func() bool { got := count(); return got["web/200"] == 2 && got["/404"] == 1 })
+	eventually(t, "requests are counted by job and code", func() bool { got := n.counts(t); return got["web/200"] == 2 && got["/404"] == 1 })
 	n.SetTable(routes.Table{})
-	if got := count(); len(got) != 1 {
+	if got := n.counts(t); len(got) != 1 {
 		t.Errorf("after the job has gone there is still %v", got)
 	}
 }

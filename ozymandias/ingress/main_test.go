@@ -214,7 +214,7 @@ func (n *node) problem(parts ...string) bool {
 	for _, p := range n.Problems() {
 		all := true
 		for _, part := range parts {
-			all = all && strings.Contains(p, part)
+			all = all && strings.Contains(p.Text, part)
 		}
 		if all {
 			return true

@@ -2,9 +2,7 @@ package ingress
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 )
@@ -40,8 +38,7 @@ func noInstance(job string) problem {
 }
 
 func unreachable(job string, err error) problem {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if timedOut(err) {
 		return problem{errorsPage + "ingress-timeout", "No instance answered in time", http.StatusGatewayTimeout,
 			fmt.Sprintf("The instances of the job %s that were tried did not answer in time.", job)}
 	}

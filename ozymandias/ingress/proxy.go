@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -16,15 +15,17 @@ import (
 	"teamtask.dev/ozymandias/ingress/routes"
 )
 
-// An exchange is a request on its way through.
+// An exchange is a request on its way through. It is the transport of its own ReverseProxy, so it sees what becomes of the request without
+// another look-up.
 type exchange struct {
+	proxy httputil.ReverseProxy
+	log   *slog.Logger
 	table *table
 	route routes.Route
+	first *backend // to be tried
 	at    *backend // that answered
 	code  int      // of the answer
 }
-
-type exchangeKey struct{}
 
 // serve is the handler of all requests, by HTTP and HTTPS.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +33,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.leave()
-	x := &exchange{table: s.table.Load()}
+	x := &exchange{table: s.table.Load(), log: s.options.Log}
 	defer func() {
 		if x.at != nil {
 			x.at.leave()
@@ -42,7 +43,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	host := routes.Host(r.Host)
 	site, known := x.table.Hosts[host]
 	route, found := x.table.Find(host, r.URL.Path)
-	switch x.route = route; {
+	x.route, x.first = route, x.table.pick(route, nil)
+	switch {
 	case r.TLS == nil && s.challenge(w, r, host):
 		x.code = http.StatusOK
 	case r.Method == http.MethodConnect:
@@ -52,10 +54,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.secure(host, r.URL), x.code)
 	case !found:
 		x.refuse(w, r, noRoute(host, r.URL.Path, known))
-	case len(route.Addresses) == 0:
+	case x.first == nil:
 		x.refuse(w, r, noInstance(route.Job))
 	default:
-		s.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+		x.proxy = httputil.ReverseProxy{Rewrite: x.rewrite, Transport: x, BufferPool: &s.buffers, ErrorHandler: x.failed, ErrorLog: s.quiet}
+		x.proxy.ServeHTTP(w, r)
 	}
 }
 
@@ -67,28 +70,9 @@ func (s *Server) secure(host string, u *url.URL) string {
 	return (&url.URL{Scheme: "https", Host: host, Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()
 }
 
-func (s *Server) newProxy() *httputil.ReverseProxy {
-	return &httputil.ReverseProxy{
-		Rewrite: rewrite, Transport: retrying{s.options.Log}, BufferPool: &buffers{},
-		ModifyResponse: func(res *http.Response) error {
-			res.Request.Context().Value(exchangeKey{}).(*exchange).code = res.StatusCode
-			return nil
-		},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			x := r.Context().Value(exchangeKey{}).(*exchange)
-			if r.Context().Err() != nil {
-				x.code = 499                // as nginx counts it: the client has gone, or the server ends
-				panic(http.ErrAbortHandler) // to return would be to answer 200, with nothing
-			}
-			x.refuse(w, r, unreachable(x.route.Job, err))
-		},
-		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
-	}
-}
-
 // rewrite makes the request that an instance gets: the client's, with where it came from.
-func rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL.Scheme = "http"
+func (x *exchange) rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL.Scheme, r.Out.URL.Host = "http", x.first.address
 	r.Out.URL.RawQuery = r.In.URL.RawQuery // unread here, so it is not ours to clean
 	r.SetXForwarded()                      // what the client itself says there is not passed on: anybody could say anything
 	if u := r.Out.Header.Get("Upgrade"); u != "" && !strings.EqualFold(u, "websocket") {
@@ -96,52 +80,54 @@ func rewrite(r *httputil.ProxyRequest) {
 		r.Out.Header.Del("Connection")
 		r.Out.Header.Del("Upgrade")
 	}
+	if r.Out.Body != nil {
+		r.Out.Body = io.NopCloser(r.Out.Body) // by a transport that fails: another instance may get it
+	}
 }
 
-// retrying sends a request to an instance of its route, and to another one if that is safe.
-type retrying struct{ log *slog.Logger }
+// failed answers when no instance has.
+func (x *exchange) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		x.code = 499                // as nginx counts it: the client has gone, or the server ends
+		panic(http.ErrAbortHandler) // to return would be to answer 200, with nothing
+	}
+	x.refuse(w, r, unreachable(x.route.Job, err))
+}
 
-func (t retrying) RoundTrip(r *http.Request) (*http.Response, error) {
-	x := r.Context().Value(exchangeKey{}).(*exchange)
+// RoundTrip sends a request to the first instance, and to others if that is safe.
+func (x *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	var tried []*backend
-	var failure error
-	for len(tried) < attempts {
-		b := x.table.pick(x.route, tried)
-		if b == nil {
-			break
-		}
+	for b := x.first; ; r = addressed(r, b.address) {
 		b.underway.Add(1)
-		res, err := b.transport.RoundTrip(addressed(r, b.address))
+		res, err := b.transport(r).RoundTrip(r)
 		if err == nil {
 			b.worked()
-			x.at = b
+			x.at, x.code = b, res.StatusCode
 			return res, nil
 		}
 		b.underway.Add(-1)
 		if r.Context().Err() != nil {
 			return nil, err
 		}
-		t.log.Debug("an instance did not answer", "job", x.route.Job, "address", b.address, "error", err)
+		x.log.Debug("an instance did not answer", "job", x.route.Job, "address", b.address, "error", err)
 		unsent := unsent(err)
-		if unsent {
+		if unsent || timedOut(err) {
 			b.failed()
 		}
-		failure, tried = err, append(tried, b)
-		if !unsent && !repeatable(r) {
-			break
+		if tried = append(tried, b); len(tried) == attempts || !unsent && !repeatable(r) {
+			return nil, err
+		}
+		if b = x.table.pick(x.route, tried); b == nil {
+			return nil, err
 		}
 	}
-	return nil, failure
 }
 
-// addressed is the request for one instance. Its body is not closed if that fails: another instance may get it.
+// addressed is the request for another instance. The one before may still be read, by what sent it.
 func addressed(r *http.Request, address string) *http.Request {
 	out := r.WithContext(r.Context())
 	out.URL = new(*r.URL)
 	out.URL.Host = address
-	if r.Body != nil {
-		out.Body = io.NopCloser(r.Body)
-	}
 	return out
 }
 
@@ -149,6 +135,12 @@ func addressed(r *http.Request, address string) *http.Request {
 func unsent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// timedOut tells whether the machine of an instance gave no sign of life.
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // repeatable tells whether a request may be carried out twice, and can be sent twice.

@@ -4,17 +4,17 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"teamtask.dev/ozymandias/ingress/routes"
+	"teamtask.dev/ozymandias/schedule"
 )
 
 // Options of a server.
@@ -45,7 +45,8 @@ const (
 type Server struct {
 	options Options
 	table   atomic.Pointer[table]
-	proxy   *httputil.ReverseProxy
+	buffers buffers
+	quiet   *log.Logger // for what packages of others say: clients that break off, mostly
 	secrets given
 	acme    *authority // nil if there is none
 	metrics metrics
@@ -70,7 +71,7 @@ func New(o Options) *Server {
 	s := &Server{options: o, metrics: newMetrics(), portsChanged: make(chan struct{}, 1), hostsChanged: make(chan struct{}, 1)}
 	s.trouble.log = o.Log
 	s.table.Store(&table{})
-	s.proxy = s.newProxy()
+	s.quiet = slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)
 	return s
 }
 
@@ -89,15 +90,8 @@ func (s *Server) SetTable(t routes.Table) {
 	}
 }
 
-// Problems are what keeps the server from doing all that the table says, in words for people.
-func (s *Server) Problems() []string {
-	all := s.trouble.all()
-	for _, c := range s.table.Load().Conflicts {
-		all = append(all, c.String())
-	}
-	slices.Sort(all)
-	return all
-}
+// Problems are what keeps the server from doing all that the table says.
+func (s *Server) Problems() []schedule.IngressProblem { return s.trouble.all() }
 
 // Run serves until ctx ends; then nothing new is let in, and what is under way has the grace period to end. A port that cannot be had
 // keeps only what comes by that port away: it is among the [Server.Problems], and tried again and again.
@@ -110,17 +104,22 @@ func (s *Server) Run(ctx context.Context) error {
 		s.acme = newAuthority(s.options, &s.trouble)
 		defer s.acme.cache.Stop()
 	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true) // gRPC without TLS
 	web := &http.Server{
-		Handler: http.HandlerFunc(s.serve), BaseContext: func(net.Listener) context.Context { return base },
+		Protocols: &protocols,
+		Handler:   http.HandlerFunc(s.serve), BaseContext: func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: headerBytes,
 		TLSConfig: &tls.Config{GetCertificate: s.certificate, NextProtos: []string{"h2", "http/1.1", challengeProtocol}},
-		ErrorLog:  slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug), // clients that break off, mostly
+		ErrorLog:  s.quiet,
 	}
 	var all, tried sync.WaitGroup
 	tried.Add(2)
-	all.Go(func() { s.keep(ctx, "HTTP", s.options.HTTP, tried.Done, web.Serve) })
+	all.Go(func() { s.keep(ctx, schedule.IngressProblem{Scheme: "http"}, s.options.HTTP, tried.Done, web.Serve) })
 	all.Go(func() {
-		s.keep(ctx, "HTTPS", s.options.HTTPS, tried.Done, func(l net.Listener) error { return web.ServeTLS(l, "", "") })
+		s.keep(ctx, schedule.IngressProblem{Scheme: "https"}, s.options.HTTPS, tried.Done, func(l net.Listener) error { return web.ServeTLS(l, "", "") })
 	})
 	all.Go(func() { s.keepPorts(ctx, base) })
 	all.Go(func() {

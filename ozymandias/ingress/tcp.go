@@ -2,12 +2,19 @@ package ingress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
 	"sync"
+	"time"
+
+	"teamtask.dev/ozymandias/schedule"
 )
+
+// acceptAgain is the pause after a connection that could not be taken.
+const acceptAgain = 10 * time.Millisecond
 
 // keepPorts listens on the ports of the table, as it is at the time, until ctx ends. Connections last
 // until base ends.
@@ -27,11 +34,17 @@ func (s *Server) keepPorts(ctx, base context.Context) {
 			if open[number] != nil {
 				continue
 			}
+			address := net.JoinHostPort(s.options.TCP, strconv.Itoa(number))
+			if number == port(s.options.HTTP) || number == port(s.options.HTTPS) { // or who comes first would have it
+				open[number] = func() { s.trouble.clear("own port " + address) }
+				s.trouble.set("own port "+address, schedule.IngressProblem{TCP: number, Text: fmt.Sprintf("Connections cannot be let in on %s: "+
+					"the ingress itself listens there, for HTTP; write host in place of tcp, or another port", address)})
+				continue
+			}
 			door, closing := context.WithCancel(ctx)
 			open[number] = closing
-			address := net.JoinHostPort(s.options.TCP, strconv.Itoa(number))
 			all.Go(func() {
-				s.keep(door, "Connections", address, func() {}, func(l net.Listener) error { return s.accept(base, number, l) })
+				s.keep(door, schedule.IngressProblem{TCP: number}, address, func() {}, func(l net.Listener) error { return s.accept(base, number, l) })
 			})
 		}
 		select {
@@ -45,12 +58,18 @@ func (s *Server) keepPorts(ctx, base context.Context) {
 	}
 }
 
-// accept takes connections until the listener is closed.
+// accept takes connections until the listener is closed. What else fails, such as for want of file descriptors, passes; to close the port
+// would be to turn away those who wait there.
 func (s *Server) accept(base context.Context, number int, l net.Listener) error {
 	for {
 		c, err := l.Accept()
-		if err != nil {
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept: %w", err)
+		case err != nil:
+			s.options.Log.Debug("a connection was not let in", "port", number, "error", err)
+			wait(base, acceptAgain)
+			continue
 		}
 		if !s.enter() {
 			c.Close()
@@ -79,7 +98,11 @@ func (s *Server) pass(ctx context.Context, number int, client *net.TCPConn) {
 	defer closing()
 	defer context.AfterFunc(ctx, closing)()
 	pass := func(to, from *net.TCPConn) {
-		if _, err := io.Copy(to, from); err != nil || to.CloseWrite() != nil {
+		_, err := io.Copy(to, from)
+		if err != nil {
+			to.SetLinger(0) // a reset: nobody is to take for whole what has broken off
+		}
+		if err != nil || to.CloseWrite() != nil {
 			closing() // the other direction leads nowhere any more, either
 		}
 	}
