@@ -63,33 +63,61 @@ func command[C any](s *shown, with WithClient[C], k Kind[C]) *cobra.Command {
 	return cmd
 }
 
-// several lists objects of several kinds, as in swarms,assignments.
+// wanted are objects of a kind: those with these names, or all.
+type wanted struct {
+	kind  *cobra.Command
+	names []string
+}
+
+// several lists objects of several kinds, as in swarms,assignments or swarm/a worklist/b.
 func (s *shown) several(cmd *cobra.Command, args []string) error {
-	words := strings.Split(args[0], ",")
-	var kinds []*cobra.Command
-	for _, word := range words {
-		sub, _, err := cmd.Find([]string{word})
-		if err != nil || sub == cmd {
-			return cmdline.UnknownCommand(cmd, word)
-		}
-		kinds = append(kinds, sub)
+	all, err := asked(cmd, args)
+	if err != nil {
+		return err
 	}
-	switch {
-	case len(args) > 1:
-		return fmt.Errorf("%q: names go with one kind, not with %s", args[1], args[0])
-	case s.watch || s.output == "json" || s.output == "yaml":
-		return fmt.Errorf("%s: --watch, -o json and -o yaml go with one kind", args[0])
+	if len(all) > 1 && (s.watch || s.output == "json" || s.output == "yaml") {
+		return fmt.Errorf("%s: --watch, -o json and -o yaml go with one kind", strings.Join(args, " "))
 	}
-	for i, sub := range kinds {
+	for i, w := range all {
 		if i > 0 && s.output != "name" {
 			fmt.Fprintln(cmd.OutOrStdout())
 		}
-		sub.SetContext(cmd.Context())
-		if err := sub.RunE(sub, nil); err != nil {
+		w.kind.SetContext(cmd.Context())
+		if err := w.kind.RunE(w.kind, w.names); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// asked is what arguments ask for: kinds with commas between, or objects with their kinds before them, as -o name prints them.
+func asked(cmd *cobra.Command, args []string) (all []wanted, err error) {
+	words, named := strings.Split(args[0], ","), strings.Contains(args[0], "/")
+	if named {
+		words = args
+	}
+	for _, word := range words {
+		kind, name, _ := strings.Cut(word, "/")
+		sub, _, err := cmd.Find([]string{kind})
+		switch {
+		case err != nil || sub == cmd:
+			return nil, cmdline.UnknownCommand(cmd, kind)
+		case named && name == "":
+			return nil, fmt.Errorf("%q: is no KIND/NAME as %q is", word, args[0])
+		case !named:
+			all = append(all, wanted{kind: sub})
+			continue
+		}
+		at := slices.IndexFunc(all, func(w wanted) bool { return w.kind == sub })
+		if at < 0 {
+			at, all = len(all), append(all, wanted{kind: sub})
+		}
+		all[at].names = append(all[at].names, name)
+	}
+	if !named && len(args) > 1 {
+		return nil, fmt.Errorf("%q: names go with one kind, not with %s", args[1], args[0])
+	}
+	return all, nil
 }
 
 // print writes what was found.

@@ -8,4 +8,6 @@ import (
 	"teamtask.dev/ozymandias/cli"
 )
 
-func main() { os.Exit(cli.Main(os.Args[1:], nodeCommand(), resetCommand(), watchdogCommand())) }
+func main() {
+	os.Exit(cli.Main(os.Args[1:], nodeCommand(), backupCommand(), resetCommand(), watchdogCommand()))
+}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,11 +30,14 @@ type options struct {
 	token, tokenFile string
 	labels           []string
 	shared           string
+	keepVolumes      time.Duration
 	memory, disk     string
 	cpus             string
 	http, https      string
 	pods             string
 	etcd             cluster.External
+	forceNewCluster  bool
+	restore          string
 	acmeEmail        string
 	acmeDirectory    string
 	acmeCA           string
@@ -74,10 +78,11 @@ is ended if there is none within seconds.`,
 	f.StringVar(&o.dataDir, "data-dir", defaultDataDir, "directory for all that has to outlive a restart: etcd, images, volumes")
 	f.StringVar(&o.runDir, "run-dir", cli.DefaultRunDir, "directory in memory for sockets, locks and secrets")
 	f.StringSliceVar(&o.join, "join", nil, "HOST[:PORT] of nodes of the cluster to join, for the first time")
-	f.StringVar(&o.token, "token", "", "token to join with, for the first time (default $OZYMANDIAS_JOIN_TOKEN)")
-	f.StringVar(&o.tokenFile, "token-file", "", "file with it")
+	f.StringVar(&o.tokenFile, "token-file", "", "file with the token to join with, for the first time (default: the token is $"+joinTokenVariable+")")
+	f.StringVar(&o.token, "token", "", "the token itself, which everybody on this machine can read as long as the node runs")
 	f.StringArrayVar(&o.labels, "label", nil, "NAME=VALUE for jobs to ask for; "+"may be given several times")
 	f.StringVar(&o.shared, "shared-storage", "", "directory of a file system that other nodes mount, too, for shared volumes; nodes with the same one have equal labels shared-storage")
+	f.DurationVar(&o.keepVolumes, "keep-volumes", 24*time.Hour, "how long volumes are kept, as long as there is room, whose instances have settled on other nodes, or whose jobs nobody knows")
 	f.StringVar(&o.memory, "memory", "", "memory for jobs, such as 24G (default what the machine has, less a reserve)")
 	f.StringVar(&o.disk, "disk", "", "disk for volumes (default what the file system of --data-dir has, less a reserve)")
 	f.StringVar(&o.cpus, "cpus", "", "processors for jobs (default all)")
@@ -88,6 +93,8 @@ is ended if there is none within seconds.`,
 	f.StringVar(&o.etcd.CA, "etcd-cacert", "", "certificate of the authority that signed etcd's (PEM)")
 	f.StringVar(&o.etcd.Certificate, "etcd-cert", "", "certificate file (PEM) to show to etcd")
 	f.StringVar(&o.etcd.Key, "etcd-key", "", "its key file (PEM)")
+	f.BoolVar(&o.forceNewCluster, "force-new-cluster", false, "when most members of etcd are gone for good: go on with what this node's member has, alone; done once")
+	f.StringVar(&o.restore, "restore", "", "found the cluster anew from this file of ozymandias backup, for the first time")
 	f.StringVar(&o.acmeEmail, "acme-email", "", "get certificates for ingress hosts that want one by ACME (Let's Encrypt), whose terms you agree to; where to write to you")
 	f.StringVar(&o.acmeDirectory, "acme-directory", "", "URL of another authority that speaks ACME")
 	f.StringVar(&o.acmeCA, "acme-cacert", "", "certificate of the authority that signed that one's (PEM)")
@@ -168,6 +175,9 @@ func (o *options) check() (s settings, err error) {
 			return s, fmt.Errorf("--cpus: %w", err)
 		}
 	}
+	if o.keepVolumes < 0 {
+		return s, fmt.Errorf("--keep-volumes %s: must be 0 or more", o.keepVolumes)
+	}
 	if o.pods == "" {
 		return s, nil
 	}
@@ -203,18 +213,21 @@ func size(flag, text string) (job.Size, error) {
 	return n, nil
 }
 
+// joinTokenVariable has the token to join with. What is in a process's environment root alone can read.
+const joinTokenVariable = "OZYMANDIAS_JOIN_TOKEN"
+
 func (o *options) joinToken() (string, error) {
-	if o.tokenFile == "" {
-		if o.token == "" {
-			return os.Getenv("OZYMANDIAS_JOIN_TOKEN"), nil
+	switch {
+	case o.tokenFile != "":
+		text, err := os.ReadFile(o.tokenFile)
+		if err != nil {
+			return "", fmt.Errorf("--token-file: %w", err)
 		}
+		return strings.TrimSpace(string(text)), nil
+	case o.token != "":
 		return o.token, nil
 	}
-	text, err := os.ReadFile(o.tokenFile)
-	if err != nil {
-		return "", fmt.Errorf("--token-file: %w", err)
-	}
-	return strings.TrimSpace(string(text)), nil
+	return os.Getenv(joinTokenVariable), nil
 }
 
 // checkListen says what is wrong with an address to listen on.

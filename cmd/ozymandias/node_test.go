@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What a node cannot be started with is refused before anything is done, with the flag and what to write.
@@ -21,6 +24,7 @@ func TestFlags(t *testing.T) {
 		"no addresses for pods":         {func(o *options) { o.pods = "many" }, `--pods "many": must be a range of addresses`},
 		"no size":                       {func(o *options) { o.memory = "much" }, "--memory: \"much\" is not a size"},
 		"no number of processors":       {func(o *options) { o.cpus = "all" }, `--cpus: "all" is not a number of processors`},
+		"before they are left over":     {func(o *options) { o.keepVolumes = -time.Hour }, "--keep-volumes -1h0m0s: must be 0 or more"},
 		"an authority and nobody":       {func(o *options) { o.acmeCA = "ca.pem" }, "need --acme-email"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,5 +56,28 @@ func TestSettings(t *testing.T) {
 func TestGroups(t *testing.T) {
 	if a, b := groupOf("n1", "/tmp/a"), groupOf("n1", "/tmp/b"); a == b || groupOf("n1", defaultDataDir) != "ozymandias/n1" {
 		t.Error(a, b)
+	}
+}
+
+// The token to join with is in a file, which no other user need be able to read, or in the environment, or is given as it is.
+func TestJoinToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("filed\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		variable string
+		o        options
+		want     string
+	}{
+		{"", options{}, ""},
+		{"set", options{}, "set"},
+		{"set", options{token: "given"}, "given"},
+		{"set", options{tokenFile: file}, "filed"},
+	} {
+		t.Setenv(joinTokenVariable, c.variable)
+		if got, err := c.o.joinToken(); got != c.want || err != nil {
+			t.Errorf("%+v: %q, %v, want %q", c.o, got, err, c.want)
+		}
 	}
 }

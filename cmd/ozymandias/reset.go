@@ -63,12 +63,22 @@ forgotten by "ozymandias delete node NAME", from another node.`,
 	return cmd
 }
 
-// patience is how long it may take to remove what a node left.
+// patience is how long it may take until something more of what a node left is gone. All of it takes as long as it takes: there may be hundreds of
+// pods, on a busy machine.
 const patience = 2 * time.Minute
 
+// attended returns a context that ends once step has not been called for that long.
+func attended(ctx context.Context, patience time.Duration) (_ context.Context, step, done func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stuck := time.AfterFunc(patience, func() {
+		cancel(fmt.Errorf("nothing more has gone within %s: what is left is gone on with when this is called again", patience))
+	})
+	return ctx, func() { stuck.Reset(patience) }, func() { stuck.Stop(); cancel(nil) }
+}
+
 func reset(ctx context.Context, name, data, run string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	ctx, step, done := attended(ctx, patience)
+	defer done()
 	unlock, err := node.Lock(run)
 	if err != nil {
 		return err
@@ -77,14 +87,15 @@ func reset(ctx context.Context, name, data, run string) error {
 	var faults []error
 	group, err := cgroup.Find(groupOf(name, data))
 	if err == nil {
-		faults = append(faults, endAll(ctx, group))
+		faults = append(faults, endAll(ctx, step, group))
 	}
-	faults = append(faults, err, removePods(ctx, data, run))
+	faults = append(faults, err, removePods(ctx, step, data, run))
 	disks, err := volumes.Open(ctx, volumes.Options{Dir: filepath.Join(data, "volumes")})
 	if err == nil {
 		err = disks.Close(ctx)
 	}
-	faults = append(faults, err, network.Remove(ctx, filepath.Join(data, "network")), unmountBelow(data), unmountBelow(run))
+	step()
+	faults = append(faults, err, network.Remove(ctx, filepath.Join(data, "network")), unmountBelow(data), unmountBelow(run), context.Cause(ctx))
 	if err := errors.Join(faults...); err != nil {
 		return err // what is still in use is not to be deleted
 	}
@@ -92,14 +103,18 @@ func reset(ctx context.Context, name, data, run string) error {
 }
 
 // endAll ends all that runs in a group.
-func endAll(ctx context.Context, group cgroup.Group) error {
-	for {
+func endAll(ctx context.Context, step func(), group cgroup.Group) error {
+	for fewest := -1; ; {
 		if err := group.Kill(); err != nil {
 			return err
 		}
 		left, err := group.Processes()
 		if err != nil || len(left) == 0 {
 			return err
+		}
+		if fewest < 0 || len(left) < fewest {
+			fewest = len(left)
+			step()
 		}
 		select {
 		case <-ctx.Done():
@@ -110,7 +125,7 @@ func endAll(ctx context.Context, group cgroup.Group) error {
 }
 
 // removePods has podman remove the pods, and with them their addresses and ports.
-func removePods(ctx context.Context, data, run string) error {
+func removePods(ctx context.Context, step func(), data, run string) error {
 	o := podman.Options{Dir: filepath.Join(data, "podman"), Run: filepath.Join(run, "podman")}
 	if _, err := os.Stat(o.Dir); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -120,6 +135,7 @@ func removePods(ctx context.Context, data, run string) error {
 		return err
 	}
 	defer service.Close()
+	step()
 	client := service.Client()
 	defer client.Close()
 	pods, err := client.Pods(ctx, nil)
@@ -127,8 +143,10 @@ func removePods(ctx context.Context, data, run string) error {
 		return err
 	}
 	for _, pod := range pods {
+		step()
 		err = errors.Join(err, client.RemovePod(ctx, pod.Name))
 	}
+	step()
 	return errors.Join(err, client.RemoveNetwork(ctx, network.Name))
 }
 

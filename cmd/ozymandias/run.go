@@ -65,7 +65,7 @@ func runNode(cmd *cobra.Command, o *options) error {
 	ctx := cmd.Context()
 	leave := func() bool { return errors.Is(context.Cause(ctx), cmdline.ErrInterrupt) }
 	c, err := cluster.Open(ctx, cluster.Options{Name: s.name, Data: s.dataDir, Address: s.address, Join: s.join, Token: s.token,
-		External: s.external(), Log: log.With("part", "cluster")})
+		External: s.external(), Restore: s.restore, ForceNewCluster: s.forceNewCluster, Log: log.With("part", "cluster")})
 	if err != nil {
 		return err
 	}
@@ -97,15 +97,17 @@ func greet(ctx context.Context, c *cluster.Cluster, s settings, out io.Writer) e
 	if !c.Founded() {
 		return nil
 	}
-	how := "--token-file FILE    # with what ozymandias token join prints here"
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) { // in a log it would stay
+	way := "ozymandias node --join " + s.address.String()
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		token, err := c.Token(ctx)
 		if err != nil {
 			return err
 		}
-		how = "--token " + token
+		way = joinTokenVariable + "=" + token + " " + way
+	} else { // in a log a token would stay
+		way += " --token-file FILE    # with what `ozymandias token join` prints here"
 	}
-	_, err := fmt.Fprintf(out, "This machine, %s, is the first node of a new cluster. On each other machine:\n  ozymandias node --join %s %s\n", s.name, s.address, how)
+	_, err := fmt.Fprintf(out, "This machine, %s, is the first node of a new cluster. On each other machine, as root:\n  %s\n", s.name, way)
 	return err
 }
 
@@ -222,12 +224,18 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 			return serveNames(parts.needed, c, nameserver, filepath.Join(s.runDir, "names"), part("names"))
 		})
 	}
+	acme, err := s.acme(c, keeper)
+	if err != nil {
+		return err
+	}
+	door := ingress.New(ingress.Options{HTTP: s.http, HTTPS: s.https, Secret: keeper.Get, ACME: acme, Grace: within, Log: part("ingress")})
 	own := groupOf(s.name, s.dataDir)
 	n, err := node.New(node.Options{Name: s.name, Address: s.address.String(), Labels: s.labels, Dir: s.dataDir, Run: s.runDir, Cgroup: own,
 		Capacity: placement.Resources{Memory: int64(s.memory), Disk: int64(s.disk), CPU: int64(s.cpus)}, Leave: leave,
 		Etcd: c.Client(), Store: store, Mirror: mirror, Podman: machine, Network: pods.Podman(), Check: pods.Check, Nameserver: nameserver, Taken: s.taken(),
+		Ingress:  door.Problems,
 		Watchdog: watchdogFor(node.WatchdogSocket(s.runDir), node.StopGroup(own)),
-		Volumes:  disks, Images: pictures, Secrets: keeper, Names: names.NewPublisher(c.Client(), part("names")), Log: log})
+		Volumes:  disks, KeepVolumes: s.keepVolumes, Images: pictures, Secrets: keeper, Names: names.NewPublisher(c.Client(), part("names")), Log: log})
 	if err != nil {
 		return err
 	}
@@ -246,11 +254,6 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	follower := &work.Follower{Node: s.name, Store: store, Mirror: mirror, Secret: keeper.Resolve, Log: part("work")}
 	parts.Go(func() error { return follower.Run(ctx) })
 
-	acme, err := s.acme(c, keeper)
-	if err != nil {
-		return err
-	}
-	door := ingress.New(ingress.Options{HTTP: s.http, HTTPS: s.https, Secret: keeper.Get, ACME: acme, Grace: within, Log: part("ingress")})
 	parts.serve(door.Run)
 	parts.Go(func() error { return route(ctx, mirror, door) })
 
@@ -261,8 +264,8 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 		}
 	}
 	doors, err := api.New(api.Options{Node: s.name, Mirror: mirror, Store: store, Scheduler: decider, Etcd: c.Client(), Prefix: state.DefaultPrefix,
-		Podman: n.Podman(), Container: n.Container, Peers: c.Dial(), Collectors: []prometheus.Collector{door}, Images: pictures, Secrets: keeper,
-		Admit: admit, JoinToken: c.Token, NewJoinToken: c.NewToken, Forget: c.Forget, Authority: c.Authority(), IngressPorts: s.taken()})
+		Podman: n.Podman(), Container: n.Container, Logs: n.Logs(), Peers: c.Dial(), Collectors: []prometheus.Collector{door}, Images: pictures, Secrets: keeper,
+		Admit: admit, JoinToken: c.Token, NewJoinToken: c.NewToken, Forget: c.Forget, Nodes: c.Nodes, Authority: c.Authority(), IngressPorts: s.taken()})
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/pki"
@@ -19,7 +21,9 @@ func (a *API) Remote() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		role, err := a.caller(r)
 		if err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="ozymandias"`)
+			if problem := (*v1.Problem)(nil); errors.As(err, &problem) && problem.Of(v1.Unauthenticated) {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="ozymandias"`)
+			}
 			write(w, err)
 			return
 		}
@@ -32,15 +36,44 @@ func (a *API) caller(r *http.Request) (v1.Role, error) {
 	if open(r) {
 		return "", nil
 	}
-	switch _, role := pki.Who(r.TLS); role {
-	case pki.Node, pki.Admin:
-		return v1.Admin, nil // what a node passes on has been let in by that node
+	shown, err := show(r)
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	known, err := a.credentials.since(r.Context(), now.Add(-fresh))
+	if role := shown.opens(known); role != "" && (err == nil || shown.lasts) {
+		return role, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	// It may have been made a moment ago.
+	if err := a.strangers.admit(r.RemoteAddr, now); err != nil {
+		return "", err
+	}
+	if known, err = a.credentials.since(r.Context(), now); err != nil {
+		return "", err
+	}
+	if role := shown.opens(known); role != "" {
+		return role, nil
+	}
+	return "", v1.Unauthenticated.New("%s", shown.unknown)
+}
+
+// show is what a caller shows: a certificate rather than a token.
+func show(r *http.Request) (credential, error) {
+	switch name, role := pki.Who(r.TLS); role {
+	case pki.Node:
+		return ofNode(name, pki.Holder(pki.Shown(r.TLS))), nil
+	case pki.Admin:
+		return ofAdmin(name, pki.Serial(pki.Shown(r.TLS))), nil
 	}
 	text, given := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !given {
-		return "", v1.Unauthenticated.New("show a client certificate of the cluster's, or a token, as header `Authorization: Bearer TOKEN`")
+		return credential{}, v1.Unauthenticated.New("show a client certificate of the cluster's, or a token, as header `Authorization: Bearer TOKEN`")
 	}
-	return a.tokenRole(r.Context(), text)
+	return ofToken(text), nil
 }
 
 // open tells whether a call needs no role: it tells nothing about the cluster, or shows a token of its own.
@@ -64,7 +97,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, role v1.Role) {
 // reads tells whether a call only looks at what everybody may see who has a token.
 func reads(r *http.Request) bool {
 	switch {
-	case strings.HasPrefix(r.URL.Path, "/v1/tokens"), r.URL.Path == "/v1/join-token", strings.HasSuffix(r.URL.Path, "/exec"), strings.HasSuffix(r.URL.Path, "/archive"):
+	case strings.HasPrefix(r.URL.Path, "/v1/tokens"), strings.HasPrefix(r.URL.Path, "/v1/certificates"), r.URL.Path == "/v1/join-token", strings.HasSuffix(r.URL.Path, "/exec"), strings.HasSuffix(r.URL.Path, "/archive"):
 		return false
 	case r.Method == http.MethodPost && r.URL.Path == "/v1/explanation":
 		return true // it has a body, and changes nothing

@@ -16,6 +16,7 @@ import (
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/images"
+	"teamtask.dev/ozymandias/node/logs"
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/schedule"
@@ -41,6 +42,8 @@ type Options struct {
 	// Podman is the node's own, and Container its name there for what runs, or ran last, as a container of an instance here.
 	Podman    *podman.Client
 	Container func(uid, id, container string) (name string, ok bool)
+	// Logs are those of what was on this node and is not there any more.
+	Logs *logs.Store
 	// Images and Secrets are the cluster's. nil: there are no calls about them.
 	Images  *images.Store
 	Secrets *secrets.Store
@@ -53,6 +56,8 @@ type Options struct {
 	IngressPorts []uint16
 	// Collectors add to the metrics, such as those of the ingress.
 	Collectors []prometheus.Collector
+	// Nodes are those of the cluster, whose certificates are good for it. nil: every node's of the authority is.
+	Nodes func(ctx context.Context) ([]cluster.Node, error)
 	// Admit lets a node into the cluster that shows JoinToken, and Forget has one be forgotten that is lost: those of package cluster. nil:
 	// nobody joins, and Store forgets.
 	Admit     func(ctx context.Context, r cluster.JoinRequest) (cluster.Welcome, error)
@@ -68,6 +73,12 @@ type API struct {
 	handler http.Handler
 	peers   *http.Transport
 
+	credentials recent[credentials]
+	joinToken   recent[pki.Token]
+	etcdAnswers recent[struct{}]
+	strangers   *strangers
+	searches    chan struct{} // has one for each search that goes on
+
 	mu       sync.Mutex
 	waits    []schedule.Wait // as they follow from the state until waitsNow is closed
 	waitsNow <-chan struct{}
@@ -75,8 +86,8 @@ type API struct {
 
 // New makes an API. The error names an option that is needed and missing.
 func New(o Options) (*API, error) {
-	if o.Node == "" || o.Mirror == nil || o.Store == nil || o.Scheduler == nil || o.Etcd == nil || o.Prefix == "" || o.Container == nil {
-		return nil, errors.New("an API needs the options Node, Mirror, Store, Scheduler, Etcd, Prefix and Container")
+	if o.Node == "" || o.Mirror == nil || o.Store == nil || o.Scheduler == nil || o.Etcd == nil || o.Prefix == "" || o.Container == nil || o.Logs == nil {
+		return nil, errors.New("an API needs the options Node, Mirror, Store, Scheduler, Etcd, Prefix, Container and Logs")
 	}
 	if o.Port == 0 {
 		o.Port = DefaultPort
@@ -84,7 +95,11 @@ func New(o Options) (*API, error) {
 	if o.Forget == nil {
 		o.Forget = o.Store.Forget
 	}
-	a := &API{Options: o, peers: &http.Transport{TLSClientConfig: o.Peers, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}}
+	if o.Admit != nil && o.JoinToken == nil {
+		return nil, errors.New("an API that admits nodes needs the option JoinToken")
+	}
+	a := &API{Options: o, strangers: newStrangers(), searches: make(chan struct{}, searchesAtOnce), peers: &http.Transport{TLSClientConfig: o.Peers, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}}
+	a.credentials.read, a.joinToken.read, a.etcdAnswers.read = a.readCredentials, a.readJoinToken, a.askEtcd
 	mux := http.NewServeMux()
 	described := describe(mux)
 	a.registerJobs(described)

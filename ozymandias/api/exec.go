@@ -21,6 +21,8 @@ func (a *API) exec(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	switch {
 	case err != nil:
+	case in.Phase == v1.InstanceComplete || in.Phase == v1.InstanceFailed:
+		err = v1.NotRunning.New("%s has ended (%s): nothing of it runs", in.Name, in.Phase)
 	case !strings.EqualFold(r.Header.Get("Upgrade"), v1.ExecProtocol):
 		err = v1.Invalid.New("a command is run by a connection that is upgraded: send the header `Upgrade: %s`", v1.ExecProtocol)
 	case len(query["command"]) == 0:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,50 +21,88 @@ import (
 func (a *API) registerExplanations(api huma.API) {
 	const tag = "Explanations"
 	huma.Register(api, operation(tag, http.MethodGet, "/v1/explanation", "explain-cluster", "Can any node be lost, and what waits?"),
-		func(context.Context, *struct{}) (*answer[v1.Explanation], error) {
-			return a.explain(func(e *explanation) error { return e.cluster() })
+		func(ctx context.Context, _ *struct{}) (*answer[v1.Explanation], error) {
+			return a.explain(ctx, func(e *explanation) error {
+				voters := 0
+				if e.current {
+					voters = a.voters(ctx)
+				}
+				return e.cluster(voters)
+			})
 		})
 	huma.Register(api, operation(tag, http.MethodGet, "/v1/jobs/{name}/explanation", "explain-job", "Why does a job (not) run?"),
-		func(_ context.Context, in *JobPath) (*answer[v1.Explanation], error) {
-			return a.explain(func(e *explanation) error { return e.job(in.Name) })
+		func(ctx context.Context, in *JobPath) (*answer[v1.Explanation], error) {
+			return a.explain(ctx, func(e *explanation) error { return e.job(in.Name) })
 		})
 	huma.Register(api, operation(tag, http.MethodGet, "/v1/nodes/{name}/explanation", "explain-node", "Why does a node (not) run anything, and what if it is lost?"),
-		func(_ context.Context, in *NodePath) (*answer[v1.Explanation], error) {
-			return a.explain(func(e *explanation) error { return e.node(in.Name) })
+		func(ctx context.Context, in *NodePath) (*answer[v1.Explanation], error) {
+			return a.explain(ctx, func(e *explanation) error { return e.node(in.Name) })
 		})
 	file := operation(tag, http.MethodPost, "/v1/explanation", "explain-file", "Would the jobs of a file fit, and where?")
 	file.SkipValidateBody = true
 	file.MaxBodyBytes = 2 * jobfile.MaxSize
 	huma.Register(api, file, func(ctx context.Context, in *JobFile) (*answer[v1.Explanation], error) {
-		jobs, _, err := in.parse()
-		if err != nil {
-			return nil, problem(err)
-		}
-		applied, err := a.apply(ctx, in.Filename, jobs, Room{Wait: true, DryRun: true})
-		if err != nil {
-			return nil, problem(err)
-		}
-		return a.explain(func(e *explanation) error { e.forecast(applied.Forecast); return nil })
+		return a.explain(ctx, func(e *explanation) error {
+			file, _, err := in.read(a.IngressPorts)
+			if err != nil {
+				return err
+			}
+			applied, err := a.apply(ctx, file, Room{Wait: true, DryRun: true})
+			if err == nil {
+				e.forecast(applied.Forecast)
+			}
+			return err
+		})
 	})
 }
 
 // explain makes an explanation of the state as it is.
-func (a *API) explain(tell func(*explanation) error) (*answer[v1.Explanation], error) {
+func (a *API) explain(ctx context.Context, tell func(*explanation) error) (*answer[v1.Explanation], error) {
+	_, silent := a.etcdAnswers.since(ctx, time.Now().Add(-fresh))
+	done, err := a.search(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	v, err := a.view()
 	if err != nil {
 		return nil, problem(err)
 	}
-	e := &explanation{view: v, now: time.Now()}
+	e := &explanation{view: v, now: time.Now(), current: silent == nil}
+	if !e.current {
+		e.say("Etcd does not answer: until it does nothing is decided, and nodes that cannot renew their leases stop what they run. This is how things stood before.")
+	}
 	if err := tell(e); err != nil {
 		return nil, problem(err)
 	}
 	return &answer[v1.Explanation]{v1.Explanation{Sentences: e.sentences}}, nil
 }
 
+// Whoever may look may have it searched what would fit where. So not more than these go on at once, or the node would have no time left for what it
+// is there for; others wait for their turn, so long.
+const (
+	searchesAtOnce = 2
+	turnWithin     = 10 * time.Second
+)
+
+// search waits for the turn to search, and begins. done ends it.
+func (a *API) search(ctx context.Context) (done func(), err error) {
+	enough := time.NewTimer(turnWithin)
+	defer enough.Stop()
+	select {
+	case a.searches <- struct{}{}:
+		return func() { <-a.searches }, nil
+	case <-ctx.Done():
+	case <-enough.C:
+	}
+	return nil, again(v1.Busy.New("node %s works on %d other explanations already", a.Node, searchesAtOnce))
+}
+
 // explanation is one in the making.
 type explanation struct {
 	*view
 	now       time.Time
+	current   bool // etcd has answered just now
 	sentences []string
 }
 
@@ -79,8 +118,24 @@ func number(n int, one, many string) string {
 	return fmt.Sprint(n, " ", many)
 }
 
-// cluster tells what waits, and what would be lost with each node.
-func (e *explanation) cluster() error {
+// voters is how many members of etcd have a vote; 0 if that is not known.
+func (a *API) voters(ctx context.Context) (n int) {
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	list, err := a.Etcd.MemberList(ctx)
+	if err != nil {
+		return 0
+	}
+	for _, m := range list.Members {
+		if !m.IsLearner {
+			n++
+		}
+	}
+	return n
+}
+
+// cluster tells what waits, and what would be lost with each node, where etcd has so many members.
+func (e *explanation) cluster(voters int) error {
 	for i := range e.Nodes {
 		if !e.Nodes[i].Alive() {
 			e.say("Node %s is lost. `ozymandias delete node %s` forgets it, if it is for good.", e.Nodes[i].Name, e.Nodes[i].Name)
@@ -111,9 +166,18 @@ func (e *explanation) cluster() error {
 	case alive == 1:
 		e.say("There is one node: nothing runs without it.")
 	case safe == len(losses):
-		e.say("Any one of the %d nodes may be lost: all that runs has a place on the others.", alive)
+		e.say("%s", safely(alive, voters))
 	}
 	return nil
+}
+
+// safely says that there is room for what runs on any one of the nodes. Without a majority of etcd's members that is of no use.
+func safely(nodes, voters int) string {
+	if voters == 1 || voters == 2 {
+		return fmt.Sprintf("What runs on any one of the %d nodes has a place on the others. But etcd has %s, and nothing runs without %s.",
+			nodes, number(voters, "member", "members"), plural(voters, "that", "all %d"))
+	}
+	return fmt.Sprintf("Any one of the %d nodes may be lost: all that runs has a place on the others.", nodes)
 }
 
 // alive is how many nodes are.
@@ -151,10 +215,14 @@ func (e *explanation) job(name string) error {
 			e.instance(in)
 		}
 	}
-	for _, c := range routes.Of(e.State).Conflicts {
+	table := routes.Of(e.State)
+	for _, c := range table.Conflicts {
 		if c.Job == name {
 			e.say("%s.", c)
 		}
+	}
+	for _, p := range e.ingressProblems(name, table) {
+		e.say("The ingress of %s: %s.", strings.Join(p.Nodes, ", "), p.Text)
 	}
 	losses, err := e.losses()
 	if err != nil {
@@ -185,7 +253,11 @@ func (e *explanation) standing(j *v1.Job) {
 	case v1.Failed:
 		e.say("%s has failed: %s.", j.Name, s.Message)
 	case v1.Halted:
-		e.say("The deploy of revision %d of %s failed: %s. It waits for a new one, or for `ozymandias rollback %s`.", s.Deploy.To, j.Name, s.Message, j.Name)
+		other := "`ozymandias rollback " + j.Name + "`"
+		if s.Stable == 0 { // it was the first
+			other = "what is wrong to be put right"
+		}
+		e.say("The deploy of revision %d of %s failed: %s. It waits for a new one, or for %s.", s.Deploy.To, j.Name, s.Message, other)
 	case v1.Reverting:
 		e.say("The deploy of revision %d of %s failed: %s. Its instances go back to revision %d.", s.Deploy.To, j.Name, s.Message, s.Stable)
 	case v1.Reverted:
@@ -252,7 +324,7 @@ func (e *explanation) obstacles(uid, name string) {
 func (e *explanation) instance(in v1.Instance) {
 	why := ""
 	if in.Message != "" {
-		why = ": " + in.Message
+		why = ": " + strings.TrimRight(in.Message, ".") // as "Trying to pull ..." is
 	}
 	switch {
 	case in.Leaving:
@@ -294,6 +366,9 @@ func (e *explanation) node(name string) error {
 	}
 	for _, w := range told.Stuck {
 		e.say("It cannot be emptied: %s.", w.Why)
+	}
+	for _, text := range told.IngressProblems {
+		e.say("Its ingress: %s.", text)
 	}
 	losses, err := e.losses()
 	if err != nil {

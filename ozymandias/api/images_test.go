@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"teamtask.dev/ozymandias/api"
 	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/images"
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/podman/podmantest"
@@ -58,7 +60,7 @@ func TestImages(t *testing.T) {
 		t.Errorf("fetched what is not there: %v", err)
 	}
 	_, err = c.LoadImages(ctx, strings.NewReader("no archive"))
-	refused(t, err, v1.Invalid)
+	refused(t, err, v1.Invalid, "no archive of images: `podman save -o FILE IMAGE`")
 	if err := c.DeleteImage(ctx, podmantest.Image); err != nil {
 		t.Error(err)
 	}
@@ -85,6 +87,12 @@ func TestSecrets(t *testing.T) {
 	}
 	if all, err := c.Secrets(t.Context()); err != nil || len(all) != 1 || all[0].Name != "shop/db" || all[0].Version != 2 || all[0].Changed.IsZero() {
 		t.Errorf("listed: %+v, %v", all, err)
+	}
+	file := "name: shop\ningress: {host: shop.example, port: 80, tls: {secret: shop-tls}}\ncontainers:\n  app: {image: shop, secrets: [{name: shop/db, env: DB}, shop-key]}\n"
+	applied, err := c.Apply(t.Context(), "shop.yaml", []byte(file), client.Room{Wait: true})
+	if want := []string{"shop.yaml:2:55: ingress[0].tls.secret: there is no secret shop-tls yet: `ozymandias secret set shop-tls`",
+		"shop.yaml:4:58: containers.app.secrets[1]: there is no secret shop-key yet: `ozymandias secret set shop-key`"}; err != nil || !slices.Equal(applied.Warnings, want) {
+		t.Errorf("applied: %q, %v", applied.Warnings, err)
 	}
 	_, err = c.PutSecret(t.Context(), "-x", value)
 	refused(t, err, v1.Invalid, "name: expected string to be letters")

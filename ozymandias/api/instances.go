@@ -20,7 +20,7 @@ func (a *API) registerInstances(api huma.API) {
 	huma.Register(api, operation(tag, http.MethodGet, all, "list-instances", "List instances by job and ID"),
 		func(_ context.Context, in *struct {
 			Job  string `query:"job" doc:"Only those of this job."`
-			Node string `query:"node" doc:"Only those on this node."`
+			Node string `query:"node" doc:"Only those on this node, without those that have ended for good."`
 		}) (*listed[v1.Instance], error) {
 			v, err := a.view()
 			if err != nil {
@@ -32,7 +32,12 @@ func (a *API) registerInstances(api huma.API) {
 			if in.Node != "" && v.Node(in.Node) == nil {
 				return nil, none("node", in.Node)
 			}
-			return list(slices.DeleteFunc(v.instances, func(i v1.Instance) bool {
+			all := v.instances
+			if in.Node == "" { // what has ended is on no node any more
+				all = slices.Concat(all, v.ended)
+				slices.SortStableFunc(all, inOrder)
+			}
+			return list(slices.DeleteFunc(all, func(i v1.Instance) bool {
 				return in.Job != "" && i.Job != in.Job || in.Node != "" && i.Node != in.Node
 			})), nil
 		})

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/ingress/routes"
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/jobfile"
 	"teamtask.dev/ozymandias/schedule"
@@ -37,13 +39,25 @@ type JobFile struct {
 	RawBody  []byte `contentType:"application/yaml" doc:"A job file in YAML or JSON, of one job or several, or a compose file."`
 }
 
-func (f *JobFile) parse() ([]job.Job, []string, error) {
-	jobs, warnings, err := jobfile.Parse(f.Filename, bytes.NewReader(f.RawBody))
-	words := make([]string, 0, len(warnings))
-	for _, w := range warnings {
-		words = append(words, w.String())
+// read reads it, for nodes that let in HTTP at these ports. Ports that its jobs publish are left to their ingresses where that is the same:
+// the warnings say so, too.
+func (f *JobFile) read(ingress []uint16) (file *jobfile.File, warnings []string, err error) {
+	file, err = jobfile.Read(f.Filename, bytes.NewReader(f.RawBody))
+	warnings = make([]string, 0, len(file.Warnings))
+	for _, w := range file.Warnings {
+		warnings = append(warnings, w.String())
 	}
-	return jobs, words, err
+	var wrong jobfile.Faults
+	for i := range file.Jobs {
+		wrong = append(wrong, file.At(i, file.Jobs[i].TakenByHTTP(ingress))...)
+		var left []string
+		file.Jobs[i], left = file.Jobs[i].LeavePorts(ingress)
+		warnings = append(warnings, left...)
+	}
+	if err == nil && len(wrong) > 0 {
+		err = wrong
+	}
+	return file, warnings, err
 }
 
 func (a *API) registerJobs(api huma.API) {
@@ -74,16 +88,15 @@ func (a *API) registerJobs(api huma.API) {
 		Room
 		JobFile
 	}) (*answer[v1.Applied], error) {
-		jobs, warnings, err := in.parse()
+		file, warnings, err := in.read(a.IngressPorts)
 		if err != nil {
 			return nil, problem(err)
 		}
-		for i := range jobs {
-			var left []string
-			jobs[i], left = jobs[i].LeavePorts(a.IngressPorts)
-			warnings = append(warnings, left...)
+		warnings = append(warnings, a.unset(ctx, file)...)
+		out, err := a.apply(ctx, file, in.Room)
+		if refused := (*v1.Problem)(nil); errors.As(err, &refused) {
+			refused.Warnings = warnings
 		}
-		out, err := a.apply(ctx, in.Filename, jobs, in.Room)
 		out.Warnings = warnings
 		return &answer[v1.Applied]{out}, problem(err)
 	})
@@ -137,31 +150,36 @@ func (a *API) job(name string) (v1.Job, error) {
 		return v1.Job{}, none("job", name)
 	}
 	out := v.job(j)
-	out.Instances = v.of[j.UID]
+	out.Instances = slices.Concat(v.of[j.UID], v.ends(j))
+	slices.SortStableFunc(out.Instances, inOrder)
 	out.Events = v.events(func(e state.Event) bool { return e.Job == j.UID })
+	out.IngressProblems = v.ingressProblems(name, routes.Of(v.State))
 	return out, nil
 }
 
 // apply creates the jobs of a file or changes them, in one decision.
-func (a *API) apply(ctx context.Context, file string, jobs []job.Job, room Room) (v1.Applied, error) {
-	uids := make([]string, len(jobs))
+func (a *API) apply(ctx context.Context, file *jobfile.File, room Room) (v1.Applied, error) {
+	uids := make([]string, len(file.Jobs))
 	for i := range uids {
 		// It sorts by time: the older of two jobs that claim a host has it.
 		uids[i] = uuid.Must(uuid.NewV7()).String()
 	}
-	names := make([]string, 0, len(jobs))
-	for _, j := range jobs {
+	names := make([]string, 0, len(file.Jobs))
+	for _, j := range file.Jobs {
 		names = append(names, j.Name)
 	}
 	return a.take(ctx, names, room, func(now schedule.State) (schedule.State, error) {
-		for i, j := range jobs {
-			full, faults := sidecar.Expand(j, specs(now))
-			if len(faults) > 0 {
-				return now, inFile(file, faults)
-			}
-			now = now.Put(uids[i], full)
+		next := now
+		var wrong jobfile.Faults
+		for i, j := range file.Jobs {
+			full, faults := sidecar.Expand(j, specs(next))
+			wrong = append(wrong, file.At(i, faults)...)
+			next = next.Put(uids[i], full)
 		}
-		return now, nil
+		if len(wrong) > 0 {
+			return now, wrong
+		}
+		return next, nil
 	})
 }
 
@@ -172,14 +190,6 @@ func specs(now schedule.State) (all []job.Job) {
 		if !j.Deleted {
 			all = append(all, j.Spec)
 		}
-	}
-	return all
-}
-
-// inFile are faults of which the line is not known.
-func inFile(name string, faults []job.Fault) (all jobfile.Faults) {
-	for _, f := range faults {
-		all = append(all, jobfile.Fault{Place: jobfile.Place{File: name, Path: f.Path}, Message: f.Message})
 	}
 	return all
 }

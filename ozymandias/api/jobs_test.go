@@ -190,7 +190,7 @@ func TestSidecars(t *testing.T) {
 		t.Errorf("applied again: %+v", out)
 	}
 	_, err = c.Apply(t.Context(), "f.yaml", []byte(strings.ReplaceAll(file, "envoy", "envy")), client.Room{})
-	refused(t, err, v1.BadJobFile, "f.yaml: sidecars[0]:")
+	refused(t, err, v1.BadJobFile, "f.yaml:2:12: sidecars[0]:")
 }
 
 // Of jobs that are submitted at once, for more than there is room, as many are let in as fit, and the others are refused.

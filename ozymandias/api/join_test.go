@@ -2,7 +2,10 @@ package api_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
+	"encoding/pem"
 	"io"
 	"log"
 	"log/slog"
@@ -15,7 +18,10 @@ import (
 	"time"
 
 	"teamtask.dev/ozymandias/api"
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/ozymandias/node/logs"
 	"teamtask.dev/ozymandias/scheduler"
 	"teamtask.dev/ozymandias/state"
 )
@@ -63,7 +69,7 @@ func TestJoin(t *testing.T) {
 	}
 	a, err := api.New(api.Options{Node: "n1", Store: store, Mirror: mirror, Scheduler: &scheduler.Scheduler{Node: "n1", Store: store, Mirror: mirror, Log: slog.New(slog.DiscardHandler)},
 		Etcd: first.Client(), Prefix: state.DefaultPrefix,
-		Container: func(string, string, string) (string, bool) { return "", false }, Peers: first.Dial(), Admit: first.Admit, JoinToken: first.Token, NewJoinToken: first.NewToken, Forget: first.Forget})
+		Container: func(string, string, string) (string, bool) { return "", false }, Logs: logs.New(t.TempDir()), Peers: first.Dial(), Admit: first.Admit, JoinToken: first.Token, NewJoinToken: first.NewToken, Forget: first.Forget, Nodes: first.Nodes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,5 +107,56 @@ func TestJoin(t *testing.T) {
 	joining.Name = "n3"
 	if _, err := open(t, joining); err == nil || !strings.Contains(err.Error(), "the token is not valid") {
 		t.Errorf("with a token that is void: %v", err)
+	}
+
+	// A node's certificate is good for as long as it is a node, and for that machine alone.
+	caller := func(as *tls.Config) *client.Client {
+		c, err := client.Remote("https://"+listener.Addr().String(), as)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	before := caller(second.Dial())
+	if _, err := before.Version(t.Context()); err != nil {
+		t.Errorf("a node asks: %v", err)
+	}
+	gone := httptest.NewRecorder()
+	if a.Local().ServeHTTP(gone, httptest.NewRequest(http.MethodDelete, "/v1/nodes/n2", nil)); gone.Code != http.StatusNoContent {
+		t.Fatalf("delete the node: %d %s", gone.Code, gone.Body)
+	}
+	if _, err := before.Version(t.Context()); !client.IsType(err, v1.Unauthenticated) || !strings.Contains(err.Error(), "node n2") {
+		t.Errorf("a node that was deleted asks: %v", err)
+	}
+	if joining.Token, err = first.Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	joining.Name = "n2"
+	again, err := open(t, joining)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := caller(again.Dial()).Version(t.Context()); err != nil {
+		t.Errorf("another machine of that name asks: %v", err)
+	}
+	if _, err := before.Version(t.Context()); !client.IsType(err, v1.Unauthenticated) {
+		t.Errorf("the first machine of that name asks: %v", err)
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd, err := first.Authority().IssueNode(time.Now(), rsaKey.Public(), "n2", joining.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(odd)
+	made := second.Dial()
+	made.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return &tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: rsaKey}, nil
+	}
+	if _, err := caller(made).Version(t.Context()); !client.IsType(err, v1.Unauthenticated) {
+		t.Errorf("somebody with the authority's key and another kind of key asks: %v", err)
 	}
 }

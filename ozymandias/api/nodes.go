@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -133,10 +134,38 @@ func (a *API) drain(ctx context.Context, name string, draining bool) error {
 // label gives a node labels, or takes them away where there is no value.
 func (a *API) label(ctx context.Context, name string, labels map[string]*string) error {
 	there, err := a.Store.Label(ctx, name, labels)
-	if err == nil && !there {
+	switch {
+	case err != nil:
+		return err
+	case !there:
 		return none("node", name)
 	}
-	return err
+	// Whoever has labelled it looks next, and is to see it here. Another label may come in between, so this has an end.
+	enough := time.NewTimer(readWithin)
+	defer enough.Stop()
+	for {
+		now, _, changed := a.Mirror.State()
+		if n := now.Node(name); n == nil || wears(n, labels) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-enough.C:
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// wears tells whether a node has labels as they were set, or taken away.
+func wears(n *schedule.Node, labels map[string]*string) bool {
+	for name, value := range labels {
+		if now, has := n.Labels[name]; has != (value != nil) || has && now != *value {
+			return false
+		}
+	}
+	return true
 }
 
 // forget takes a node away that is lost.
@@ -147,6 +176,8 @@ func (a *API) forget(ctx context.Context, name string) error {
 		return v1.NodeAlive.New("node %s is alive: have it leave (`ozymandias drain %s`, then end its process) before it is forgotten", name, name)
 	case errors.Is(err, state.ErrNoNode):
 		return none("node", name)
+	case err == nil:
+		spread(ctx)
 	}
 	return err
 }
@@ -155,7 +186,7 @@ func (a *API) forget(ctx context.Context, name string) error {
 func (v *view) tell(n *schedule.Node) v1.Node {
 	machine := v.machines[n.Name]
 	out := v1.Node{Name: n.Name, Address: machine.Address, Labels: n.Labels, Draining: n.Draining, Capacity: resources(n.Capacity), Planned: resources(v.planned(n)),
-		Instances: len(n.Plan.Instances), Load: n.Load, Incarnation: n.Incarnation, Joined: moment(machine.Joined), Since: moment(v.lives[n.Name].Since)}
+		Instances: len(n.Plan.Instances), Load: n.Load, Incarnation: n.Incarnation, Joined: moment(machine.Joined), Since: moment(v.lives[n.Name].Since), IngressProblems: ingressTexts(n)}
 	busy := false
 	for _, in := range v.instances {
 		if in.Node != n.Name || in.Phase == v1.Lost {
@@ -166,12 +197,17 @@ func (v *view) tell(n *schedule.Node) v1.Node {
 			out.Stuck = append(out.Stuck, wait(w))
 		}
 	}
+	left := map[schedule.Volume]schedule.Why{}
+	for _, l := range schedule.Stale(v.State, n.Name) {
+		left[l.Volume] = l.Why
+	}
 	for _, volume := range n.Volumes {
 		name := volume.Job
 		if j := v.Job(volume.Job); j != nil {
 			name = j.Spec.Name
 		}
-		out.Volumes = append(out.Volumes, v1.Volume{Job: name, ID: volume.ID, Name: volume.Name, Space: job.Size(volume.Space)})
+		out.Volumes = append(out.Volumes, v1.Volume{Job: name, ID: volume.ID, Name: volume.Name, Space: job.Size(volume.Space), Epoch: volume.Epoch,
+			LeftOver: string(left[volume])})
 	}
 	switch {
 	case !n.Alive():

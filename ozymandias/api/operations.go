@@ -6,12 +6,14 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/version"
 )
 
@@ -25,10 +27,8 @@ func (a *API) registerOperations(api huma.API, mux *http.ServeMux) {
 	join.Security = []map[string][]string{}
 	join.SkipValidateBody = true
 	// It is between nodes: what is asked and answered is package cluster's.
-	huma.Register(api, join, func(ctx context.Context, in *struct {
-		RawBody []byte `contentType:"application/json"`
-	}) (*answer[json.RawMessage], error) {
-		out, err := a.join(ctx, in.RawBody)
+	huma.Register(api, join, func(ctx context.Context, in *joining) (*answer[json.RawMessage], error) {
+		out, err := a.join(ctx, in)
 		return &answer[json.RawMessage]{out}, problem(err)
 	})
 	huma.Register(api, operation("Operations", http.MethodGet, "/v1/join-token", "get-join-token", "Get the token by which a node joins the cluster"),
@@ -53,7 +53,7 @@ func (a *API) registerOperations(api huma.API, mux *http.ServeMux) {
 			write(w, v1.StateUnreadable.New("%v", basis.Err()))
 			return
 		}
-		if _, err := a.Etcd.Get(r.Context(), a.Prefix+"head"); err != nil {
+		if _, err := a.etcdAnswers.since(r.Context(), time.Now().Add(-fresh)); err != nil {
 			write(w, v1.StateUnavailable.New("etcd does not answer: %v", err))
 			return
 		}
@@ -80,20 +80,57 @@ func allowed(mux *http.ServeMux, r *http.Request) (methods []string) {
 	return methods
 }
 
+// joining is a call to be let in.
+type joining struct {
+	RawBody []byte `contentType:"application/json"`
+	remote  string
+}
+
+// Resolve notes who calls. It is huma's.
+func (j *joining) Resolve(ctx huma.Context) []error {
+	j.remote = ctx.RemoteAddr()
+	return nil
+}
+
 // join lets a node into the cluster.
-func (a *API) join(ctx context.Context, body []byte) (json.RawMessage, error) {
+func (a *API) join(ctx context.Context, in *joining) (json.RawMessage, error) {
 	if a.Admit == nil {
 		return nil, v1.JoinRefused.New("this node does not let others in")
 	}
 	var request cluster.JoinRequest
-	if err := json.Unmarshal(body, &request); err != nil {
+	if err := json.Unmarshal(in.RawBody, &request); err != nil {
 		return nil, v1.Invalid.New("this is no request to join: %v", err)
+	}
+	now := time.Now()
+	token, err := a.joinToken.since(ctx, now.Add(-fresh))
+	if err != nil {
+		return nil, err
+	}
+	if !token.Matches(request.Secret) {
+		if err := a.strangers.admit(in.remote, now); err != nil {
+			return nil, err
+		}
 	}
 	welcome, err := a.Admit(ctx, request)
 	if err != nil {
 		return nil, admission(err)
 	}
 	return json.Marshal(welcome)
+}
+
+// readJoinToken reads the token by which nodes join.
+func (a *API) readJoinToken(ctx context.Context) (pki.Token, error) {
+	text, err := a.JoinToken(ctx)
+	if err != nil {
+		return pki.Token{}, err
+	}
+	return pki.ParseToken(text)
+}
+
+// askEtcd asks etcd for something small.
+func (a *API) askEtcd(ctx context.Context) (struct{}, error) {
+	_, err := a.Etcd.Get(ctx, a.Prefix+"head")
+	return struct{}{}, err
 }
 
 // admission is the problem of a node that may not join.

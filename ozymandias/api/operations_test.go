@@ -2,12 +2,15 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/ozymandias/api"
 	"teamtask.dev/ozymandias/api/apitest"
@@ -139,5 +142,46 @@ func TestReady(t *testing.T) {
 	}
 	if w := call(h, "PUT", "/v1/jobs?wait=true", webapp); w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "errors#state-unreadable") {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// What is explained without etcd is how things stood when it last answered, and begins with that.
+func TestExplainWithoutEtcd(t *testing.T) {
+	cluster := apitest.New(t)
+	o := cluster.Options()
+	closed, err := clientv3.New(clientv3.Config{Endpoints: cluster.Etcd.Endpoints()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	o.Etcd = closed
+	a, err := api.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	if w := call(a.Local(), "GET", "/v1/explanation", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `["Etcd does not answer`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := call(local(t, cluster), "GET", "/v1/explanation", ""); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "Etcd") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// Who labels a node sees it, in the answer and in what is asked next.
+func TestLabelled(t *testing.T) {
+	cluster := apitest.New(t)
+	cluster.Node("n1", "192.0.2.1", 4e9)
+	_, c := cluster.Serve(cluster.Options())
+	for i := range 100 {
+		zone := fmt.Sprint(i)
+		set, err := c.Label(t.Context(), "n1", map[string]*string{"zone": &zone})
+		if err != nil || set.Labels["zone"] != zone {
+			t.Fatalf("%d: the answer has %v, %v", i, set.Labels, err)
+		}
+		bare, err := c.Label(t.Context(), "n1", map[string]*string{"zone": nil})
+		if err != nil || len(bare.Labels) != 0 {
+			t.Fatalf("%d: the answer has %v, %v", i, bare.Labels, err)
+		}
 	}
 }

@@ -20,10 +20,13 @@ import (
 // problem turns an error into problem details: the one place where the API decides on types.
 func problem(err error) error {
 	var known *v1.Problem
+	var with huma.HeadersError
 	var faults jobfile.Faults
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &known) && errors.As(err, &with):
+		return err
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &faults):

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
+	"teamtask.dev/ozymandias/schedule"
 )
 
 // What an instance has written is read on whichever node it is, of all containers or of one, and followed.
@@ -58,6 +61,82 @@ func TestLogs(t *testing.T) {
 			refused(t, err, c.want, c.says)
 		}
 	}
+}
+
+// What was written before a container was last started, and what has ended, is read where it ran.
+func TestLogsOfThePast(t *testing.T) {
+	s := apitest.NewStage(t, map[string]string{"app": "print one stay"})
+	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer done()
+	read := func(l client.Log) (lines []string) {
+		t.Helper()
+		for line, err := range s.Asked.Logs(ctx, "web-0", l) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, line.Text)
+			if l.Follow {
+				break
+			}
+		}
+		return lines
+	}
+	refuses := func(l client.Log, want v1.ProblemType, says string) {
+		t.Helper()
+		err := errors.New("no answer at all")
+		for _, err = range s.Asked.Logs(ctx, "web-0", l) {
+		}
+		refused(t, err, want, says)
+	}
+	read(client.Log{Follow: true}) // it has begun
+	refuses(client.Log{Previous: true}, v1.NotFound, "nothing is kept on n2 of an earlier attempt of app of web-0")
+	web := schedule.Instance{Job: s.UID("web"), ID: "0"}
+	crashed := filepath.Join(s.Machine.Options.Dir, "crashed.log")
+	if err := os.WriteFile(crashed, []byte("2026-01-02T03:04:05.5+00:00 stderr F trouble\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Logs.Keep(web, "app", crashed); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(client.Log{Previous: true}); !slices.Equal(got, []string{"trouble"}) {
+		t.Errorf("of the attempt before: %q", got)
+	}
+
+	// It ends for good, and the node removes it.
+	there, err := s.Machine.Client.Container(ctx, "web-0-app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Logs.Keep(web, "app", there.Log), s.Machine.Client.RemovePod(ctx, "web-0")); err != nil {
+		t.Fatal(err)
+	}
+	s.Break("web", "0", 1)
+	s.Settle()
+	in, err := s.Asked.Instance(ctx, "web-0")
+	if err != nil || in.Phase != v1.InstanceFailed || in.Node != "n2" || in.ExitCode == nil || *in.ExitCode != 7 || in.Message != "it ended with exit code 7" || in.Since == nil {
+		t.Errorf("it is %+v, %v", in, err)
+	}
+	if all, err := s.Asked.Instances(ctx, "web", ""); err != nil || len(all) != 1 {
+		t.Errorf("instances are %+v, %v", all, err)
+	}
+	if here, err := s.Asked.Instances(ctx, "", "n2"); err != nil || len(here) != 0 {
+		t.Errorf("on its node there are %+v, %v", here, err)
+	}
+	if j, err := s.Asked.Job(ctx, "web"); err != nil || len(j.Instances) != 1 || j.Status.Phase != v1.Failed {
+		t.Errorf("its job is %+v, %v", j, err)
+	}
+	if got := read(client.Log{}); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("of what has ended: %q", got)
+	}
+	refuses(client.Log{Previous: true}, v1.NotFound, "web-0 has ended; of what has ended only the last attempt is kept")
+	_, err = s.Asked.Exec(ctx, "web-0", client.Exec{Command: []string{"/guest"}})
+	refused(t, err, v1.NotRunning, "web-0 has ended (Failed): nothing of it runs")
+	if err := s.Logs.Tidy(func(string) bool { return true }, 0); err != nil {
+		t.Fatal(err)
+	}
+	refuses(client.Log{}, v1.NotFound, "no log of web-0 is kept on n2")
+	s.Kill("n2")
+	refuses(client.Log{}, v1.NotRunning, "web-0 has ended, and what it has written is on n2, which is lost")
 }
 
 // A command runs in a container on whichever node that is: input, output, exit code, terminal.

@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -71,6 +69,7 @@ func (a *API) registerTokens(api huma.API) {
 		case gone.Deleted == 0:
 			return nil, none("token", in.Name)
 		}
+		spread(ctx)
 		return nil, nil
 	})
 }
@@ -91,22 +90,4 @@ func (a *API) createToken(ctx context.Context, n v1.NewToken) (v1.CreatedToken, 
 		return v1.CreatedToken{}, v1.Impossible.New("there is a token %q already: delete it, or choose another name", n.Name)
 	}
 	return v1.CreatedToken{Token: t.Token, Secret: n.Name + "." + secret}, nil
-}
-
-// tokenRole is what a token opens.
-func (a *API) tokenRole(ctx context.Context, text string) (v1.Role, error) {
-	wrong := v1.Unauthenticated.New("the token given is not one of this cluster's, or was deleted")
-	name, secret, whole := strings.Cut(text, ".")
-	if !whole || name == "" || strings.ContainsRune(name, '/') {
-		return "", wrong
-	}
-	found, err := a.Etcd.Get(ctx, a.tokenKey(name))
-	if err != nil {
-		return "", fmt.Errorf("look up token %s: %w", name, err)
-	}
-	var t storedToken
-	if len(found.Kvs) == 0 || json.Unmarshal(found.Kvs[0].Value, &t) != nil || subtle.ConstantTimeCompare([]byte(t.Hash), []byte(hash(secret))) != 1 {
-		return "", wrong
-	}
-	return t.Role, nil
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -28,6 +29,7 @@ type view struct {
 
 	instances []v1.Instance            // by job and ID
 	of        map[string][]v1.Instance // by UID
+	ended     []v1.Instance            // those that ended for good and of which nothing is left; by job and ID, too
 }
 
 // view reads the state.
@@ -105,13 +107,47 @@ func (v *view) gather() {
 			v.instances = append(v.instances, in)
 		}
 	}
-	slices.SortFunc(v.instances, func(a, b v1.Instance) int {
-		return cmp.Or(placement.Name{Job: a.Job, ID: a.ID}.Compare(placement.Name{Job: b.Job, ID: b.ID}), strings.Compare(a.UID, b.UID),
-			cmp.Compare(b.Epoch, a.Epoch), strings.Compare(a.Node, b.Node))
-	})
+	slices.SortFunc(v.instances, inOrder)
 	for _, in := range v.instances {
 		v.of[in.UID] = append(v.of[in.UID], in)
 	}
+	for i := range v.Jobs {
+		v.ended = append(v.ended, v.ends(&v.Jobs[i])...)
+	}
+	slices.SortFunc(v.ended, inOrder)
+}
+
+func inOrder(a, b v1.Instance) int {
+	return cmp.Or(placement.Name{Job: a.Job, ID: a.ID}.Compare(placement.Name{Job: b.Job, ID: b.ID}), strings.Compare(a.UID, b.UID),
+		cmp.Compare(b.Epoch, a.Epoch), strings.Compare(a.Node, b.Node))
+}
+
+// ends are the instances of a job that have ended for good and are not on any node any more.
+func (v *view) ends(j *schedule.Job) (ended []v1.Instance) {
+	left := map[string]bool{}
+	for _, in := range v.of[j.UID] {
+		left[in.ID] = true
+	}
+	for id, end := range j.Ended {
+		if left[id] {
+			continue
+		}
+		in := v.instance(schedule.Instance{Job: j.UID, ID: id}, end.Node, wanted(j), 0)
+		in.Phase, in.Since, in.ExitCode = schedule.Phase(end.Outcome), moment(end.At), &end.Code
+		if end.Code != 0 {
+			in.Message = fmt.Sprintf("it ended with exit code %d", end.Code)
+		}
+		ended = append(ended, in)
+	}
+	return ended
+}
+
+// wanted is the revision that a job's instances are to run.
+func wanted(j *schedule.Job) int64 {
+	if reverts(j) {
+		return j.Stable
+	}
+	return j.Revision
 }
 
 func (v *view) instance(i schedule.Instance, node string, revision, epoch int64) v1.Instance {
@@ -145,7 +181,7 @@ func moment(t time.Time) *time.Time {
 
 // find is the instance of that name: of several, one that is to stay.
 func (v *view) find(name string) (found v1.Instance, ok bool) {
-	for _, in := range v.instances {
+	for _, in := range slices.Concat(v.instances, v.ended) {
 		if in.Name == name && (!ok || found.Leaving || found.Node == "") {
 			found, ok = in, true
 		}
@@ -169,10 +205,7 @@ func (v *view) job(j *schedule.Job) v1.Job {
 	out := v1.Job{Name: j.Spec.Name, UID: j.UID, Spec: j.Spec, Revision: j.Revision, Created: made(j.UID)}
 	s := &out.Status
 	s.Stable, s.Ended, s.Work = j.Stable, len(j.Ended), j.Work
-	target := j.Revision
-	if reverts(j) {
-		target = j.Stable
-	}
+	target := wanted(j)
 	if j.Deploy != nil {
 		s.Deploy = &v1.Deploy{From: j.Deploy.From, To: j.Deploy.To, Healthy: j.Deploy.Healthy, Progress: j.Deploy.Progress, Failed: j.Deploy.Failed}
 	}
@@ -221,8 +254,8 @@ func extra(j *schedule.Job, id string) bool {
 // fortune says in a word how a job fares, and why.
 func fortune(j *schedule.Job, s *v1.JobStatus) (phase v1.JobPhase, why string) {
 	failed := 0
-	for _, outcome := range j.Ended {
-		if outcome == schedule.Failed {
+	for _, end := range j.Ended {
+		if end.Outcome == schedule.Failed {
 			failed++
 		}
 	}

@@ -34,9 +34,7 @@ func (c *change) addTo(cmd *cobra.Command) {
 
 // print says what became of it.
 func (c *change) print(cmd *cobra.Command, a v1.Applied) error {
-	for _, w := range a.Warnings {
-		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
-	}
+	warn(cmd, a.Warnings)
 	w := cmd.OutOrStdout()
 	if c.output != "name" {
 		return text.Object(w, c.output, a)
@@ -66,12 +64,19 @@ func (c *change) print(cmd *cobra.Command, a v1.Applied) error {
 	return nil
 }
 
+func warn(cmd *cobra.Command, warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
+	}
+}
+
 func applyCommand(g *global) *cobra.Command {
 	var files []string
 	var how change
 	cmd := &cobra.Command{
-		Use:   "apply -f FILE",
-		Short: "Create jobs from a file, or change them to what it says",
+		Use:        "apply -f FILE",
+		Short:      "Create jobs from a file, or change them to what it says",
+		SuggestFor: []string{"create", "run", "up", "deploy"},
 		Long: `Create jobs from a file, or change them to what it says. The file is a job file or a
 docker-compose file, in YAML or JSON, with several documents separated by ---. The jobs of
 a file are taken all or none; what does not fit is refused with the reason.`,
@@ -94,16 +99,21 @@ a file are taken all or none; what does not fit is refused with the reason.`,
 					return err
 				}
 				applied, err := c.Apply(ctx, s.name, body, how.room)
-				if err != nil {
-					failed = append(failed, err)
-					if errors.As(err, new(*v1.Problem)) {
-						continue
+				if err == nil {
+					if err := how.print(cmd, applied); err != nil {
+						return err
 					}
-					break // it would be the same with the others
+					continue
 				}
-				if err := how.print(cmd, applied); err != nil {
-					return err
+				var refused *v1.Problem
+				if !errors.As(err, &refused) { // it would be the same with the others
+					return errors.Join(append(failed, err)...)
 				}
+				warn(cmd, refused.Warnings)
+				if len(sources) > 1 && len(refused.Faults) == 0 { // these say where they are
+					err = fmt.Errorf("%s: %w", s.name, err)
+				}
+				failed = append(failed, err)
 			}
 			return errors.Join(failed...)
 		}),

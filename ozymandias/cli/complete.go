@@ -10,6 +10,16 @@ import (
 
 const nothingElse = cobra.ShellCompDirectiveNoFileComp
 
+// first completes the first argument only.
+func first(complete cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, nothingElse
+		}
+		return complete(cmd, args, word)
+	}
+}
+
 func (g *global) completeJobs(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
 		jobs, _ := c.Jobs(ctx)
@@ -42,6 +52,15 @@ func (g *global) completeTokens(cmd *cobra.Command, _ []string, _ string) ([]str
 		tokens, _ := c.Tokens(ctx)
 		for _, t := range tokens {
 			add(t.Name)
+		}
+	})
+}
+
+func (g *global) completeCertificates(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
+		certificates, _ := c.Certificates(ctx)
+		for _, c := range certificates {
+			add(c.Name)
 		}
 	})
 }

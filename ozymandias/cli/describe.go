@@ -25,18 +25,18 @@ func describeCommand(g *global) *cobra.Command {
   ozymandias describe instance webapp-0
   ozymandias describe node n1`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			all, err := things(args)
+			of, err := meant(ctx, c, args)
 			if err != nil {
 				return err
 			}
 			describe := describeJob
-			switch all[0].kind {
+			switch of.kind {
 			case "instance":
 				describe = describeInstance
 			case "node":
 				describe = describeNode
 			}
-			return describe(ctx, c, page{cmd.OutOrStdout()}, all[0].name)
+			return describe(ctx, c, page{cmd.OutOrStdout()}, of.name)
 		}),
 	}
 }
@@ -148,7 +148,7 @@ func describeJob(ctx context.Context, c *client.Client, p page, name string) err
 		containers = append(containers, []string{shown, one.Image, one.Memory.String(), one.Restart.String()})
 	}
 	waiting := map[string]bool{}
-	var waits, unwell, events []string
+	var waits, unwell, ingressProblems, events []string
 	for _, w := range s.Waits {
 		waiting[w.Instance] = true
 		waits = append(waits, w.Why)
@@ -168,8 +168,12 @@ func describeJob(ctx context.Context, c *client.Client, p page, name string) err
 	if err := p.table("Instances", []string{"NAME", "STATUS", "HEALTHY", "RESTARTS", "REVISION", "NODE", "AGE"}, instances); err != nil {
 		return err
 	}
+	for _, problem := range j.IngressProblems {
+		ingressProblems = append(ingressProblems, strings.Join(problem.Nodes, ", ")+": "+problem.Text)
+	}
 	p.list("Waiting", waits)
 	p.list("Messages", unwell)
+	p.list("Ingress problems", ingressProblems)
 	p.list("Events", events)
 	return nil
 }
@@ -227,6 +231,9 @@ func describeInstance(ctx context.Context, c *client.Client, p page, name string
 	p.line("Epoch", "%s", count(in.Epoch))
 	p.line("Restarts", "%d", in.Restarts)
 	p.line("Since", "%s", since(in.Since))
+	if in.ExitCode != nil {
+		p.line("Exit code", "%d", *in.ExitCode)
+	}
 	var rows [][]string
 	for _, one := range in.Containers {
 		healthy, code := "", ""
@@ -276,9 +283,9 @@ func describeNode(ctx context.Context, c *client.Client, p page, name string) er
 		return err
 	}
 	for _, v := range n.Volumes {
-		volumes = append(volumes, []string{v.Job, v.ID, v.Name, v.Space.String()})
+		volumes = append(volumes, []string{v.Job, v.ID, v.Name, v.Space.String(), count(v.Epoch), v.LeftOver})
 	}
-	if err := p.table("Volumes", []string{"JOB", "ID", "NAME", "SPACE"}, volumes); err != nil {
+	if err := p.table("Volumes", []string{"JOB", "ID", "NAME", "SPACE", "EPOCH", "LEFT OVER"}, volumes); err != nil {
 		return err
 	}
 	p.list("In short", sentences)

@@ -27,25 +27,30 @@ func drainCommand(g *global) *cobra.Command {
 	wait := true
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use: "drain NODE", Short: "Have a node's instances go elsewhere, and no new ones come", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeNodes,
+		Use: "drain NODE", Short: "Have a node's instances go elsewhere, and no new ones come", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeNodes),
+		SuggestFor: []string{"cordon"},
 		Long: `Have a node's instances go elsewhere, and no new ones come. The command waits until the
 node is empty, and says what cannot leave and why; what has no place elsewhere stays.`,
+		Example: `  ozymandias drain n2
+  ozymandias drain n2 --timeout 10m && ssh n2 reboot
+  ozymandias undrain n2`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			if _, err := c.Drain(ctx, args[0], true); err != nil {
+			name := bare("node", args[0])
+			if _, err := c.Drain(ctx, name, true); err != nil {
 				return err
 			}
 			if !wait {
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "node/%s draining\n", args[0])
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "node/%s draining\n", name)
 				return err
 			}
 			within, done := limited(ctx, timeout)
 			defer done()
-			err := drained(within, c, cmd.ErrOrStderr(), args[0])
+			err := drained(within, c, cmd.ErrOrStderr(), name)
 			switch {
 			case err == nil:
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "node/%s drained\n", args[0])
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "node/%s drained\n", name)
 			case within.Err() != nil && ctx.Err() == nil:
-				err = fmt.Errorf("node %s is not empty after %s; it goes on draining", args[0], timeout)
+				err = fmt.Errorf("node %s is not empty after %s; it goes on draining", name, timeout)
 			}
 			return err
 		}),
@@ -106,13 +111,16 @@ func drained(ctx context.Context, c *client.Client, w io.Writer, name string) er
 
 func undrainCommand(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "undrain NODE", Short: "Let instances come to a node again", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeNodes,
+		Use: "undrain NODE", Short: "Let instances come to a node again", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeNodes),
+		SuggestFor: []string{"uncordon"},
+		Example:    "  ozymandias undrain n2",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			n, err := c.Drain(ctx, args[0], false)
+			name := bare("node", args[0])
+			n, err := c.Drain(ctx, name, false)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "node/%s %s\n", args[0], strings.ToLower(string(n.Phase)))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "node/%s %s\n", name, strings.ToLower(string(n.Phase)))
 			return err
 		}),
 	}
@@ -120,7 +128,7 @@ func undrainCommand(g *global) *cobra.Command {
 
 func labelCommand(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "label NODE LABEL=VALUE...", Short: "Give a node labels, or take them away (LABEL-)", Args: cmdline.Arguments(2, cmdline.Many), ValidArgsFunction: g.completeNodes,
+		Use: "label NODE LABEL=VALUE...", Short: "Give a node labels, or take them away (LABEL-)", Args: cmdline.Arguments(2, cmdline.Many), ValidArgsFunction: first(g.completeNodes),
 		Example: `  ozymandias label n1 zone=a disk=ssd
   ozymandias label n1 disk-`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
@@ -137,10 +145,11 @@ func labelCommand(g *global) *cobra.Command {
 					return errors.New(arg + ": write LABEL=VALUE, or LABEL- to take it away")
 				}
 			}
-			if _, err := c.Label(ctx, args[0], labels); err != nil {
+			name := bare("node", args[0])
+			if _, err := c.Label(ctx, name, labels); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "node/%s labeled\n", args[0])
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "node/%s labeled\n", name)
 			return err
 		}),
 	}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
@@ -21,7 +22,7 @@ func execCommand(g *global) *cobra.Command {
 	var container string
 	var stdin, terminal bool
 	cmd := &cobra.Command{
-		Use: "exec INSTANCE -- COMMAND...", Short: "Run a command in a container", ValidArgsFunction: g.completeInstances,
+		Use: "exec INSTANCE -- COMMAND...", Short: "Run a command in a container", ValidArgsFunction: first(g.completeInstances),
 		Example: `  ozymandias exec -it webapp-0 -c app -- sh
   ozymandias exec db-0 -- pg_dump webapp > dump.sql`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -42,13 +43,19 @@ func execCommand(g *global) *cobra.Command {
 				}
 				defer restore()
 			}
-			code, err := c.Exec(ctx, args[0], e)
+			code, err := c.Exec(ctx, bare("instance", args[0]), e)
 			if err == nil && code != 0 {
 				err = cmdline.Exit(code)
 			}
 			return err
 		}),
 	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if errors.As(err, new(*pflag.NotExistError)) {
+			return fmt.Errorf("%w: if it is the command's, write that behind --, as in `ozymandias exec webapp-0 -- ls -l`", err)
+		}
+		return cmdline.FlagError(cmd, err)
+	})
 	f := cmd.Flags()
 	f.StringVarP(&container, "container", "c", "", "in this container (default the only one)")
 	f.BoolVarP(&stdin, "stdin", "i", false, "pass standard input on")

@@ -16,10 +16,11 @@ func explainCommand(g *global) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use: "explain [NAME]", Short: "Answer why something does not run, or would not fit",
-		Example: `  ozymandias explain                what waits, and can any node be lost?
-  ozymandias explain webapp         why does it (not) run?
-  ozymandias explain node n1        why does it (not) run anything, and what if it dies?
-  ozymandias explain -f webapp.yaml would it fit, and where?`,
+		Example: `  ozymandias explain                  # what waits, and can any node be lost?
+  ozymandias explain webapp           # why does it (not) run?
+  ozymandias explain node n1          # why does it (not) run anything, and what if it dies?
+  ozymandias explain -f webapp.yaml   # would it fit, and where?`,
+		SuggestFor: []string{"why", "diff"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case file != "" && len(args) > 0:
@@ -63,19 +64,19 @@ func explain(ctx context.Context, c *client.Client, cmd *cobra.Command, args []s
 	if len(args) == 0 {
 		return c.Explain(ctx)
 	}
-	all, err := things(args)
+	of, err := meant(ctx, c, args)
 	if err != nil {
 		return nil, err
 	}
-	switch all[0].kind {
+	switch of.kind {
 	case "node":
-		return c.ExplainNode(ctx, all[0].name)
+		return c.ExplainNode(ctx, of.name)
 	case "instance":
-		in, err := c.Instance(ctx, all[0].name)
+		in, err := c.Instance(ctx, of.name)
 		if err != nil {
 			return nil, err
 		}
 		return c.ExplainJob(ctx, in.Job)
 	}
-	return c.ExplainJob(ctx, all[0].name)
+	return c.ExplainJob(ctx, of.name)
 }

@@ -20,9 +20,11 @@ type kind = listing.Kind[*client.Client]
 
 func getCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "get (jobs | instances | nodes | ...) [NAME...]",
-		Short: "List jobs, instances, nodes and whatever else there is",
+		Use:        "get (jobs | instances | nodes | ...) [NAME...]",
+		Short:      "List jobs, instances, nodes and whatever else there is",
+		SuggestFor: []string{"list", "ls", "ps", "status"},
 		Example: `  ozymandias get jobs,instances,nodes
+  ozymandias get job/webapp instance/webapp-0
   ozymandias get instances webapp -o wide
   ozymandias get job webapp -o yaml
   ozymandias get instances --watch`,
@@ -32,7 +34,8 @@ func getCommand(g *global) *cobra.Command {
 		return k
 	}
 	listing.AddTo(cmd, g.withClient, completed(jobKind, g.completeJobs), completed(instanceKind, g.completeInstances), completed(nodeKind, g.completeNodes),
-		completed(eventKind, g.completeJobs), completed(planKind, g.completeNodes), completed(imageKind, g.completeImages), completed(secretKind, g.completeSecrets), completed(tokenKind, g.completeTokens))
+		completed(eventKind, g.completeJobs), completed(planKind, g.completeNodes), completed(imageKind, g.completeImages), completed(secretKind, g.completeSecrets), completed(tokenKind, g.completeTokens),
+		completed(certificateKind, g.completeCertificates))
 	return cmd
 }
 
@@ -137,6 +140,7 @@ func instances(ctx context.Context, c *client.Client, names []string) ([]v1.Inst
 	}
 	var out []v1.Instance
 	for _, name := range names {
+		name = bare("job", bare("instance", name))
 		before := len(out)
 		for _, in := range all {
 			if in.Name == name || in.Job == name {

@@ -2,9 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,28 +18,34 @@ import (
 func imageCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "image", Short: "Spread images to all nodes, without a registry"}
 	load := &cobra.Command{
-		Use: "load [FILE]", Short: "Load images into the cluster, from an archive of `podman save` or `docker save`", Args: cmdline.Arguments(0, 1),
+		Use: "load [FILE]", SuggestFor: []string{"import", "push"}, Short: "Load images into the cluster, from an archive of `podman save` or `docker save`", Args: cmdline.Arguments(0, 1),
 		Example: `  podman save web-app-image | ozymandias image load
   ozymandias image load web-app-image.tar`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			from := cmd.InOrStdin()
+			from, file := cmd.InOrStdin(), "standard input"
 			if len(args) == 1 && args[0] != "-" {
 				f, err := os.Open(args[0])
 				if err != nil {
 					return err
 				}
 				defer f.Close()
-				from = f
+				from, file = f, args[0]
+			} else if atTerminal(from) {
+				return errors.New("name the archive, or pipe it in: `podman save IMAGE | ozymandias image load`")
 			}
-			names, err := c.LoadImages(ctx, io.Reader(from))
+			names, err := c.LoadImages(ctx, from)
 			for _, name := range names {
 				fmt.Fprintf(cmd.OutOrStdout(), "image/%s loaded\n", name)
+			}
+			if errors.As(err, new(*v1.Problem)) {
+				err = fmt.Errorf("%s: %w", file, err)
 			}
 			return err
 		}),
 	}
 	remove := &cobra.Command{
 		Use: "delete NAME...", Short: "Take images out of the cluster", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeImages,
+		Example: "  ozymandias image delete localhost/web-app-image:latest",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			return each(cmd, "image", args, func(name string) error { return c.DeleteImage(ctx, name) })
 		}),
@@ -58,15 +65,24 @@ func listCommand(g *global, k kind) *cobra.Command {
 	return list
 }
 
-// each deletes what is named, and says so.
+// each deletes what is named, and says so. A name may have its kind before it, as `get -o name` prints it.
 func each(cmd *cobra.Command, kind string, names []string, remove func(name string) error) error {
+	var failed []error
 	for _, name := range names {
-		if err := remove(name); err != nil {
-			return err
+		err := remove(name)
+		if rest, prefixed := strings.CutPrefix(name, kind+"/"); prefixed && (client.IsType(err, v1.NotFound) || client.IsType(err, v1.Invalid)) {
+			name, err = rest, remove(rest)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s/%s deleted\n", kind, name)
+		switch {
+		case err == nil:
+			fmt.Fprintf(cmd.OutOrStdout(), "%s/%s deleted\n", kind, name)
+		case !errors.As(err, new(*v1.Problem)): // it would be the same with the others
+			return errors.Join(append(failed, err)...)
+		default:
+			failed = append(failed, err)
+		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 var imageKind = kind{Plural: "images", Singular: "image", About: "List images that were loaded into the cluster", Argument: "NAME", None: "No images were loaded.", Aged: true,

@@ -22,9 +22,10 @@ func logsCommand(g *global) *cobra.Command {
 	var stamps bool
 	cmd := &cobra.Command{
 		Use: "logs JOB_OR_INSTANCE", Short: "Print what containers have written", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeInstances,
-		Long: "Print what the containers of an instance, or of all instances of a job, have written. Where it is\nseveral, each line begins with whose it is.",
+		Long: "Print what the containers of an instance, or of all instances of a job, have written. Where it is\nseveral, each line begins with whose it is. What has ended for good can be read until its job is\ndeleted, as long as its node lives and has room for it.",
 		Example: `  ozymandias logs webapp-0
-  ozymandias logs webapp -f --tail 10 -c app`,
+  ozymandias logs webapp -f --tail 10 -c app
+  ozymandias logs webapp-0 --previous      # why did it crash?`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			if l.Tail < 0 {
 				return fmt.Errorf("--tail %d: must be a number of lines", l.Tail)
@@ -57,6 +58,7 @@ func logsCommand(g *global) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&l.Container, "container", "c", "", "only this container (default all)")
+	f.BoolVarP(&l.Previous, "previous", "p", false, "what was written before the container was last started")
 	f.BoolVarP(&l.Follow, "follow", "f", false, "go on until the containers have ended")
 	f.IntVar(&l.Tail, "tail", 0, "only so many of the last lines of each container (default all)")
 	f.DurationVar(&since, "since", 0, "only what was written within this time, such as 10m")

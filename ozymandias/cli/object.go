@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/client"
 )
 
 // kinds are the words for a kind.
@@ -36,6 +39,36 @@ func things(args []string) (out []thing, err error) {
 		out = append(out, t)
 	}
 	return out, nil
+}
+
+// meant is the one that a command is about. A name alone is that of a job or, where there is none of that name, of an instance or a node.
+func meant(ctx context.Context, c *client.Client, args []string) (thing, error) {
+	all, err := things(args)
+	if err != nil {
+		return thing{}, err
+	}
+	t := all[0]
+	if len(args) > 1 || t.name != args[0] {
+		return t, nil
+	}
+	if _, err := c.Job(ctx, t.name); !client.IsType(err, v1.NotFound) {
+		return t, nil
+	}
+	if _, err := c.Instance(ctx, t.name); err == nil {
+		return thing{"instance", t.name}, nil
+	}
+	if _, err := c.Node(ctx, t.name); err == nil {
+		return thing{"node", t.name}, nil
+	}
+	return t, nil
+}
+
+// bare is a name without the kind that may stand before it, as in job/web.
+func bare(kind, arg string) string {
+	if word, name, both := strings.Cut(arg, "/"); both && kindOf(word) == kind {
+		return name
+	}
+	return arg
 }
 
 // one is how many arguments a command takes that is about one thing: its name, or its kind and its name.

@@ -47,9 +47,9 @@ func Root(running ...*cobra.Command) *cobra.Command {
 to docker-compose, and it runs somewhere, stays running, has a name, and answers
 on the web.
 
-  ozymandias node                                  on the first machine
-  ozymandias node --join HOST:7700 --token TOKEN   on each other one
-  ozymandias apply -f webapp.yaml                  on any of them
+  ozymandias node                                    # on the first machine
+  ozymandias node --join HOST --token-file token     # on each other one
+  ozymandias apply -f webapp.yaml                    # on any of them
   ozymandias get jobs,instances,nodes`,
 		Version:       version.Version,
 		SilenceErrors: true,

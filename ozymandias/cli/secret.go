@@ -23,10 +23,13 @@ func secretCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "secret", Short: "Keep values that stand in no job file"}
 	var file, certificate, key string
 	set := &cobra.Command{
-		Use: "set NAME", Short: "Set a secret, from standard input or a file", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeSecrets,
+		Use: "set NAME", Short: "Set a secret, from standard input or a file", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeSecrets),
+		SuggestFor: []string{"create", "put"},
 		Long: `Set a secret, from standard input or a file; instances get the value when they start next.
-A value is never an argument, which everybody on the machine could see.`,
-		Example: `  ozymandias secret set db-password                                  asks for it
+A value is never an argument, which everybody on the machine could see. It is kept byte for
+byte, with the newline that most files end with, and echo writes: use printf %s where a program
+would take that for a part of the password. What is typed at a terminal has none.`,
+		Example: `  ozymandias secret set db-password                     # asks for it
   pass show db | ozymandias secret set db-password
   ozymandias secret set shop-tls --certificate chain.pem --certificate-key key.pem`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
@@ -49,6 +52,7 @@ A value is never an argument, which everybody on the machine could see.`,
 	set.MarkFlagsMutuallyExclusive("certificate", "from-file")
 	remove := &cobra.Command{
 		Use: "delete NAME...", Short: "Delete secrets; what runs keeps them", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeSecrets,
+		Example: "  ozymandias secret delete db-password",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			return each(cmd, "secret", args, func(name string) error { return c.DeleteSecret(ctx, name) })
 		}),
@@ -65,17 +69,23 @@ func secretValue(cmd *cobra.Command, file, certificate, key string) ([]byte, err
 	if file != "" {
 		return os.ReadFile(file)
 	}
-	in, isFile := cmd.InOrStdin().(*os.File)
-	if !isFile || !term.IsTerminal(int(in.Fd())) {
-		return io.ReadAll(cmd.InOrStdin())
+	in := cmd.InOrStdin()
+	if !atTerminal(in) {
+		return io.ReadAll(in)
 	}
 	fmt.Fprint(cmd.ErrOrStderr(), "Value: ")
-	value, err := term.ReadPassword(int(in.Fd()))
+	value, err := term.ReadPassword(int(in.(*os.File).Fd()))
 	fmt.Fprintln(cmd.ErrOrStderr())
 	if err == nil && len(value) == 0 {
 		err = errors.New("there is no value")
 	}
 	return value, err
+}
+
+// atTerminal tells whether a person types what is read.
+func atTerminal(in io.Reader) bool {
+	f, is := in.(*os.File)
+	return is && term.IsTerminal(int(f.Fd()))
 }
 
 // pair reads a certificate chain and its key, which have to belong together.

@@ -10,6 +10,7 @@ import (
 	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/cli"
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/state"
 	"teamtask.dev/ozymandias/storytest"
 )
@@ -23,13 +24,16 @@ import (
 //	unwell JOB ID [WHY]     the instance is not healthy from the next settle on
 //	break JOB ID REVISION   the instance has used up its tries, at that revision, from the next settle on
 //	unfit NODE [WHY]        the node can run nothing from the next settle on
+//	ingress NODE [ON WHY]   the node's ingress has a problem from the next settle on: with http or https, a host or a port
 //	work JOB N [WHY]        the job's worklist has work for so many instances, or for an unknown number (-), or is finished (over)
 //
 // What is another each time is written as AGE, TIME and UID, and an empty line as a dot.
 func TestStories(t *testing.T) {
 	storytest.Run(t, "testdata/story/*.txt", func(t *testing.T, text string) string {
 		cluster := apitest.New(t)
-		run, _ := cluster.Serve(cluster.Options())
+		options := cluster.Options()
+		options.IngressPorts = []uint16{80, 443}
+		run, _ := cluster.Serve(options)
 		var out []string
 		for line := range strings.SplitSeq(text, "\n") {
 			words := strings.Fields(line)
@@ -71,6 +75,20 @@ func happen(t *testing.T, cluster *apitest.Cluster, what string, args []string) 
 		cluster.Break(args[0], args[1], revision)
 	case "unfit":
 		cluster.Unfit(args[0], strings.Join(args[1:], " "))
+	case "ingress":
+		var problems []schedule.IngressProblem
+		if len(args) > 1 {
+			p := schedule.IngressProblem{Text: strings.Join(args[2:], " ")}
+			if number, err := strconv.Atoi(args[1]); err == nil {
+				p.TCP = number
+			} else if strings.Contains(args[1], ".") {
+				p.Host = args[1]
+			} else {
+				p.Scheme = args[1]
+			}
+			problems = append(problems, p)
+		}
+		cluster.Ingress(args[0], problems...)
 	case "work":
 		work := state.Work{Trouble: strings.Join(args[2:], " "), Finished: args[1] == "over"}
 		if n, err := strconv.Atoi(args[1]); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -58,5 +59,15 @@ func TestTerminal(t *testing.T) {
 	after, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
 	if err != nil || *after != *before {
 		t.Errorf("the terminal was %+v and is %+v, %v", before, after, err)
+	}
+}
+
+// Nobody types an archive.
+func TestLoadFromTerminal(t *testing.T) {
+	root := cli.Root()
+	root.SetArgs([]string{"image", "load"})
+	root.SetIn(terminal(t))
+	if err := root.ExecuteContext(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "name the archive, or pipe it in") {
+		t.Error(err)
 	}
 }

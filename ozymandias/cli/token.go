@@ -15,7 +15,9 @@ func tokenCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "token", Short: "Let people, programs and nodes on other machines in"}
 	role := "admin"
 	create := &cobra.Command{
-		Use: "create NAME", Short: "Create a token and print it, this once", Args: cmdline.Arguments(1, 1),
+		Use: "create NAME", Short: "Create a token and print it, this once", Args: cmdline.Arguments(1, 1), ValidArgsFunction: cobra.NoFileCompletions,
+		Example: `  ozymandias token create dashboard --role read >token
+  ozymandias --server https://n1 --ca ca.pem --token-file token get nodes`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			t, err := c.CreateToken(ctx, v1.NewToken{Name: args[0], Role: v1.Role(role)})
 			if err != nil {
@@ -26,19 +28,19 @@ func tokenCommand(g *global) *cobra.Command {
 		}),
 	}
 	create.Flags().StringVar(&role, "role", role, "admin: it opens everything; read: it lets one look")
+	_ = create.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]string{"admin", "read"}, nothingElse))
 	remove := &cobra.Command{
-		Use: "delete NAME", Short: "Have a token open nothing any more", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeTokens,
+		Use: "delete NAME...", Short: "Have tokens open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeTokens,
+		Example: "  ozymandias token delete dashboard",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			if err := c.DeleteToken(ctx, args[0]); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "token/%s deleted\n", args[0])
-			return err
+			return each(cmd, "token", args, func(name string) error { return c.DeleteToken(ctx, name) })
 		}),
 	}
 	renew := false
 	join := &cobra.Command{
-		Use: "join", Short: "Print the token by which a node joins the cluster", Args: cmdline.Arguments(0, 0),
+		Use: "join", Short: "Print the token by which a node joins the cluster", Args: cmdline.Arguments(0, 0), ValidArgsFunction: cobra.NoFileCompletions,
+		Example: `  ozymandias token join >token   # and on another machine:
+  ozymandias node --join n1 --token-file token`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, _ []string) error {
 			get := c.JoinToken
 			if renew {

@@ -43,15 +43,18 @@ func topCommand(g *global) *cobra.Command {
 			return errors.Join(t.Flush(), err)
 		}),
 	}, &cobra.Command{
-		Use: "instances [JOB_OR_INSTANCE...]", Aliases: []string{"instance", "in"}, Short: "What each instance takes", Args: cmdline.Arguments(0, cmdline.Many), ValidArgsFunction: g.completeInstances,
+		Use: "instances [JOB_OR_INSTANCE...]", Aliases: []string{"instance", "in"}, Short: "What each instance takes, the busiest first", Args: cmdline.Arguments(0, cmdline.Many), ValidArgsFunction: g.completeInstances,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+			if _, err := instances(ctx, c, args); err != nil {
+				return err
+			}
 			_, used, err := usage(ctx, c, nil)
 			slices.SortFunc(used, func(a, b take) int {
 				return cmp.Or(cmp.Compare(b.cpus, a.cpus), cmp.Compare(b.memory, a.memory), strings.Compare(a.name, b.name))
 			})
 			t := text.NewTable(cmd.OutOrStdout(), "NAME", "NODE", "CPUS", "MEMORY", "LIMIT")
 			for _, u := range used {
-				if len(args) == 0 || slices.Contains(args, u.name) || slices.Contains(args, u.job) {
+				if len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool { return u.name == bare("instance", arg) || u.job == bare("job", arg) }) {
 					t.Row(u.name, u.node, cpus(u.cpus), rounded(u.memory), u.limit.String())
 				}
 			}

@@ -90,8 +90,18 @@ func (c *Client) NewJoinToken(ctx context.Context) (string, error) {
 	return t.Token, err
 }
 
+// Certificates lists the client certificates of admins that have not ended.
+func (c *Client) Certificates(ctx context.Context) ([]v1.Certificate, error) {
+	return list[v1.Certificate](ctx, c, "/v1/certificates", nil)
+}
+
+// DeleteCertificates has all certificates of that name open nothing any more.
+func (c *Client) DeleteCertificates(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodDelete, "/v1/certificates/"+escape(name), nil, nil, nil)
+}
+
 // CreateCertificate has the cluster's authority issue a client certificate for an admin.
-func (c *Client) CreateCertificate(ctx context.Context, n v1.NewCertificate) (out v1.Certificate, err error) {
+func (c *Client) CreateCertificate(ctx context.Context, n v1.NewCertificate) (out v1.CreatedCertificate, err error) {
 	err = c.call(ctx, http.MethodPost, "/v1/certificates", nil, n, &out)
 	return out, err
 }

@@ -21,6 +21,8 @@ import (
 type Log struct {
 	// Container; "" for all.
 	Container string
+	// Previous wants what each container wrote before it was last started, rather than since.
+	Previous bool
 	// Follow goes on until the containers have ended.
 	Follow bool
 	// Tail is how many of the last lines of each container are wanted; 0: all.
@@ -37,6 +39,9 @@ func (c *Client) Logs(ctx context.Context, instance string, l Log) iter.Seq2[v1.
 		query := named("container", l.Container)
 		if l.Follow {
 			query.Set("follow", "true")
+		}
+		if l.Previous {
+			query.Set("previous", "true")
 		}
 		if l.Tail > 0 {
 			query.Set("tail", strconv.Itoa(l.Tail))

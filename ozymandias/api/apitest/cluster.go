@@ -19,7 +19,9 @@ import (
 	"teamtask.dev/ozymandias/api"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/etcdtest"
+	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/lease"
+	"teamtask.dev/ozymandias/node/logs"
 	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/scheduler"
@@ -35,6 +37,7 @@ type Cluster struct {
 	Scheduler *scheduler.Scheduler
 
 	nodes []*node
+	disks map[string][]schedule.Volume // by node, through its lives
 }
 
 // node is a machine of paper.
@@ -43,6 +46,7 @@ type node struct {
 	machine           state.Machine
 	lease             clientv3.LeaseID
 	unfit             string
+	ingress           []schedule.IngressProblem
 	unwell            map[schedule.Instance]string
 	broken            map[schedule.Instance]int64 // the revision at which it is
 }
@@ -50,7 +54,7 @@ type node struct {
 // New starts a cluster without nodes, which ends with the test.
 func New(t *testing.T) *Cluster {
 	t.Helper()
-	c := &Cluster{T: t, Etcd: etcdtest.Start(t).Direct}
+	c := &Cluster{T: t, Etcd: etcdtest.Start(t).Direct, disks: map[string][]schedule.Volume{}}
 	c.Store = state.New(c.Etcd, state.DefaultPrefix)
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
@@ -67,7 +71,7 @@ func New(t *testing.T) *Cluster {
 // Options are those of an API that needs nothing but the state. A test may add to them.
 func (c *Cluster) Options() api.Options {
 	return api.Options{Node: "n1", Mirror: c.Mirror, Store: c.Store, Scheduler: c.Scheduler, Etcd: c.Etcd, Prefix: state.DefaultPrefix,
-		Container: func(string, string, string) (string, bool) { return "", false }}
+		Container: func(string, string, string) (string, bool) { return "", false }, Logs: logs.New(filepath.Join(c.TempDir(), "logs"))}
 }
 
 // Serve serves an API on the socket of a run directory, and returns a client of it.
@@ -140,7 +144,18 @@ func (c *Cluster) Unwell(job, id, why string) {
 	}
 }
 
-// Break has an instance use up its tries from the next Settle on, as long as it runs that revision.
+// UID is that of a job.
+func (c *Cluster) UID(job string) string {
+	c.Helper()
+	now, _, _ := c.Mirror.State()
+	at := slices.IndexFunc(now.Jobs, func(j schedule.Job) bool { return j.Spec.Name == job && !j.Deleted })
+	if at < 0 {
+		c.Fatalf("there is no job %s", job)
+	}
+	return now.Jobs[at].UID
+}
+
+// Break has an instance use up its tries from the next Settle on, as long as it runs that revision: its containers end with 7.
 func (c *Cluster) Break(job, id string, revision int64) {
 	now, _, _ := c.Mirror.State()
 	for _, j := range now.Jobs {
@@ -161,15 +176,19 @@ func (c *Cluster) Unfit(name, why string) {
 	}
 }
 
+// Ingress has a node say from the next Settle on that these are its ingress's problems.
+func (c *Cluster) Ingress(name string, problems ...schedule.IngressProblem) {
+	for _, n := range c.nodes {
+		if n.name == name {
+			n.ingress = problems
+		}
+	}
+}
+
 // Work has that be known of the worklist of a job.
 func (c *Cluster) Work(job string, w state.Work) {
 	c.Helper()
-	now, _, _ := c.Mirror.State()
-	at := slices.IndexFunc(now.Jobs, func(j schedule.Job) bool { return j.Spec.Name == job && !j.Deleted })
-	if at < 0 {
-		c.Fatalf("there is no job %s", job)
-	}
-	uid := now.Jobs[at].UID
+	uid := c.UID(job)
 	if err := c.Store.Work(c.Context(), uid, w); err != nil {
 		c.Fatal(err)
 	}
@@ -209,8 +228,8 @@ func (c *Cluster) obey(n *node) (news bool) {
 	if here.Plan.Incarnation != n.incarnation && len(here.Plan.Instances) > 0 {
 		return false
 	}
-	next := state.Report{Incarnation: n.incarnation, Plan: here.Plan.Version, Unfit: n.unfit, Load: 0.25}
-	same := here.Report.Plan == next.Plan && here.Report.Unfit == n.unfit
+	next := state.Report{Incarnation: n.incarnation, Plan: here.Plan.Version, Unfit: n.unfit, Ingress: n.ingress, Load: 0.25}
+	same := here.Report.Plan == next.Plan && here.Report.Unfit == n.unfit && slices.Equal(here.Report.Ingress, n.ingress)
 	count := 0
 	for _, p := range here.Plan.Instances {
 		was, known := here.Report.Instances[p.Instance]
@@ -221,20 +240,26 @@ func (c *Cluster) obey(n *node) (news bool) {
 			condition.Healthy, condition.Settled, condition.Message = false, false, why
 		}
 		if n.broken[p.Instance] == p.Revision {
-			condition.Phase, condition.Healthy, condition.Settled, condition.Message = schedule.Broken, false, false, "app ended with code 1"
+			condition.Phase, condition.Healthy, condition.Settled, condition.Message = schedule.Broken, false, false, "app ended with code 7"
+			for name := range now.Spec(p.Job, p.Revision).Containers {
+				condition.Containers[name] = schedule.ContainerCondition{State: schedule.ContainerEnded, ExitCode: 7}
+			}
 		}
 		if waits := now.WaitsFor(n.name, p); waits != "" && !(known && was.Epoch == p.Epoch && was.Phase != schedule.Waiting) {
 			condition = schedule.Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: schedule.Waiting, Since: time.Now(), Message: waits}
 		}
 		if spec := now.Spec(p.Job, p.Revision); spec != nil && condition.Phase == schedule.Running {
-			for name := range spec.Containers {
+			for name, container := range spec.Containers {
 				condition.Containers[name] = schedule.ContainerCondition{State: schedule.ContainerRunning, Since: time.Now()}
+				c.keep(n, p, container)
 			}
 		}
 		same = same && known && was.Epoch == condition.Epoch && was.Phase == condition.Phase && was.Healthy == condition.Healthy && was.Message == condition.Message
 		next.Instances = append(next.Instances, state.Instance{Instance: p.Instance, Condition: condition})
 		count++
 	}
+	next.Volumes = c.disks[n.name]
+	same = same && slices.Equal(here.Volumes, next.Volumes)
 	if same && count == len(here.Report.Instances) {
 		return false
 	}
@@ -243,12 +268,25 @@ func (c *Cluster) obey(n *node) (news bool) {
 	}
 	c.until(func(now schedule.State) bool {
 		r := now.Node(n.name).Report
-		return r.Plan == next.Plan && r.Unfit == next.Unfit && len(r.Instances) == count && !slices.ContainsFunc(next.Instances, func(i state.Instance) bool {
+		return r.Plan == next.Plan && r.Unfit == next.Unfit && slices.Equal(r.Ingress, next.Ingress) && len(r.Instances) == count && !slices.ContainsFunc(next.Instances, func(i state.Instance) bool {
 			got := r.Instances[i.Instance]
 			return got.Epoch != i.Epoch || got.Phase != i.Phase || got.Healthy != i.Healthy || got.Message != i.Message
 		})
 	})
 	return true
+}
+
+// keep has a node have the local volumes of a container. Nothing removes them.
+func (c *Cluster) keep(n *node, p schedule.Planned, container job.Container) {
+	for _, v := range container.Volumes {
+		if v.Type == job.Shared {
+			continue
+		}
+		kept := schedule.Volume{Instance: p.Instance, Name: v.Name, Space: int64(v.Space), Epoch: p.Epoch}
+		c.disks[n.name] = append(slices.DeleteFunc(slices.Clone(c.disks[n.name]), func(old schedule.Volume) bool {
+			return old.Instance == kept.Instance && old.Name == kept.Name
+		}), kept)
+	}
 }
 
 // until waits for the mirror to have what was written.

@@ -18,6 +18,7 @@ import (
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/images"
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/node/logs"
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
@@ -64,6 +65,7 @@ type Stage struct {
 	Asked   *client.Client
 	Run     string // directory of its socket
 	Machine *podmantest.Machine
+	Logs    *logs.Store // of n2
 }
 
 // NewStage has the containers of job "web" run on n2, each with the words that the program in it is told.
@@ -113,5 +115,5 @@ func NewStage(t *testing.T, containers map[string]string) *Stage {
 		t.Fatal(err)
 	}
 	cluster.Settle()
-	return &Stage{cluster, asked, run, machine}
+	return &Stage{cluster, asked, run, machine, there.Logs}
 }

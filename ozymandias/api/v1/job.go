@@ -23,9 +23,16 @@ type Job struct {
 	// Created is when it was first applied.
 	Created *time.Time `json:"created,omitempty"`
 	Status  JobStatus  `json:"status"`
-	// Instances and Events are told of a job that is asked for by name.
-	Instances []Instance `json:"instances,omitempty"`
-	Events    []Event    `json:"events,omitempty"`
+	// Instances, Events and IngressProblems are told of a job that is asked for by name.
+	Instances       []Instance       `json:"instances,omitempty"`
+	Events          []Event          `json:"events,omitempty"`
+	IngressProblems []IngressProblem `json:"ingressProblems,omitempty" doc:"What keeps requests or connections from it."`
+}
+
+// An IngressProblem keeps requests or connections from a job that come in by these nodes.
+type IngressProblem struct {
+	Nodes []string `json:"nodes" nullable:"false"`
+	Text  string   `json:"text"`
 }
 
 // JobStatus is how a job fares.
@@ -102,7 +109,9 @@ type Instance struct {
 	Address  string `json:"address,omitempty"`
 	Restarts int    `json:"restarts"`
 	// Since is when the phase began.
-	Since      *time.Time  `json:"since,omitempty"`
+	Since *time.Time `json:"since,omitempty"`
+	// ExitCode is there once it has ended for good: of its first container that ended badly, or 0.
+	ExitCode   *int        `json:"exitCode,omitempty" doc:"Of what has ended for good: of its first container that ended badly, or 0."`
 	Message    string      `json:"message,omitempty"`
 	Containers []Container `json:"containers,omitempty"`
 
@@ -114,6 +123,9 @@ const (
 	Unplaced schedule.Phase = "Unplaced" // it has no place
 	Planned  schedule.Phase = "Planned"  // its node has not said anything of it yet
 	Lost     schedule.Phase = "Lost"     // its node is lost, and where it goes is not decided yet
+	// The job remembers of these that they have ended for good; its node does not have them any more.
+	InstanceComplete = schedule.Phase(schedule.Complete)
+	InstanceFailed   = schedule.Phase(schedule.Failed)
 )
 
 // A Container is one of an instance's.
@@ -146,7 +158,7 @@ type Applied struct {
 	Jobs []AppliedJob `json:"jobs"`
 	// Forecast is what it comes to in the end, when deploys are through.
 	Forecast Forecast `json:"forecast"`
-	Warnings []string `json:"warnings,omitempty" doc:"What of a compose file is ignored, or means something else."`
+	Warnings []string `json:"warnings,omitempty" doc:"What is lacking, or of a compose file is ignored or means something else."`
 	DryRun   bool     `json:"dryRun,omitempty" doc:"Nothing was changed."`
 	Version  int64    `json:"version,omitempty" doc:"Of the decision that took it in."`
 }

@@ -32,6 +32,8 @@ type Node struct {
 	Joined      *time.Time `json:"joined,omitempty" doc:"When it first did."`
 	Since       *time.Time `json:"since,omitempty" doc:"When its process joined."`
 	Volumes     []Volume   `json:"volumes,omitempty"`
+	// IngressProblems are what keeps its ingress from doing all that jobs ask of it.
+	IngressProblems []string `json:"ingressProblems,omitempty"`
 	// Stuck are those that have no place elsewhere, on a node that is draining, and why.
 	Stuck []Wait `json:"stuck,omitempty"`
 }
@@ -54,6 +56,9 @@ type Volume struct {
 	ID    string   `json:"id,omitempty" doc:"Of the instance; left out of a shared volume."`
 	Name  string   `json:"name"`
 	Space job.Size `json:"space"`
+	Epoch int64    `json:"epoch,omitempty" doc:"Of the instance that used it last: of several nodes' volumes of an instance the one with the greatest is the newest."`
+	// LeftOver is why nothing uses it any more. It is kept for a while, unless it is unwanted or its room is needed.
+	LeftOver string `json:"leftOver,omitempty" enum:"Unwanted,Forgotten,Superseded" doc:"Why nothing uses it any more: its job was scaled in; there is no such job; or its instance has settled on another node. It is kept for a while, unless it is unwanted or its room is needed."`
 }
 
 // NodePatch changes a node.

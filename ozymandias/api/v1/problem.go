@@ -20,6 +20,8 @@ type Problem struct {
 	Faults []jobfile.Fault `json:"faults,omitempty" doc:"All that is wrong with a job file, by line."`
 	// Refusals are why there is no room, a job's instances that are refused alike together.
 	Refusals []Refusal `json:"refusals,omitempty" doc:"Why there is no room."`
+	// Warnings are what of a compose file means something else than its author may think: why it asks for so much, perhaps.
+	Warnings []string `json:"warnings,omitempty" doc:"What of a compose file that was refused is ignored, or means something else."`
 }
 
 // ErrorDetail is a part of a call that is wrong.
@@ -67,6 +69,7 @@ const (
 	NotFound            ProblemType = "not-found"
 	MethodNotAllowed    ProblemType = "method-not-allowed"
 	Unauthenticated     ProblemType = "unauthenticated"
+	TooManyTries        ProblemType = "too-many-tries"
 	Forbidden           ProblemType = "forbidden"
 	JoinRefused         ProblemType = "join-refused"
 	PlacementInfeasible ProblemType = "placement-infeasible"
@@ -93,6 +96,7 @@ var kinds = map[ProblemType]struct {
 	NotFound:            {http.StatusNotFound, "There is no such thing"},
 	MethodNotAllowed:    {http.StatusMethodNotAllowed, "There is no such method here"},
 	Unauthenticated:     {http.StatusUnauthorized, "It is not known who calls"},
+	TooManyTries:        {http.StatusTooManyRequests, "Too much was tried that opens nothing"},
 	Forbidden:           {http.StatusForbidden, "The caller may not do this"},
 	JoinRefused:         {http.StatusForbidden, "The node may not join"},
 	PlacementInfeasible: {http.StatusConflict, "There is no room"},

@@ -35,15 +35,22 @@ type JoinToken struct {
 	Token string `json:"token"`
 }
 
-// NewCertificate asks for a client certificate by which somebody is let in as an admin.
-type NewCertificate struct {
-	Name string `json:"name" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and '-'"`
-	// Days that it is valid for; there is no way to take it back before.
-	Days int `json:"days" minimum:"1" maximum:"365" doc:"How long it is valid; it cannot be taken back before."`
+// Certificate is a client certificate that lets somebody in as an admin.
+type Certificate struct {
+	Name    string    `json:"name"`
+	Serial  string    `json:"serial" doc:"Its serial number, in hexadecimal digits."`
+	Created time.Time `json:"created"`
+	Ends    time.Time `json:"ends"`
 }
 
-// Certificate is a client certificate with its key, and that of the cluster's authority, by which nodes are known. All are PEM.
-type Certificate struct {
+// NewCertificate asks for one.
+type NewCertificate struct {
+	Name string `json:"name" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and '-'"`
+	Days int    `json:"days" minimum:"1" maximum:"365" doc:"How long it is valid, unless it is deleted before."`
+}
+
+// CreatedCertificate is one with its key, and that of the cluster's authority, by which nodes are known. All are PEM.
+type CreatedCertificate struct {
 	Certificate string `json:"certificate"`
 	Key         string `json:"key"`
 	Authority   string `json:"authority"`

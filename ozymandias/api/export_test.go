@@ -1,0 +1,4 @@
+package api
+
+// Search takes a turn, as an explanation does.
+var Search = (*API).search
