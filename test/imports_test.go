@@ -10,12 +10,12 @@ import (
 // Imports point downwards: doors to engines to cores. A core knows the standard library and other cores.
 func TestImports(t *testing.T) {
 	const module = "teamtask.dev/"
-	layer := map[string]int{"worklist": 0, "items": 0, "swarm": 0, "swarm/handover": 0, "ozymandias/job": 0, "ozymandias/placement": 0, "version": 0, "api/v1alpha1": 1,
+	layer := map[string]int{"worklist": 0, "items": 0, "swarm": 0, "swarm/handover": 0, "ozymandias/job": 0, "ozymandias/spelling": 0, "ozymandias/placement": 0, "version": 0, "api/v1alpha1": 1,
 		"member": 2, "swarm/census": 2, "swarm/plan": 2, "cli/text": 3, "client": 3, "store": 3, "worker": 3, "cli/change": 4, "kube": 4, "kube/swarms": 4,
 		"server/swarms": 4, "server": 5, "load": 6, "cli/cmdline": 2, "cli/listing": 4, "cli": 8, "ozymandias/api/v1": 2, "ozymandias/client": 3, "ozymandias/api": 6, "ozymandias/api/apitest": 7, "ozymandias/cli": 8, "cmd/teamtask": 9,
 		"controller/diagnosis": 2, "controller/assignments": 3, "controller/blocks": 3, "controller/pools": 3, "controller/swarms": 3, "controller/workers": 3,
 		"controller/worklists": 3, "controller": 4, "cmd/teamtask-controller": 5,
-		"uptime": 1, "etcdlog": 1, "ozymandias/jobfile": 1, "ozymandias/cgroup": 1, "ozymandias/cgroup/cgrouptest": 2, "ozymandias/node/converge": 0, "ozymandias/node": 5, "ozymandias/lease": 2, "ozymandias/watchdog": 2,
+		"uptime": 1, "etcdlog": 1, "ozymandias/jobfile": 1, "ozymandias/cgroup": 1, "ozymandias/cgroup/cgrouptest": 2, "ozymandias/node/converge": 0, "ozymandias/node": 5, "ozymandias/node/logs": 3, "ozymandias/lease": 2, "ozymandias/watchdog": 2,
 		"ozymandias/rollout": 0, "ozymandias/schedule": 0, "ozymandias/ingress/routes": 0, "ozymandias/ingress": 2, "ozymandias/state": 2, "ozymandias/scheduler": 3, "ozymandias/program": 1, "ozymandias/program/programtest": 2, "ozymandias/podman": 2, "ozymandias/names": 2, "ozymandias/network": 3, "ozymandias/netnstest": 2, "ozymandias/etcdtest": 3, "ozymandias/storytest": 1, "ozymandias/podman/podmantest": 3, "ozymandias/podman/podmantest/guest": 0, "ozymandias/health": 2, "ozymandias/images": 3, "ozymandias/secrets": 2, "ozymandias/secrets/vaulttest": 2, "ozymandias/sidecar": 1, "ozymandias/volumes": 2,
 		"ozymandias/pki": 1, "ozymandias/cluster": 3, "ozymandias/work": 4, "cmd/ozymandias": 9,
 		"gateway": 6, "plugin/explain": 6, "plugin": 7, "cmd/kubectl-teamtask": 9}

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/netnstest"
 	"teamtask.dev/ozymandias/podman"
@@ -68,7 +69,7 @@ func newCluster(t *testing.T) *cluster {
 	t.Cleanup(c.empty)
 	c.witness = watch(t, c.id, "kept")
 	for _, m := range network.Machines {
-		n := &node{cluster: c, machine: m, name: fmt.Sprintf("%s-%d", m.Name, os.Getpid()), dir: filepath.Join(dir, m.Name)}
+		n := &node{cluster: c, machine: m, name: m.Namespace, dir: filepath.Join(dir, m.Name)}
 		n.client = client.Local(n.run())
 		c.nodes = append(c.nodes, n)
 		t.Cleanup(n.client.Close)
@@ -78,8 +79,8 @@ func newCluster(t *testing.T) *cluster {
 		if m == network.Machines[len(network.Machines)-1] {
 			n.mountDisk()
 		}
-		t.Cleanup(n.reset)
 	}
+	t.Cleanup(c.reset)
 	first := c.nodes[0]
 	first.start()
 	token := ""
@@ -167,7 +168,7 @@ func (n *node) spawn(flags []string) error {
 	}
 	defer log.Close()
 	process := n.machine.Command(filepath.Join(bin, "ozymandias"), append([]string{"node", "--name", n.name, "--address", n.machine.Address.String(),
-		"--data-dir", n.data(), "--run-dir", n.run(), "--memory", "1G", "--disk", "200M", "--cpus", "4"}, flags...)...)
+		"--data-dir", n.data(), "--run-dir", n.run(), "--memory", "1G", "--disk", "200M", "--cpus", "4", "--keep-volumes", "0"}, flags...)...)
 	process.Stdout, process.Stderr = log, log
 	process.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 	if err := process.Start(); err != nil {
@@ -214,7 +215,11 @@ func (n *node) stop(signal syscall.Signal) {
 	case <-time.After(patience):
 		n.Errorf("the process of %s does not end by %s", n.name, signal)
 		_ = process.Process.Signal(syscall.SIGQUIT) // it says in its log where it stands
-		<-ended
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			n.Errorf("the process of %s does not even end by SIGQUIT", n.name)
+		}
 	}
 }
 
@@ -232,14 +237,19 @@ func (n *node) send(signal syscall.Signal) {
 func (n *node) await() {
 	n.Helper()
 	n.until(n.name+" is there", func() error {
-		ctx, done := context.WithTimeout(context.Background(), 10*time.Second)
-		defer done()
-		this, err := n.client.Node(ctx, n.name)
-		if err == nil && this.Phase != "Ready" {
+		this, err := n.sees(n)
+		if err == nil && this.Phase != v1.Ready {
 			err = fmt.Errorf("%s is %s: %s", n.name, this.Phase, this.Message)
 		}
 		return err
 	})
+}
+
+// sees asks a node what another is like, or itself.
+func (n *node) sees(other *node) (v1.Node, error) {
+	ctx, done := context.WithTimeout(context.Background(), 10*time.Second)
+	defer done()
+	return n.client.Node(ctx, other.name)
 }
 
 // beside are the node's programs that have a text in their command line.
@@ -259,9 +269,12 @@ func (n *node) podman() podman.Options {
 	return podman.Options{Dir: filepath.Join(n.data(), "podman"), Run: filepath.Join(n.run(), "podman")}
 }
 
+// glimpse is how long it may take to answer, before it is asked again: what an address led to may be gone without a word.
+const glimpse = 3 * time.Second
+
 // ask asks the node's ingress for a host.
 func (n *node) ask(host string) (status int, err error) {
-	ctx, done := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, done := context.WithTimeout(context.Background(), glimpse)
 	defer done()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.machine.Address.String()+"/", nil)
 	if err != nil {
@@ -277,6 +290,15 @@ func (n *node) ask(host string) (status int, err error) {
 	return answer.StatusCode, nil
 }
 
+// reset ends all nodes, and removes what they leave.
+func (c *cluster) reset() {
+	var all sync.WaitGroup
+	for _, n := range c.nodes {
+		all.Go(n.reset)
+	}
+	all.Wait()
+}
+
 // reset ends the node as a person does, and removes what it leaves.
 func (n *node) reset() {
 	if n.process == nil {
@@ -290,10 +312,16 @@ func (n *node) reset() {
 	if n.Failed() {
 		n.tail()
 	}
-	c := n.machine.Command(filepath.Join(bin, "ozymandias"), "reset", "--yes", "--name", n.name, "--data-dir", n.data(), "--run-dir", n.run())
-	if out, err := c.CombinedOutput(); err != nil {
+	if out, err := reset(n.machine, n.name, n.data(), n.run()); err != nil {
 		n.Errorf("reset %s: %v: %s", n.name, err, out)
 	}
+}
+
+// reset removes what a node leaves on its machine.
+func reset(m *netnstest.Machine, name, data, run string) ([]byte, error) {
+	c := m.Command("timeout", fmt.Sprint(patience.Seconds()), filepath.Join(bin, "ozymandias"), "reset", "--yes", "--name", name, "--data-dir", data, "--run-dir", run)
+	c.WaitDelay = time.Second // what it has started may have the same output
+	return c.CombinedOutput()
 }
 
 // tail prints the end of the node's log.

@@ -3,7 +3,6 @@ package ozymandias
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/jobfile"
+	"teamtask.dev/test/image"
 )
 
 const page = "../../docs/ozymandias.md"
@@ -90,6 +90,7 @@ func fields(of reflect.Type) (names []string) {
 
 // The page's commands work as they stand there, one after the other on one node, whose run directory is not the usual one.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	_, files, commands := readPage(t)
 	site := newWorkSite(t)
 	site.oz("image", "load", webapp(t))
@@ -106,22 +107,16 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// webapp builds the image that the page speaks of, in a store for this alone.
+// webapp builds the image that the page speaks of.
 func webapp(t *testing.T) (archive string) {
 	t.Helper()
 	dir := t.TempDir()
-	archive = filepath.Join(dir, "webapp.tar")
-	store := filepath.Join(dir, "p")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir, "teamtask.dev/examples/webapp")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	podman := func(args ...string) *exec.Cmd {
-		return exec.Command("podman", append([]string{"--root", store + "/root", "--runroot", store + "/run", "--tmpdir", store + "/tmp", "--storage-driver", "vfs", "--runtime", "runc"}, args...)...)
+	if err := image.Program(t.Context(), "teamtask.dev/examples/webapp", filepath.Join(dir, "webapp")); err != nil {
+		t.Fatal(err)
 	}
-	for _, c := range []*exec.Cmd{build, podman("build", "--isolation", "chroot", "--tag", "web-app-image", "--file", "../../examples/webapp/Dockerfile", dir),
-		podman("save", "--output", archive, "web-app-image")} {
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", c, err, out)
-		}
+	archive = filepath.Join(dir, "webapp.tar")
+	if err := image.Build(t.Context(), "web-app-image", "../../examples/webapp/Dockerfile", dir, archive); err != nil {
+		t.Fatal(err)
 	}
 	return archive
 }

@@ -1,25 +1,26 @@
 package ozymandias
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"teamtask.dev/ozymandias/program"
 	"teamtask.dev/ozymandias/program/programtest"
+	"teamtask.dev/test/image"
 )
 
 // patience is how long anything may take on a slow and busy machine.
 const patience = 4 * time.Minute
 
-// image is that of all instances.
-const image = "localhost/faults-guest:1"
+// guest is the image of the faults' instances: guestProgram, and nothing else.
+const guest, guestProgram = "localhost/faults-guest:1", "teamtask.dev/test/ozymandias/guest"
 
 var (
 	more = flag.Int("faults", 0, "how many more things go wrong than one of each kind")
@@ -30,9 +31,10 @@ var (
 var bin string
 
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4") // they wait more than they compute
 	flag.Parse()
 	code := 1
-	if err := build(); err != nil {
+	if err := prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	} else {
 		code = m.Run()
@@ -44,19 +46,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build builds all programs.
-func build() (err error) {
+// prepare builds the programs, and the image.
+func prepare() (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("the tests of faults make networks and run containers: run them as root")
 	}
 	if bin, err = os.MkdirTemp("", "ozb"); err != nil {
 		return err
 	}
-	for _, name := range []string{"teamtask.dev/cmd/ozymandias", "teamtask.dev/test/ozymandias/guest"} {
-		c := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin+"/", name)
-		c.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w: %s", name, err, out)
+	ctx := context.Background() // the first time, on a busy machine, it takes long
+	for name, pkg := range map[string]string{"ozymandias": "teamtask.dev/cmd/ozymandias", "guest": guestProgram} {
+		if err := image.Program(ctx, pkg, filepath.Join(bin, name)); err != nil {
+			return err
 		}
 	}
 	for _, source := range []program.Source{program.CoreDNS, program.Flannel} {
@@ -68,23 +69,5 @@ func build() (err error) {
 			return err
 		}
 	}
-	return buildImage()
-}
-
-// buildImage has podman make the guest an image, in a store for this alone. vfs mounts nothing.
-func buildImage() error {
-	if err := os.WriteFile(filepath.Join(bin, "Containerfile"), []byte("FROM scratch\nCOPY guest /guest\nENTRYPOINT [\"/guest\"]\n"), 0o600); err != nil {
-		return err
-	}
-	store := filepath.Join(bin, "p")
-	for _, args := range [][]string{
-		{"build", "--isolation", "chroot", "--tag", image, "--file", filepath.Join(bin, "Containerfile"), bin},
-		{"save", "--output", filepath.Join(bin, "guest.tar"), image},
-	} {
-		own := []string{"--root", store + "/root", "--runroot", store + "/run", "--tmpdir", store + "/tmp", "--storage-driver", "vfs", "--runtime", "runc"}
-		if out, err := exec.Command("podman", append(own, args...)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("podman %s: %w: %s", args[0], err, out)
-		}
-	}
-	return os.RemoveAll(store)
+	return image.OfProgram(ctx, guest, guestProgram, filepath.Join(bin, "guest.tar"))
 }

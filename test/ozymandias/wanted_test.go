@@ -2,6 +2,7 @@ package ozymandias
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"teamtask.dev/ozymandias/client"
@@ -27,9 +29,9 @@ type wanted struct {
 
 // file is what `ozymandias apply` takes.
 func (j *wanted) file(id string) []byte {
-	count := fmt.Sprintf("numInstances: %d", j.instances)
+	count := fmt.Sprintf("numInstances: %d\nupdate: {min_healthy: 100ms}", j.instances)
 	if j.instances == 0 {
-		count = "daemon: true"
+		count = "daemon: true\nupdate: {min_healthy: 100ms, max_unavailable: 3}" // on all nodes at once
 	}
 	return fmt.Appendf(nil, `name: %s
 %s
@@ -41,7 +43,7 @@ containers:
     stop_grace_period: 2
     environment: {%s: %s, VERSION: "%d", DEAF: "%s"}
 %s
-`, j.name, count, j.more, image, mark, id, j.version, map[bool]string{true: "1"}[j.name == "deaf"], j.container)
+`, j.name, count, j.more, guest, mark, id, j.version, map[bool]string{true: "1"}[j.name == "deaf"], j.container)
 }
 
 // ids are those of the instances that are to run on these nodes.
@@ -61,12 +63,23 @@ func (j *wanted) ids(nodes []*node) (ids []string) {
 // node is cut off.
 func newJobs() []*wanted {
 	return []*wanted{
-		{name: "web", instances: 3, ingress: true, more: `ingress: {host: web.example, container: main, port: 8080}
-update: {min_healthy: 1}`, container: `    healthcheck: {type: http, port: 8080, interval: 1, timeout: 5, unhealthy_threshold: 5}`},
+		{name: "web", instances: 3, ingress: true, more: "ingress: {host: web.example, container: main, port: 8080}", container: `    healthcheck: {type: http, port: 8080, interval: 1, timeout: 5, unhealthy_threshold: 5}`},
 		{name: "deaf", instances: 2, volume: true, container: `    volumes: [{type: local, path: /data, space: 4M}]`},
 		{name: "each"},
 		{name: "kept", instances: 1, more: "on_partition: keep"},
 	}
+}
+
+// begin has jobs be wanted, and waits until they run.
+func (c *cluster) begin(jobs []*wanted) {
+	c.Helper()
+	for _, j := range jobs {
+		c.jobs = append(c.jobs, j)
+		if err := c.apply(j); err != nil {
+			c.Fatal(err)
+		}
+	}
+	c.settled(c.nodes)
 }
 
 // apply has a job be taken in.
@@ -93,16 +106,17 @@ func (c *cluster) tell(what string, do func(context.Context, *client.Client) err
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// runs says what is amiss with what runs, if all is to run on these nodes.
-func (c *cluster) runs(nodes []*node) func([]process) string {
+// runs says what is amiss with what runs, if all is to run on these nodes. Of jobs that stay there may be instances on other nodes as well.
+func (c *cluster) runs(nodes []*node, stay ...string) func([]process) string {
 	return func(there []process) string {
 		count := map[string]int{}
 		for _, p := range there {
-			if p.Job == "kept" && !slices.ContainsFunc(nodes, func(n *node) bool { return n.name == p.Node }) || c.witness.free(p.Node) {
+			here := slices.ContainsFunc(nodes, func(n *node) bool { return n.name == p.Node })
+			if !here && slices.Contains(stay, p.Job) || c.witness.free(p.Node) {
 				continue
 			}
 			count[p.instance()]++
-			if !slices.ContainsFunc(nodes, func(n *node) bool { return n.name == p.Node }) {
+			if !here {
 				return p.String() + " runs where nothing is to"
 			}
 			i := slices.IndexFunc(c.jobs, func(j *wanted) bool { return j.name == p.Job })
@@ -129,16 +143,22 @@ func (c *cluster) runs(nodes []*node) func([]process) string {
 	}
 }
 
-// settled waits until all that is wanted runs on these nodes and answers, and nothing else is on them.
-func (c *cluster) settled(nodes []*node) {
+// settled waits until all that is wanted runs on these nodes and answers, and nothing else is on them. Of jobs that stay there may be
+// instances on other nodes as well.
+func (c *cluster) settled(nodes []*node, stay ...string) {
 	c.Helper()
-	c.witness.until("all runs", c.runs(nodes))
-	for _, n := range nodes {
-		c.until("all answers at "+n.name, n.answers)
-		c.until("nothing else is on "+n.name, n.tidy)
-	}
+	c.witness.until("all runs", c.runs(nodes, stay...))
+	c.until("all answers everywhere, and nothing else is there", func() error {
+		faults := make([]error, len(nodes))
+		var asked sync.WaitGroup
+		for i, n := range nodes {
+			asked.Go(func() { faults[i] = errors.Join(n.answers(), n.tidy()) })
+		}
+		asked.Wait()
+		return errors.Join(faults...)
+	})
 	// What else was to be seen may have taken some of it away.
-	c.witness.until("all still runs", c.runs(nodes))
+	c.witness.until("all still runs", c.runs(nodes, stay...))
 }
 
 // answers asks for all that is wanted: through the ingress, and by names from within an instance.

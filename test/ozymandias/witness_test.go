@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"teamtask.dev/ozymandias/lease"
 )
 
 // mark is the environment variable by which a test knows its own instances.
@@ -21,11 +23,8 @@ const mark = "OZYMANDIAS_FAULTS"
 const glance = 20 * time.Millisecond
 
 // stall is how long the machine may not run this test at a stretch, before it is taken not to run others in time either: what is between
-// the time at which the watchdog kills, and the end of a lease, is 800 ms.
+// the time at which the watchdog kills, and the end of a lease, is 700 ms.
 const stall = 400 * time.Millisecond
-
-// lease is how long a node's lease is, by default.
-const lease = 8 * time.Second
 
 // A process of an instance, as the kernel shows it.
 type process struct {
@@ -56,6 +55,7 @@ type witness struct {
 	told       map[[2]string]bool
 	looked     time.Time            // last
 	stalled    time.Time            // when the machine did not run this test in time, last
+	stalls     int                  // how often
 	twofold    map[string]bool      // jobs of which there may be two
 	unheld     map[string]time.Time // nodes that nobody stops any more, and since when
 	namespaces map[string]bool      // where those of the network are mounted in which instances have run
@@ -94,7 +94,11 @@ func watch(t *testing.T, id string, twofold ...string) *witness {
 			}
 		}
 	}()
-	t.Cleanup(func() { stop(); <-ended })
+	t.Cleanup(func() {
+		stop()
+		<-ended
+		t.Logf("the machine had no time for the witness %d times", w.stalls)
+	})
 	return w
 }
 
@@ -114,6 +118,7 @@ func (w *witness) look() error {
 	now := time.Now()
 	if !w.looked.IsZero() && now.Sub(w.looked) > stall {
 		w.stalled = now
+		w.stalls++
 	}
 	w.looked = now
 	there := make(map[int]bool, len(names))
@@ -235,7 +240,7 @@ func (w *witness) both(first, second process) {
 	case w.told[pair]:
 	case w.twofold[first.Job] && first.Node != second.Node, unheld && first.seen.Before(since):
 		w.t.Logf("two at once, as is to be: %s, %s", first, second)
-	case second.seen.Sub(w.stalled) < lease:
+	case second.seen.Sub(w.stalled) < lease.DefaultTTL:
 		w.t.Logf("two at once, when the machine had no time: %s, %s", first, second)
 	default:
 		w.t.Errorf("two at once: %s, %s", first, second)
@@ -289,7 +294,11 @@ func (w *witness) until(what string, amiss func([]process) string) time.Duration
 		w.mu.Unlock()
 		wrong := amiss(w.now())
 		if wrong == "" {
-			return time.Since(began)
+			took := time.Since(began)
+			if took > time.Second {
+				w.t.Logf("    after %s %s", took.Round(time.Second/10), what)
+			}
+			return took
 		}
 		again := time.NewTimer(200 * time.Millisecond)
 		select {

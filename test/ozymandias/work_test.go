@@ -1,6 +1,7 @@
 package ozymandias
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/netnstest"
+	"teamtask.dev/test/image"
 )
 
 // A workSite is one node that runs the jobs of examples/ozymandias.
@@ -54,7 +56,7 @@ func newWorkSite(t *testing.T) *workSite {
 		}
 	})
 	machine := netnstest.New(t, 1).Machines[0]
-	w := &workSite{T: t, ctx: ctx, dir: dir, name: fmt.Sprintf("work-%d", os.Getpid()), machine: machine, api: client.Local(dir + "/run"),
+	w := &workSite{T: t, ctx: ctx, dir: dir, name: machine.Namespace, machine: machine, api: client.Local(dir + "/run"),
 		lists: lists.New("http://"+machine.Address.String()+":7070", workToken)}
 	t.Cleanup(w.api.Close)
 	t.Cleanup(w.lists.Close)
@@ -62,7 +64,7 @@ func newWorkSite(t *testing.T) *workSite {
 	return w
 }
 
-// start starts the node, and gives it the image.
+// start starts the node.
 func (w *workSite) start() {
 	w.Helper()
 	log, err := os.Create(filepath.Join(w.ArtifactDir(), "node.log"))
@@ -70,8 +72,8 @@ func (w *workSite) start() {
 		w.Fatal(err)
 	}
 	defer log.Close()
-	at := []string{"--name", w.name, "--data-dir", w.dir + "/data", "--run-dir", w.dir + "/run"}
-	node := w.machine.Command(bin+"/ozymandias", slices.Concat([]string{"node", "--address", w.machine.Address.String(), "--memory", "2G", "--disk", "2G"}, at)...)
+	node := w.machine.Command(bin+"/ozymandias", "node", "--name", w.name, "--address", w.machine.Address.String(),
+		"--data-dir", w.dir+"/data", "--run-dir", w.dir+"/run", "--memory", "2G", "--disk", "2G")
 	node.Stdout, node.Stderr = log, log
 	node.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 	if err := node.Start(); err != nil {
@@ -79,10 +81,13 @@ func (w *workSite) start() {
 	}
 	w.Cleanup(func() {
 		_ = node.Process.Signal(syscall.SIGINT) // it may have ended by itself
+		// If it does not end it says in its log where it stands.
+		stuck := time.AfterFunc(patience, func() { _ = node.Process.Signal(syscall.SIGQUIT) })
 		if err := node.Wait(); err != nil {
 			w.Errorf("the node ends: %v", err)
 		}
-		if out, err := w.machine.Command(bin+"/ozymandias", append([]string{"reset", "--yes"}, at...)...).CombinedOutput(); err != nil {
+		stuck.Stop()
+		if out, err := reset(w.machine, w.name, w.dir+"/data", w.dir+"/run"); err != nil {
 			w.Errorf("reset: %v: %s", err, out)
 		}
 		if text, err := os.ReadFile(log.Name()); w.Failed() && err == nil {
@@ -96,25 +101,14 @@ func (w *workSite) start() {
 		}
 		return err
 	})
-	archive, err := w.image().Output()
-	if err != nil {
-		w.Fatalf("build the image: %v", err)
-	}
-	load := exec.CommandContext(w.ctx, bin+"/ozymandias", "--run-dir", w.dir+"/run", "image", "load")
-	load.Stdin = strings.NewReader(string(archive))
-	if out, err := load.CombinedOutput(); err != nil {
-		w.Fatalf("load the image: %v: %s", err, out)
-	}
 }
 
-// image is the command that builds the examples' image, in a store for this alone.
-func (w *workSite) image() *exec.Cmd {
+// loadExamples builds the examples' image, in a store for this alone, and gives it to the node.
+func (w *workSite) loadExamples() {
 	w.Helper()
 	for name, from := range map[string]string{"teamtask": "cmd/teamtask", "primes": "examples/primes", "stream": "examples/streams"} {
-		c := exec.CommandContext(w.ctx, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(bin, name), "teamtask.dev/"+from)
-		c.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			w.Fatalf("build %s: %v: %s", name, err, out)
+		if err := image.Program(w.ctx, "teamtask.dev/"+from, filepath.Join(bin, name)); err != nil {
+			w.Fatal(err)
 		}
 	}
 	store := w.dir + "/p"
@@ -122,7 +116,15 @@ func (w *workSite) image() *exec.Cmd {
 	build.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot",
 		fmt.Sprintf("PODMAN=podman --root %s/root --runroot %[1]s/run --tmpdir %[1]s/tmp --storage-driver vfs --runtime runc", store))
 	build.Stderr = w.Output()
-	return build
+	archive, err := build.Output()
+	if err != nil {
+		w.Fatalf("build the image: %v", err)
+	}
+	load := exec.CommandContext(w.ctx, bin+"/ozymandias", "--run-dir", w.dir+"/run", "image", "load")
+	load.Stdin = bytes.NewReader(archive)
+	if out, err := load.CombinedOutput(); err != nil {
+		w.Fatalf("load the image: %v: %s", err, out)
+	}
 }
 
 // until tries again until it succeeds.
@@ -220,7 +222,9 @@ func (w *workSite) programs(job, name string) (all []workProcess) {
 // The jobs of examples/ozymandias work on a real node: a List server; the workers of a worklist, as many as there is work for; the pool of a
 // swarm; and a job with a sidecar. What stands in their way is said where one looks.
 func TestWork(t *testing.T) {
+	t.Parallel()
 	w := newWorkSite(t)
+	w.loadExamples()
 	set := exec.CommandContext(w.ctx, bin+"/ozymandias", "--run-dir", w.dir+"/run", "secret", "set", "lists-token")
 	set.Stdin = strings.NewReader(workToken)
 	if out, err := set.CombinedOutput(); err != nil {
@@ -301,7 +305,17 @@ func (w *workSite) worklist() {
 // swarm has the job streams be the pool of a swarm, in several sizes.
 func (w *workSite) swarm() {
 	w.Helper()
-	apply := exec.CommandContext(w.ctx, bin+"/teamtask", "--server", w.lists.URL, "--token", workToken, "apply", "-f", "../../examples/streams/streams.yaml")
+	streams, err := os.ReadFile("../../examples/streams/streams.yaml")
+	// With so short a lease a worker that the machine does not run for a while would not end its streams before others begin them.
+	const short, long = "lease: 3s,", "lease: 15s,"
+	if err != nil || !bytes.Contains(streams, []byte(short)) {
+		w.Fatalf("%v: no %s in\n%s", err, short, streams)
+	}
+	file := filepath.Join(w.dir, "streams.yaml")
+	if err := os.WriteFile(file, bytes.Replace(streams, []byte(short), []byte(long), 1), 0o600); err != nil {
+		w.Fatal(err)
+	}
+	apply := exec.CommandContext(w.ctx, bin+"/teamtask", "--server", w.lists.URL, "--token", workToken, "apply", "-f", file)
 	if out, err := apply.CombinedOutput(); err != nil {
 		w.Fatalf("teamtask apply: %v: %s", err, out)
 	}

@@ -1,17 +1,22 @@
-// Guest is what runs in the instances of the tests of faults. It answers HTTP on port 8080 with who it is; SIGTERM ends it, unless
-// DEAF is set.
+// Guest is what runs in the instances of tests and benchmarks. It answers HTTP on port 8080, and ends by SIGTERM, with what it has begun
+// answered, unless DEAF is set:
+//
+//	GET /             who it is, and where: JOB-ID NODE VERSION
+//	GET /healthcheck  whether it is well
+//	POST /unwell      be unwell; the answer comes with the first check that fails: its time, in nanoseconds since 1970
+//	GET /gone?name=NAME&address=ADDRESS
+//	                  look the name up until the address is not among its addresses; the time, likewise
+//
+// A test asks by the same program, from where an instance is:
 //
 //	guest ask NAMESERVER NAME
 //
-// is for the tests themselves: it looks a name up, and prints what each of its addresses answers.
+// looks a name up, and prints who answers at each of its addresses.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -36,49 +41,15 @@ func serve() error {
 	if os.Getenv("DEAF") != "" {
 		ctx = context.Background()
 	}
-	server := &http.Server{Addr: ":8080", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, os.Getenv("OZYMANDIAS_JOB")+"-"+os.Getenv("OZYMANDIAS_INSTANCE"))
-	})}
+	server := &http.Server{Addr: ":8080", Handler: handler(), ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ListenAndServe() }()
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
-		last, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		return server.Shutdown(last)
 	}
-}
-
-func ask(nameserver, name string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	patience, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(nameserver, "53"))
-	}}
-	addresses, err := resolver.LookupHost(ctx, name)
-	var unknown *net.DNSError
-	if errors.As(err, &unknown) && unknown.IsNotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, address := range addresses {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(address, "8080"), nil)
-		if err != nil {
-			return err
-		}
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(os.Stdout, answer.Body)
-		answer.Body.Close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return server.Shutdown(patience)
 }

@@ -1,0 +1,40 @@
+package ozymandias
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What keeps a node's ingress from doing what a job asks of it is told by explain, until it is mended. Here the port is that of the
+// node's own API, and nobody asks an authority for certificates. It is all the same that the job's image is nowhere.
+func TestIngressProblemsAreExplained(t *testing.T) {
+	t.Parallel()
+	site := newWorkSite(t)
+	const job = "name: door\ncontainers: {app: {image: localhost/nowhere, memory: 64Mi}}\ningress:\n"
+	explained := func(ingress string, problems ...string) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "door.yaml")
+		if err := os.WriteFile(file, []byte(job+ingress), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		site.oz("apply", "-f", file)
+		site.until("the problems are told", func() error {
+			said := site.oz("explain", "door")
+			if strings.Count(said, "The ingress of "+site.name+": ") != len(problems) {
+				return fmt.Errorf("it says %s", said)
+			}
+			for _, p := range problems {
+				if !strings.Contains(said, p) {
+					return fmt.Errorf("it says %s", said)
+				}
+			}
+			return nil
+		})
+	}
+	explained("- {tcp: 7700, port: 80}\n- {host: a.example, port: 80, tls: {acme: true}}\n",
+		"Connections cannot be let in on :7700: another program listens there", "no certificate for a.example: there is no ACME authority: start all nodes with --acme-email")
+	explained("- {tcp: 7800, port: 80}\n- {host: a.example, port: 80}\n")
+}
