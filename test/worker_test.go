@@ -157,18 +157,20 @@ func TestTheNetworkIsCut(t *testing.T) {
 			t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
 		}
 	}
-	id := os.Getpid() % 10000
+	id := os.Getpid() % 10000 // of this run, as is the network: another one may be under way, or was killed and has left its own
+	network := fmt.Sprintf("10.213.%d.", id/64)
+	hereAt, thereAt := network+fmt.Sprint(id%64*4+1), network+fmt.Sprint(id%64*4+2)
 	ns, here, there := fmt.Sprintf("tt%d", id), fmt.Sprintf("tta%d", id), fmt.Sprintf("ttb%d", id)
 	ip("netns", "add", ns)
 	t.Cleanup(func() { exec.Command("ip", "netns", "delete", ns).Run() })
 	ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", ns)
 	t.Cleanup(func() { exec.Command("ip", "link", "delete", here).Run() })
-	ip("addr", "add", "10.213.77.1/30", "dev", here)
+	ip("addr", "add", hereAt+"/30", "dev", here)
 	ip("link", "set", here, "up")
-	ip("-n", ns, "addr", "add", "10.213.77.2/30", "dev", there)
+	ip("-n", ns, "addr", "add", thereAt+"/30", "dev", there)
 	ip("-n", ns, "link", "set", there, "up")
 
-	s := newSiteAt(t, "10.213.77.1:17070")
+	s := newSiteAt(t, hereAt+":17070")
 	spec := brisk
 	spec.Size = 200
 	s.create("list", spec)
