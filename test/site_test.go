@@ -69,6 +69,11 @@ func newSite(t *testing.T, args ...string) *site {
 func newSiteAt(t *testing.T, addr string, args ...string) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), addr: addr, args: args, log: &syncBuffer{}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.log.String())
+		}
+	})
 	s.start()
 	token, err := os.ReadFile(filepath.Join(s.dir, "token"))
 	if err != nil {
@@ -79,9 +84,6 @@ func newSiteAt(t *testing.T, addr string, args ...string) *site {
 	t.Cleanup(func() {
 		s.Client.Close()
 		s.kill()
-		if t.Failed() {
-			t.Log(s.log.String())
-		}
 	})
 	return s
 }

@@ -155,7 +155,7 @@ func TestCutOff(t *testing.T) {
 // A short silence of etcd stops nothing for good: what was asked to stop is started again at the same epoch.
 func TestShortSilence(t *testing.T) {
 	h := newWorld(t).host(machine, "n1")
-	h.TTL *= 3
+	h.TTL *= 5 // so that there are some seconds between what stops and what is killed
 	h.begin()
 	first := h.serve("print up stay")
 	h.etcd.Lose(etcdtest.Both)
