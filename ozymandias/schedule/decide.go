@@ -140,11 +140,12 @@ func newDecider(s State, now time.Time) *decider {
 	for i := range d.Jobs {
 		d.tasks = append(d.tasks, &task{Job: d.Jobs[i].clone()})
 	}
+	leftovers := d.leftovers()
 	for i := range d.Nodes {
 		n := &d.Nodes[i]
 		n.Draining = n.Draining || n.Alive() && n.Report.Unfit != ""
 		d.look(n)
-		for _, v := range Stale(s, n.Name) {
+		for _, v := range leftovers.of(n) {
 			d.spare[spare{n.Name, v.Instance}] = v.Why != Unwanted // which is gone in a moment, but may be in use until then
 		}
 	}

@@ -31,16 +31,39 @@ const (
 // Never are those of anything that is planned here, that is leaving and may run still, or that the node says is on its machine; and nothing as long as the
 // plan is not for the node as it is, as it is not decided yet then what comes back, or the state is partial. Nor is, of an instance that is wanted, the one
 // used last of those that there are on living nodes. A volume that is left over may come to be used again: when its instance goes where it is.
-func Stale(s State, node string) (stale []Leftover) {
+func Stale(s State, node string) []Leftover {
 	n := s.Node(node)
-	if s.Partial || n == nil || !n.Alive() || !n.current() && len(n.Plan.Instances) > 0 {
+	if n == nil {
+		return nil
+	}
+	return s.leftovers().of(n)
+}
+
+// leftovers finds volumes that are left over, of one node after the other.
+type leftovers struct {
+	*State
+	// settled are the instances that have settled, by job. They are looked for once, and only if there is a volume that is not in use.
+	settled map[string][]settlement
+}
+
+// settlement is where an instance has settled.
+type settlement struct {
+	id   string
+	node *Node
+}
+
+func (s *State) leftovers() *leftovers { return &leftovers{State: s} }
+
+// of are those on a node.
+func (l *leftovers) of(n *Node) (stale []Leftover) {
+	if l.Partial || !n.Alive() || !n.current() && len(n.Plan.Instances) > 0 {
 		return nil
 	}
 	for _, v := range n.Volumes {
 		if n.uses(v.Instance) {
 			continue
 		}
-		if why := s.forsaken(n, v); why != "" {
+		if why := l.forsaken(n, v); why != "" {
 			stale = append(stale, Leftover{v, why})
 		}
 	}
@@ -49,10 +72,15 @@ func Stale(s State, node string) (stale []Leftover) {
 
 // uses tells whether anything on the node has or may have a volume of an instance, or of a job if the ID is empty.
 func (n *Node) uses(i Instance) bool {
+	if _, there := n.Report.Instances[i]; there {
+		return true
+	}
 	same := func(j Instance) bool { return j == i || i.ID == "" && j.Job == i.Job }
-	for j := range n.Report.Instances {
-		if same(j) {
-			return true
+	if i.ID == "" {
+		for j := range n.Report.Instances {
+			if same(j) {
+				return true
+			}
 		}
 	}
 	return slices.ContainsFunc(n.Plan.Instances, func(p Planned) bool { return same(p.Instance) }) ||
@@ -62,16 +90,16 @@ func (n *Node) uses(i Instance) bool {
 }
 
 // forsaken says why nothing waits for a volume that is not in use; "" if something does.
-func (s *State) forsaken(n *Node, v Volume) Why {
-	j := s.Job(v.Job)
+func (l *leftovers) forsaken(n *Node, v Volume) Why {
+	j := l.Job(v.Job)
 	if j == nil {
 		return Forgotten
 	}
 	if j.scaledBelow(v.ID) {
 		return Unwanted
 	}
-	if s.settled(j, func(other *Node, i Instance) bool {
-		return other.Name != n.Name && (i == v.Instance || v.ID == "" && has(other, v.Instance))
+	if slices.ContainsFunc(l.settledOf(j), func(at settlement) bool {
+		return at.node.Name != n.Name && (at.id == v.ID || v.ID == "" && has(at.node, v.Instance))
 	}) {
 		return Superseded
 	}
@@ -87,19 +115,21 @@ func (j *Job) scaledBelow(id string) bool {
 	return err == nil && ordinal >= j.Spec.Instances()
 }
 
-// settled tells whether an instance of a job has settled where where says.
-func (s *State) settled(j *Job, where func(*Node, Instance) bool) bool {
-	for at := range s.Nodes {
-		n := &s.Nodes[at]
-		if !n.current() {
-			continue
-		}
-		for _, p := range n.Plan.Instances {
-			c := n.Report.Instances[p.Instance]
-			if p.Job == j.UID && c.Epoch == p.Epoch && c.Settled && where(n, p.Instance) {
-				return true
+// settledOf are the instances of a job that have settled.
+func (l *leftovers) settledOf(j *Job) []settlement {
+	if l.settled == nil {
+		l.settled = map[string][]settlement{}
+		for at := range l.Nodes {
+			n := &l.Nodes[at]
+			if !n.current() {
+				continue
+			}
+			for _, p := range n.Plan.Instances {
+				if c := n.Report.Instances[p.Instance]; c.Epoch == p.Epoch && c.Settled {
+					l.settled[p.Job] = append(l.settled[p.Job], settlement{p.ID, n})
+				}
 			}
 		}
 	}
-	return false
+	return l.settled[j.UID]
 }
