@@ -34,7 +34,7 @@ func (a *API) registerInstances(api huma.API) {
 			}
 			all := v.instances
 			if in.Node == "" { // what has ended is on no node any more
-				all = slices.Concat(all, v.ended)
+				all = slices.Concat(all, v.ended())
 				slices.SortStableFunc(all, inOrder)
 			}
 			return list(slices.DeleteFunc(all, func(i v1.Instance) bool {

@@ -314,11 +314,16 @@ func (a *API) remove(ctx context.Context, name string, patience time.Duration) (
 			return false, fmt.Errorf("delete %s: %w", name, err)
 		}
 	}
-	enough := time.NewTimer(min(patience, maxWait))
+	return a.until(ctx, min(patience, maxWait), func(now *schedule.State) bool { return now.Job(uid) == nil })
+}
+
+// until waits for the state to be so, and tells whether it is.
+func (a *API) until(ctx context.Context, patience time.Duration, is func(now *schedule.State) bool) (bool, error) {
+	enough := time.NewTimer(patience)
 	defer enough.Stop()
 	for {
 		now, _, changed := a.Mirror.State()
-		if now.Job(uid) == nil {
+		if is(&now) {
 			return true, nil
 		}
 		select {

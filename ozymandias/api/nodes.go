@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -141,21 +140,11 @@ func (a *API) label(ctx context.Context, name string, labels map[string]*string)
 		return none("node", name)
 	}
 	// Whoever has labelled it looks next, and is to see it here. Another label may come in between, so this has an end.
-	enough := time.NewTimer(readWithin)
-	defer enough.Stop()
-	for {
-		now, _, changed := a.Mirror.State()
-		if n := now.Node(name); n == nil || wears(n, labels) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-enough.C:
-			return nil
-		case <-changed:
-		}
-	}
+	_, err = a.until(ctx, readWithin, func(now *schedule.State) bool {
+		n := now.Node(name)
+		return n == nil || wears(n, labels)
+	})
+	return err
 }
 
 // wears tells whether a node has labels as they were set, or taken away.

@@ -29,7 +29,6 @@ type view struct {
 
 	instances []v1.Instance            // by job and ID
 	of        map[string][]v1.Instance // by UID
-	ended     []v1.Instance            // those that ended for good and of which nothing is left; by job and ID, too
 }
 
 // view reads the state.
@@ -111,10 +110,15 @@ func (v *view) gather() {
 	for _, in := range v.instances {
 		v.of[in.UID] = append(v.of[in.UID], in)
 	}
+}
+
+// ended are those that ended for good and are not on any node any more; by job and ID, too. A job may have ten thousand.
+func (v *view) ended() (all []v1.Instance) {
 	for i := range v.Jobs {
-		v.ended = append(v.ended, v.ends(&v.Jobs[i])...)
+		all = append(all, v.ends(&v.Jobs[i])...)
 	}
-	slices.SortFunc(v.ended, inOrder)
+	slices.SortFunc(all, inOrder)
+	return all
 }
 
 func inOrder(a, b v1.Instance) int {
@@ -181,7 +185,7 @@ func moment(t time.Time) *time.Time {
 
 // find is the instance of that name: of several, one that is to stay.
 func (v *view) find(name string) (found v1.Instance, ok bool) {
-	for _, in := range slices.Concat(v.instances, v.ended) {
+	for _, in := range slices.Concat(v.instances, v.ended()) {
 		if in.Name == name && (!ok || found.Leaving || found.Node == "") {
 			found, ok = in, true
 		}
