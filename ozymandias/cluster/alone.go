@@ -10,8 +10,6 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-
-	"teamtask.dev/ozymandias/state"
 )
 
 // When the majority of etcd's members is gone for good, one that is left can be told to go on alone ([Options.ForceNewCluster]). Everything
@@ -74,12 +72,7 @@ func (c *Cluster) recover(ctx context.Context, client *clientv3.Client) (revisio
 	if err := c.outwait(ctx, r); err != nil {
 		return 0, err
 	}
-	why := "the cluster goes on with what " + c.node.Name + " has of its records, as most members of etcd are gone"
-	if err := state.New(client, state.DefaultPrefix).Recover(ctx, why); err != nil {
-		return 0, err
-	}
-	r, err = read(ctx, client)
-	return r.revision, err
+	return goOn(ctx, client, "the cluster goes on with what "+c.node.Name+" has of its records, as most members of etcd are gone")
 }
 
 // outwait asks all other nodes, for as long as a lease may last that the majority has given or renewed while it was there: then nothing runs

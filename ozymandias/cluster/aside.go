@@ -80,6 +80,15 @@ func within(ctx context.Context, etcd *embed.Etcd, do func(context.Context, *cli
 	return do(ctx, client)
 }
 
+// goOn makes records safe to go on with, and returns their last revision.
+func goOn(ctx context.Context, client *clientv3.Client, why string) (revision int64, err error) {
+	if err := state.New(client, state.DefaultPrefix).Recover(ctx, why); err != nil {
+		return 0, err
+	}
+	r, err := read(ctx, client)
+	return r.revision, err
+}
+
 // leap has an etcd that does not run count its revisions on from another one, and have no history before: so whoever watches reads all anew.
 func leap(dir string, revision int64) error {
 	snapshots, err := wal.ValidSnapshotEntries(zap.NewNop(), filepath.Join(dir, "member", "wal"))

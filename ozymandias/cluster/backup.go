@@ -177,10 +177,5 @@ func (c *Cluster) fill(ctx context.Context, client *clientv3.Client, b backup) (
 	if err := c.belongs(r); err != nil {
 		return 0, err
 	}
-	why := fmt.Sprintf("the cluster is restored from a backup of %s", b.Made.Format(time.RFC3339))
-	if err := store.Recover(ctx, why); err != nil {
-		return 0, err
-	}
-	r, err = read(ctx, client)
-	return r.revision, err
+	return goOn(ctx, client, "the cluster is restored from a backup of "+b.Made.Format(time.RFC3339))
 }
