@@ -10,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/test/terminal"
 )
 
 // The founder of a cluster says how others join: to a person with the token, where the machine's users cannot read it when it is pasted; to a log
@@ -33,7 +32,7 @@ func TestGreeting(t *testing.T) {
 	if err := greet(t.Context(), c, s, &log); err != nil || !strings.Contains(log.String(), "--token-file") || strings.Contains(log.String(), token) {
 		t.Errorf("%v; a log has: %s", err, &log)
 	}
-	person, program := terminal(t)
+	person, program := terminal.Open(t)
 	if err := greet(t.Context(), c, s, program); err != nil {
 		t.Fatal(err)
 	}
@@ -43,26 +42,4 @@ func TestGreeting(t *testing.T) {
 	if line, err := reading.ReadString('\n'); err != nil || line != want {
 		t.Errorf("%v; a person is told %q", err, line)
 	}
-}
-
-// terminal opens one, pty(7): what the person has of it, and what the program has.
-func terminal(t *testing.T) (person, program *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { person.Close() })
-	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	if program, err = os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { program.Close() })
-	return person, program
 }

@@ -3,8 +3,6 @@ package cli_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,35 +11,13 @@ import (
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/cli"
+	"teamtask.dev/test/terminal"
 )
-
-// terminal opens one as a person would sit at, pty(7).
-func terminal(t *testing.T) *os.File {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { person.Close() })
-	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { program.Close() })
-	return program
-}
 
 // A command at a terminal gets one in the container, and ours is afterwards as it was.
 func TestTerminal(t *testing.T) {
 	stage := apitest.NewStage(t, map[string]string{"app": "stay"})
-	in := terminal(t)
+	_, in := terminal.Open(t)
 	before, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +42,8 @@ func TestTerminal(t *testing.T) {
 func TestLoadFromTerminal(t *testing.T) {
 	root := cli.Root()
 	root.SetArgs([]string{"image", "load"})
-	root.SetIn(terminal(t))
+	_, in := terminal.Open(t)
+	root.SetIn(in)
 	if err := root.ExecuteContext(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "name the archive, or pipe it in") {
 		t.Error(err)
 	}
