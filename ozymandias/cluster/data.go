@@ -195,6 +195,10 @@ func (d *directory) renew(now time.Time, s self, c credentials) error {
 	if !pki.Due(certificate, now) && certificate.VerifyHostname(s.Address.String()) == nil {
 		return nil
 	}
+	if begins := c.authority.Certificate.NotBefore; now.Before(begins) {
+		return fmt.Errorf("this machine's clock says %s, when the cluster's authority was not there yet (it begins at %s): set the clock right",
+			now.UTC().Format(time.DateTime), begins.UTC().Format(time.DateTime))
+	}
 	if now.After(c.authority.Certificate.NotAfter) {
 		return fmt.Errorf("the cluster's authority has ended on %s: found the cluster anew, or set the clock right", c.authority.Certificate.NotAfter.Format(time.DateOnly))
 	}

@@ -100,6 +100,7 @@ func TestRenew(t *testing.T) {
 		{"half a year old", time.Now().AddDate(0, -6, 0), false},
 		{"nine months old", time.Now().AddDate(0, -9, 0), true},
 		{"three years old", time.Now().AddDate(-3, 0, 0), true},
+		{"issued while the clock was a year ahead", time.Now().AddDate(1, 0, 0), true},
 	} {
 		t.Run(at.name, func(t *testing.T) {
 			c, err := dir.credentials(time.Now(), self{Name: "n1", Address: o.Address})
@@ -118,10 +119,31 @@ func TestRenew(t *testing.T) {
 			if _, err := m.Client().Get(t.Context(), "/"); err != nil {
 				t.Error(err)
 			}
-			if got := m.identity.Certificate().NotBefore.After(at.issued.AddDate(0, 0, 1)); got != at.renewed {
+			if got := !m.identity.Certificate().NotBefore.Equal(at.issued.Add(-time.Hour).Truncate(time.Second)); got != at.renewed {
 				t.Errorf("it was renewed: %t", got)
 			}
 		})
+	}
+}
+
+// A machine whose clock is so wrong that nobody could believe anybody says that, and does not issue anything.
+func TestClockIsWrong(t *testing.T) {
+	t.Parallel()
+	o := options(t, "n1")
+	start(t, o).stop()
+	dir := &directory{path: o.Data}
+	shown, err := os.ReadFile(dir.pki(nodeFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for years, want := range map[int]string{-1: "the cluster's authority was not there yet", 11: "the cluster's authority has ended"} {
+		_, err := dir.credentials(time.Now().AddDate(years, 0, 0), self{Name: "n1", Address: o.Address})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "set the clock right") {
+			t.Errorf("in %d years: %v", years, err)
+		}
+	}
+	if after, err := os.ReadFile(dir.pki(nodeFile)); err != nil || !bytes.Equal(shown, after) {
+		t.Errorf("the certificate has changed, %v", err)
 	}
 }
 

@@ -144,9 +144,9 @@ func (a *Authority) issue(public crypto.PublicKey, template *x509.Certificate) (
 }
 
 // Due reports whether a certificate is to be renewed: when a third of its time is left, so that a machine may be off for months before
-// it misses that.
+// it misses that; or when it is not good yet, as it was issued while the machine's clock was ahead.
 func Due(certificate *x509.Certificate, now time.Time) bool {
-	return certificate.NotAfter.Sub(now) < certificate.NotAfter.Sub(certificate.NotBefore)/3
+	return now.Before(certificate.NotBefore) || certificate.NotAfter.Sub(now) < certificate.NotAfter.Sub(certificate.NotBefore)/3
 }
 
 func serial() *big.Int {

@@ -19,10 +19,10 @@
 //
 // The seed is printed. With -artifacts the logs of the nodes are kept.
 //
-// # What is not tried
+// # Clocks
 //
-// The clock is not set: all processes of the machine have the same one, others than this test's as well. A node counts its lease on the
-// clock of the machine's uptime (package uptime), which nobody can set.
+// The wall clock is set for one node's process only (package clock of the tests). The clock of the machine's uptime (package uptime), on
+// which a node counts its lease, nobody can set.
 //
 // # When the machine has no time
 //

@@ -22,6 +22,7 @@ import (
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/netnstest"
+	"teamtask.dev/test/clock"
 )
 
 // A story is a cluster with which things go wrong, as a random number says.
@@ -47,6 +48,7 @@ var faults = []struct {
 	{"a disk is full", (*story).fillDisk},
 	{"two nodes are told at once what there is room for once", (*story).conflict},
 	{"a node is drained", (*story).drain},
+	{"a node's clock is set", (*story).setClock},
 }
 
 // TestFaults has them go wrong one after the other with each of two clusters, at the same time: they wait most of the time.
@@ -500,4 +502,20 @@ func (s *story) drain() {
 	drain(true)
 	s.vacated(n, "each")
 	drain(false)
+}
+
+// setClock sets a node's wall clock, and after a while back. That is not what anything is counted on, and certificates bear it.
+func (s *story) setClock() {
+	n := s.any()
+	before := n.moment()
+	for _, ahead := range []time.Duration{[]time.Duration{-50 * time.Minute, 50 * time.Minute, 100 * 24 * time.Hour}[s.IntN(3)], 0} {
+		s.Logf("  the clock of %s is %v ahead", n.name, ahead)
+		n.mu.Lock()
+		err := clock.Set(n.process.Process.Pid, ahead)
+		n.mu.Unlock()
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.same(before)
+	}
 }
