@@ -13,7 +13,7 @@
 //
 // On a small cluster it matters little by which rule nodes are chosen; to move one or two instances, where a new one would
 // not fit else, is what decides whether the last third of the machines can be used. So the rules are tried first, one after
-// the other, and they are cheap. Where they leave something without a place, a search looks for room by moving nothing, then
+// the other, and they are cheap: until half of all there is is in use, the node that is used least; after that, nodes are filled. Where they leave something without a place, a search looks for room by moving nothing, then
 // one instance, then two, and so on: the first that it finds moves the fewest.
 //
 // # Verdicts

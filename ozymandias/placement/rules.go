@@ -83,13 +83,31 @@ func (m *measure) along(need, free *vector) (sum float64) {
 // first is the same for all nodes: first fit.
 func (m *measure) first(_, _ *vector) float64 { return 0 }
 
+// used is how much of a node is in use with an instance on it: the largest of its shares.
+func (s *state) used(need *vector, n int32) (most float64) {
+	have := s.nodes[n].Capacity.vector()
+	for d := range need {
+		if have[d] > 0 {
+			most = max(most, float64(have[d]-s.free[n][d]+need[d])/float64(have[d]))
+		}
+	}
+	return most
+}
+
 // rule is one way of placing instances one after the other, without moving any.
 type rule struct {
 	size   func(m *measure, need *vector) float64       // the largest comes first
-	score  func(m *measure, need, free *vector) float64 // the node with the least is taken
+	score  func(m *measure, need, free *vector) float64 // the node with the least is taken; nil: the one that is used least
 	spread bool                                         // of the nodes with the fewest of the job
 	choosy bool                                         // instances with the fewest nodes to choose from come before larger ones
 }
+
+// half is how much of a node the rule takes up that goes before all others: the node that is used least, worst fit. Machines that
+// are there anyhow are to share the work, and the loss of one is to cost as little as it can. But where all are in use to some part, there is
+// no room for what is large; so it is not for more than what leaves half of each node free.
+const half = 0.5
+
+var ample = rule{size: (*measure).size, spread: true}
 
 // rules in the order in which they are tried. The first that places everything is taken, hence those that spread first.
 var rules = []rule{
@@ -129,8 +147,13 @@ func (s *state) choose(i int32, r *rule) int32 {
 		if best != none && level > bestLevel {
 			continue
 		}
-		score := r.score(&s.measure, need, &s.free[n])
-		if best == none || level < bestLevel || score < bestScore {
+		var score float64
+		if r.score != nil {
+			score = r.score(&s.measure, need, &s.free[n])
+		} else if score = s.used(need, n); score > half {
+			continue
+		}
+		if best == none || level < bestLevel || score < bestScore || r.score == nil && score == bestScore && len(s.on[n]) < len(s.on[best]) {
 			best, bestLevel, bestScore = n, level, score
 		}
 	}
@@ -225,14 +248,38 @@ func (s *state) move(i, n int32) {
 
 // bestAttempt tries the rules until one places everything, and returns the one that misses the least.
 func (s *state) bestAttempt(list []int32) (best attempt) {
+	if s.halfFull(list) {
+		if a := s.try(list, &ample); !slices.Contains(a.at, none) {
+			return a
+		}
+	}
 	for r := range rules {
 		a := s.try(list, &rules[r])
 		if r == 0 || slices.Compare(a.missed, best.missed) < 0 {
 			best = a
 		}
-		if !slices.ContainsFunc(best.missed, func(n int) bool { return n > 0 }) {
+		if !slices.Contains(best.at, none) {
 			break
 		}
 	}
 	return best
+}
+
+// halfFull tells whether a list leaves half of all there is free, in sum.
+func (s *state) halfFull(list []int32) bool {
+	used := s.total
+	for n := range s.free {
+		used.sub(&s.free[n])
+	}
+	for _, i := range list {
+		if s.at[i] == none {
+			used.add(&s.needs[i])
+		}
+	}
+	for d := range used {
+		if float64(used[d]) > half*float64(s.total[d]) {
+			return false
+		}
+	}
+	return true
 }
