@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -102,6 +103,7 @@ func New(o Options) (*API, error) {
 	a.credentials.read, a.joinToken.read, a.etcdAnswers.read = a.readCredentials, a.readJoinToken, a.askEtcd
 	mux := http.NewServeMux()
 	described := describe(mux)
+	described.UseMiddleware(a.warn)
 	a.registerJobs(described)
 	a.registerInstances(described)
 	a.registerNodes(described)
@@ -136,6 +138,18 @@ func describe(mux *http.ServeMux) huma.API {
 	config.AllowAdditionalPropertiesByDefault = false
 	config.RejectUnknownQueryParameters = true
 	return humago.New(mux, config)
+}
+
+// stale is after how long of silence answers say that they may be out of date.
+var stale = 10 * time.Second
+
+// warn says so in a header that Kubernetes uses likewise (RFC 7234, section 5.5): who looks at a node that is cut off would take for the state of
+// things what was the state of things.
+func (a *API) warn(ctx huma.Context, next func(huma.Context)) {
+	if silent := a.Mirror.Silent(); ctx.Method() == http.MethodGet && silent > stale {
+		ctx.SetHeader("Warning", fmt.Sprintf(`299 - "%s has heard nothing of etcd for %s: this is how things stood before"`, a.Node, silent.Round(time.Second)))
+	}
+	next(ctx)
 }
 
 // operation is the description of one.

@@ -213,6 +213,8 @@ func (e *explanation) job(name string) error {
 	for _, in := range e.of[j.UID] {
 		if _, waits := e.waits[schedule.Instance{Job: in.UID, ID: in.ID}]; !waits && (!in.Healthy || in.Leaving) {
 			e.instance(in)
+		} else if in.Healthy {
+			e.restarts(in)
 		}
 	}
 	table := routes.Of(e.State)
@@ -335,6 +337,24 @@ func (e *explanation) instance(in v1.Instance) {
 		e.say("%s runs on %s and is not healthy%s.", in.Name, in.Node, why)
 	default:
 		e.say("%s on %s is %s%s.", in.Name, in.Node, in.Phase, why)
+	}
+}
+
+// recently is how long it is worth telling that a container was started again, though all is well now.
+const recently = 10 * time.Minute
+
+// restarts tells of containers that run because they were started again not long ago: perhaps they go on ending.
+func (e *explanation) restarts(in v1.Instance) {
+	for _, c := range in.Containers {
+		if c.Restarts == 0 || c.Since == nil || e.now.Sub(*c.Since) > recently {
+			continue
+		}
+		code := ""
+		if c.ExitCode != nil {
+			code = fmt.Sprintf(", after exit code %d", *c.ExitCode)
+		}
+		e.say("%s of %s was started again %s ago%s; %s in all: see `ozymandias logs --previous %s -c %s`.",
+			c.Name, in.Name, duration.HumanDuration(max(0, e.now.Sub(*c.Since))), code, number(c.Restarts, "time", "times"), in.Name, c.Name)
 	}
 }
 

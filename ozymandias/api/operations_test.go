@@ -168,6 +168,18 @@ func TestExplainWithoutEtcd(t *testing.T) {
 	}
 }
 
+// Whoever looks at a node that has not heard of etcd for a while is told so.
+func TestWarnsOfSilence(t *testing.T) {
+	h := local(t, apitest.New(t))
+	if w := call(h, "GET", "/v1/nodes", ""); w.Code != http.StatusOK || w.Header().Get("Warning") != "" {
+		t.Errorf("%d %s", w.Code, w.Header())
+	}
+	api.Impatient(t, 0)
+	if w := call(h, "GET", "/v1/nodes", ""); w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Warning"), `299 - "n1 has heard nothing of etcd for `) {
+		t.Errorf("%d %s", w.Code, w.Header())
+	}
+}
+
 // Who labels a node sees it, in the answer and in what is asked next.
 func TestLabelled(t *testing.T) {
 	cluster := apitest.New(t)

@@ -168,7 +168,7 @@ func (v *view) fill(in *v1.Instance, c schedule.Condition) {
 	for _, name := range slices.Sorted(maps.Keys(c.Containers)) {
 		one := c.Containers[name]
 		out := v1.Container{Name: name, State: string(one.State), Restarts: one.Restarts, Healthy: one.Healthy, Message: one.Message, Since: moment(one.Since)}
-		if one.State == schedule.ContainerEnded {
+		if one.State == schedule.ContainerEnded || one.Restarts > 0 {
 			out.ExitCode = &one.ExitCode
 		}
 		in.Containers = append(in.Containers, out)

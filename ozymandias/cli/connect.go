@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -104,6 +105,8 @@ func (g *global) withClient(f func(ctx context.Context, c *client.Client, cmd *c
 			return err
 		}
 		defer c.Close()
+		var warned sync.Once // and not for each of its calls
+		c.Warn = func(text string) { warned.Do(func() { warn(cmd, []string{text}) }) }
 		return unreached(f(cmd.Context(), c, cmd, args))
 	}
 }

@@ -73,6 +73,12 @@ func happen(t *testing.T, cluster *apitest.Cluster, what string, args []string) 
 			t.Fatal(err)
 		}
 		cluster.Break(args[0], args[1], revision)
+	case "restart":
+		times, err := strconv.Atoi(args[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		cluster.Restart(args[0], args[1], times)
 	case "unfit":
 		cluster.Unfit(args[0], strings.Join(args[1:], " "))
 	case "ingress":

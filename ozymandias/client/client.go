@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"teamtask.dev/ozymandias/api/v1"
@@ -22,6 +23,8 @@ import (
 type Client struct {
 	// Token is shown to the node, if it is not "".
 	Token string
+	// Warn is told what the node warns of beside its answers, if it is not nil.
+	Warn func(text string)
 
 	where string // for people
 	url   string
@@ -120,7 +123,22 @@ func (c *Client) send(r *http.Request) (*http.Response, error) {
 		defer answer.Body.Close()
 		return nil, c.refusal(answer)
 	}
+	for _, header := range answer.Header.Values("Warning") {
+		if text, ok := warning(header); ok && c.Warn != nil {
+			c.Warn(text)
+		}
+	}
 	return answer, nil
+}
+
+// warning is the text of a Warning header of RFC 7234: a code, who warns, and the text between quotes.
+func warning(header string) (text string, ok bool) {
+	fields := strings.SplitN(header, " ", 3)
+	if len(fields) < 3 {
+		return "", false
+	}
+	text, err := strconv.Unquote(fields[2])
+	return text, err == nil
 }
 
 // refusal is the problem that an answer has.

@@ -17,6 +17,7 @@ import (
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/schedule"
+	"teamtask.dev/uptime"
 )
 
 // A Mirror is a copy of the records that follows them. It may lag behind, by as long as etcd's news take, or as etcd is out of reach.
@@ -27,6 +28,7 @@ type Mirror struct {
 	revision int64         // of etcd, up to which all is in here
 	changed  chan struct{} // closed at the next change
 	gone     map[string]bool
+	last     time.Duration // when etcd was last heard of, by package uptime
 
 	records
 }
@@ -105,6 +107,7 @@ func (m *Mirror) read(ctx context.Context) error {
 	defer m.mu.Unlock()
 	m.records = all
 	m.revision = answer.Header.Revision
+	m.last = uptime.Now()
 	m.tell()
 	return nil
 }
@@ -156,6 +159,7 @@ func (m *Mirror) follow(ctx context.Context) (heard bool, err error) {
 func (m *Mirror) hear(news clientv3.WatchResponse) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.last = uptime.Now()
 	for _, event := range news.Events {
 		deleted := event.Type == mvccpb.DELETE
 		m.take(m.store.prefix, event.Kv, deleted)
@@ -176,6 +180,13 @@ func (m *Mirror) Gone(uid string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.gone[uid]
+}
+
+// Silent is for how long nothing was heard of etcd, not even that there is no news. It is seldom more than 6 s if all is well.
+func (m *Mirror) Silent() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return uptime.Now() - m.last
 }
 
 // tell wakes those that wait for a change. m is locked.

@@ -330,6 +330,17 @@ func (s *story) cut() {
 	s.Logf("  what is lost of %s: in %t, out %t", n.name, cut&netnstest.In != 0, cut&netnstest.Out != 0)
 	s.lose(n, cut)
 	s.vacated(n, "kept")
+	s.until(n.name+" says that it knows only how things stood before", func() error {
+		warned := ""
+		asking := client.Local(n.run())
+		asking.Warn = func(text string) { warned = text }
+		defer asking.Close()
+		_, err := asking.Nodes(s.patient())
+		if err == nil && !strings.Contains(warned, "has heard nothing of etcd for") {
+			err = fmt.Errorf("it warns of %q", warned)
+		}
+		return err
+	})
 	s.lose(n, netnstest.Nothing)
 	n.await()
 }

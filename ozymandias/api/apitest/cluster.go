@@ -49,6 +49,7 @@ type node struct {
 	ingress           []schedule.IngressProblem
 	unwell            map[schedule.Instance]string
 	broken            map[schedule.Instance]int64 // the revision at which it is
+	restarted         map[schedule.Instance]int
 }
 
 // New starts a cluster without nodes, which ends with the test.
@@ -105,7 +106,7 @@ func (c *Cluster) Node(name, address string, memory int64) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	n := &node{name: name, lease: l.ID, unwell: map[schedule.Instance]string{}, broken: map[schedule.Instance]int64{},
+	n := &node{name: name, lease: l.ID, unwell: map[schedule.Instance]string{}, broken: map[schedule.Instance]int64{}, restarted: map[schedule.Instance]int{},
 		machine: state.Machine{Address: address, Capacity: placement.Resources{Memory: memory, Disk: 100e9, CPU: 4000}}}
 	if n.incarnation, err = c.Store.Join(c.Context(), name, n.machine, state.Report{}, l.ID, 0); err != nil {
 		c.Fatal(err)
@@ -141,6 +142,15 @@ func (c *Cluster) Unwell(job, id, why string) {
 				n.unwell[schedule.Instance{Job: j.UID, ID: id}] = why
 			}
 		}
+	}
+}
+
+// Restart has an instance's containers have been started again so often, from the next Settle on.
+func (c *Cluster) Restart(job, id string, times int) {
+	c.Helper()
+	of := schedule.Instance{Job: c.UID(job), ID: id}
+	for _, n := range c.nodes {
+		n.restarted[of] = times
 	}
 }
 
@@ -233,7 +243,7 @@ func (c *Cluster) obey(n *node) (news bool) {
 	count := 0
 	for _, p := range here.Plan.Instances {
 		was, known := here.Report.Instances[p.Instance]
-		condition := schedule.Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: schedule.Running, Address: "10.88.0." + p.ID, Healthy: true, Settled: true,
+		condition := schedule.Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: schedule.Running, Address: "10.88.0." + p.ID, Healthy: true, Settled: true, Restarts: n.restarted[p.Instance],
 			Since: time.Now(), Containers: map[string]schedule.ContainerCondition{}}
 		why := n.unwell[p.Instance]
 		if why != "" {
@@ -250,11 +260,11 @@ func (c *Cluster) obey(n *node) (news bool) {
 		}
 		if spec := now.Spec(p.Job, p.Revision); spec != nil && condition.Phase == schedule.Running {
 			for name, container := range spec.Containers {
-				condition.Containers[name] = schedule.ContainerCondition{State: schedule.ContainerRunning, Since: time.Now()}
+				condition.Containers[name] = schedule.ContainerCondition{State: schedule.ContainerRunning, Since: time.Now(), Restarts: condition.Restarts}
 				c.keep(n, p, container)
 			}
 		}
-		same = same && known && was.Epoch == condition.Epoch && was.Phase == condition.Phase && was.Healthy == condition.Healthy && was.Message == condition.Message
+		same = same && known && was.Epoch == condition.Epoch && was.Phase == condition.Phase && was.Healthy == condition.Healthy && was.Message == condition.Message && was.Restarts == condition.Restarts
 		next.Instances = append(next.Instances, state.Instance{Instance: p.Instance, Condition: condition})
 		count++
 	}

@@ -133,7 +133,7 @@ type Container struct {
 	Name     string     `json:"name"`
 	State    string     `json:"state" doc:"Waiting, Created, Running or Ended."`
 	Restarts int        `json:"restarts"`
-	ExitCode *int       `json:"exitCode,omitempty"`
+	ExitCode *int       `json:"exitCode,omitempty" doc:"Of the last time that it ended; left out if it has not."`
 	Healthy  *bool      `json:"healthy,omitempty" doc:"What its checks say; left out if it has none, or they have said nothing yet."`
 	Message  string     `json:"message,omitempty"`
 	Since    *time.Time `json:"since,omitempty"`
