@@ -20,6 +20,10 @@ import (
 
 // logs answers with what an instance's containers have written, as lines of JSON.
 func (a *API) logs(w http.ResponseWriter, r *http.Request) {
+	if left, err := a.left(r); left != nil || err != nil {
+		a.leftBehind(w, r, left, err)
+		return
+	}
 	in, names, err := a.containers(r)
 	if err == nil {
 		err = a.kept(in)
@@ -38,13 +42,79 @@ func (a *API) logs(w http.ResponseWriter, r *http.Request) {
 			write(w, err)
 			return
 		}
-		w.Header().Set("Content-Type", "application/jsonl")
-		lines := &lineWriter{to: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
-		var reading sync.WaitGroup
-		for name, log := range found {
-			reading.Go(func() { read(r.Context(), lines, name, log) })
+		send(w, r, found)
+	})
+}
+
+// send answers with logs, by container.
+func send(w http.ResponseWriter, r *http.Request, logs map[string]log) {
+	w.Header().Set("Content-Type", "application/jsonl")
+	lines := &lineWriter{to: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+	var reading sync.WaitGroup
+	for name, log := range logs {
+		reading.Go(func() { read(r.Context(), lines, name, log) })
+	}
+	reading.Wait()
+}
+
+// A departed is an instance that is not, or no longer, on the node on which a call wants to know what it wrote.
+type departed struct {
+	schedule.Instance
+	name, node string
+}
+
+// left is the instance that a call is about, if that names a node on which it is not.
+func (a *API) left(r *http.Request) (*departed, error) {
+	name, node := r.PathValue("name"), r.URL.Query().Get("node")
+	if node == "" {
+		return nil, nil
+	}
+	v, err := a.view()
+	if err != nil {
+		return nil, err
+	}
+	if v.Node(node) == nil {
+		return nil, none("node", node)
+	}
+	if in, ok := v.find(name); ok && in.Node == node {
+		return nil, nil
+	}
+	of, ok := v.split(name)
+	if !ok {
+		return nil, v.noInstance(name)
+	}
+	return &departed{of, name, node}, nil
+}
+
+// leftBehind answers with what a node has kept of an instance.
+func (a *API) leftBehind(w http.ResponseWriter, r *http.Request, left *departed, err error) {
+	if err != nil {
+		write(w, err)
+		return
+	}
+	a.on(w, r, left.node, func(w http.ResponseWriter, r *http.Request) {
+		wanted, previous, err := logQuery(r)
+		if err == nil && previous {
+			err = v1.NotFound.New("%s is not on %s; of what has gone only the last attempt is kept: ask without previous", left.name, left.node)
 		}
-		reading.Wait()
+		container, logs := r.URL.Query().Get("container"), map[string]log{}
+		for _, name := range a.Logs.Containers(left.Instance) {
+			if container == "" || container == name {
+				logs[name] = a.Logs.Read(left.Instance, name, wanted)
+			}
+		}
+		if err == nil && len(logs) == 0 {
+			whose := left.name
+			if container != "" {
+				whose = container + " of " + left.name
+			}
+			err = v1.NotFound.New("nothing is kept on %s of what %s wrote there", left.node, whose)
+		}
+		if err != nil {
+			write(w, err)
+			return
+		}
+		send(w, r, logs)
 	})
 }
 
@@ -93,7 +163,7 @@ func (a *API) written(ctx context.Context, in v1.Instance, names []string, wante
 	case previous && over(in):
 		return nil, v1.NotFound.New("%s has ended; of what has ended only the last attempt is kept", in.Name)
 	case previous:
-		return nil, v1.NotFound.New("nothing is kept on %s of an earlier attempt of %s of %s", in.Node, strings.Join(names, ", "), in.Name)
+		return nil, v1.NotFound.New("nothing is kept on %s of an earlier attempt of %s of %s; if it came from another node, as the job's events say, name that", in.Node, strings.Join(names, ", "), in.Name)
 	}
 	return nil, v1.NotFound.New("no log of %s is kept on %s: it was never started, or there was no room beside later ones", in.Name, in.Node)
 }

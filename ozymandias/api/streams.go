@@ -30,7 +30,7 @@ func (a *API) registerStreams(api huma.API, mux *http.ServeMux) {
 	logs := operation("Instances", http.MethodGet, one+"/logs", "read-log", "Read what an instance's containers have written")
 	logs.Parameters = []*huma.Param{name, container, query("follow", huma.TypeBoolean, "Go on until the containers have ended."),
 		query("previous", huma.TypeBoolean, "What was written before the container was last started, rather than since."),
-		query("tail", huma.TypeInteger, "Only so many of the last lines; of each container."), query("since", huma.TypeString, "Only what was written from this time on.")}
+		query("node", huma.TypeString, "Where it was, if that is another node than where it is."), query("tail", huma.TypeInteger, "Only so many of the last lines; of each container."), query("since", huma.TypeString, "Only what was written from this time on.")}
 	line := api.OpenAPI().Components.Schemas.Schema(typeOfLine, true, "LogLine")
 	logs.Responses = map[string]*huma.Response{"200": {Description: "Lines of JSON", Content: map[string]*huma.MediaType{"application/jsonl": {Schema: line}}}}
 	exec := operation("Instances", http.MethodPost, one+"/exec", "run-command", "Run a command in a container")

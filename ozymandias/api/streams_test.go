@@ -135,8 +135,67 @@ func TestLogsOfThePast(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuses(client.Log{}, v1.NotFound, "no log of web-0 is kept on n2")
+	refuses(client.Log{Node: "n2"}, v1.NotFound, "no log of web-0 is kept on n2")
 	s.Kill("n2")
 	refuses(client.Log{}, v1.NotRunning, "web-0 has ended, and what it has written is on n2, which is lost")
+}
+
+// What an instance wrote where it was before is read there, also if there is no such instance any more; and no other file is.
+func TestLogsLeftBehind(t *testing.T) {
+	s := apitest.NewStage(t, map[string]string{"app": "print here stay"})
+	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer done()
+	read := func(instance string, l client.Log) (lines []string, err error) {
+		for line, err := range s.Asked.Logs(ctx, instance, l) {
+			if err != nil {
+				return lines, err
+			}
+			if lines = append(lines, line.Container+" "+line.Text); l.Follow {
+				break
+			}
+		}
+		return lines, nil
+	}
+	left := filepath.Join(s.Machine.Options.Dir, "left.log")
+	if err := os.WriteFile(left, []byte("2026-01-02T03:04:05.5+00:00 stdout F gone\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, container := range []string{"app", "old"} {
+		if err := s.Logs.Keep(schedule.Instance{Job: s.UID("web"), ID: "7"}, container, left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, at := range []struct {
+		instance string
+		log      client.Log
+		want     []string
+	}{
+		{"web-0", client.Log{Node: "n2", Follow: true}, []string{"app here"}}, // where it is
+		{"web-7", client.Log{Node: "n2"}, []string{"app gone", "old gone"}},
+		{"web-7", client.Log{Node: "n2", Container: "old"}, []string{"old gone"}},
+	} {
+		lines, err := read(at.instance, at.log)
+		if slices.Sort(lines); err != nil || !slices.Equal(lines, at.want) {
+			t.Errorf("%s %+v: %q, %v", at.instance, at.log, lines, err)
+		}
+	}
+	for _, at := range []struct {
+		instance string
+		log      client.Log
+		says     string
+	}{
+		{"web-0", client.Log{Node: "n3"}, `there is no node "n3"`},
+		{"web-7", client.Log{Node: "n2", Container: "db"}, "nothing is kept on n2 of what db of web-7 wrote there"},
+		{"web-7", client.Log{Node: "n2", Previous: true}, "web-7 is not on n2; of what has gone only the last attempt is kept"},
+		{"web-8", client.Log{Node: "n2"}, "nothing is kept on n2 of what web-8 wrote there"},
+		{"web", client.Log{Node: "n2"}, `there is no instance "web", but a job of that name with web-0`},
+		{"db-0", client.Log{Node: "n2"}, `there is no instance "db-0"`},
+		{"web-..", client.Log{Node: "n2"}, `there is no instance "web-.."`},
+		{"web-../" + s.UID("web") + "/0", client.Log{Node: "n2"}, `there is no instance "web-..`},
+	} {
+		_, err := read(at.instance, at.log)
+		refused(t, err, v1.NotFound, at.says)
+	}
 }
 
 // A command runs in a container on whichever node that is: input, output, exit code, terminal.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -191,6 +192,18 @@ func (v *view) find(name string) (found v1.Instance, ok bool) {
 		}
 	}
 	return found, ok
+}
+
+// split is the instance of a name JOB-ID, whether there is one or not, of a job that there is. The ID can be the name of a file.
+func (v *view) split(name string) (schedule.Instance, bool) {
+	for at := len(name) - 1; at > 0; at-- {
+		if id := name[at+1:]; name[at] == '-' && id == filepath.Base(id) && id != "." && id != ".." {
+			if j := v.named(name[:at]); j != nil {
+				return schedule.Instance{Job: j.UID, ID: id}, true
+			}
+		}
+	}
+	return schedule.Instance{}, false
 }
 
 // named is the job of that name, one that is not deleted if there is one.

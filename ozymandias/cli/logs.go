@@ -25,13 +25,18 @@ func logsCommand(g *global) *cobra.Command {
 		Long: "Print what the containers of an instance, or of all instances of a job, have written. Where it is\nseveral, each line begins with whose it is. What has ended for good can be read until its job is\ndeleted, as long as its node lives and has room for it.",
 		Example: `  ozymandias logs webapp-0
   ozymandias logs webapp -f --tail 10 -c app
-  ozymandias logs webapp-0 --previous      # why did it crash?`,
+  ozymandias logs webapp-0 --previous      # why did it crash?
+  ozymandias logs webapp-0 --node n2       # where it was before`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			if l.Tail < 0 {
 				return fmt.Errorf("--tail %d: must be a number of lines", l.Tail)
 			}
 			if since > 0 {
 				l.Since = time.Now().Add(-since)
+			}
+			if l.Node != "" { // the instance may not be there any more
+				out := &logWriter{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), stamps: stamps, containers: l.Container == ""}
+				return out.copy(ctx, c, bare("instance", args[0]), l)
 			}
 			found, err := instances(ctx, c, args)
 			if err != nil {
@@ -58,10 +63,12 @@ func logsCommand(g *global) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&l.Container, "container", "c", "", "only this container (default all)")
+	f.StringVar(&l.Node, "node", "", "what an instance wrote on this node, before it went to another or was not wanted any more")
 	f.BoolVarP(&l.Previous, "previous", "p", false, "what was written before the container was last started")
 	f.BoolVarP(&l.Follow, "follow", "f", false, "go on until the containers have ended")
 	f.IntVar(&l.Tail, "tail", 0, "only so many of the last lines of each container (default all)")
 	f.DurationVar(&since, "since", 0, "only what was written within this time, such as 10m")
+	_ = cmd.RegisterFlagCompletionFunc("node", g.completeNodes)
 	f.BoolVar(&stamps, "timestamps", false, "begin each line with its time")
 	return cmd
 }

@@ -21,6 +21,8 @@ import (
 type Log struct {
 	// Container; "" for all.
 	Container string
+	// Node is where the instance was, if what it wrote there is wanted and not where it is now.
+	Node string
 	// Previous wants what each container wrote before it was last started, rather than since.
 	Previous bool
 	// Follow goes on until the containers have ended.
@@ -36,7 +38,7 @@ func (c *Client) Logs(ctx context.Context, instance string, l Log) iter.Seq2[v1.
 	return func(yield func(v1.LogLine, error) bool) {
 		ctx, done := context.WithCancel(ctx)
 		defer done()
-		query := named("container", l.Container)
+		query := named("container", l.Container, "node", l.Node)
 		if l.Follow {
 			query.Set("follow", "true")
 		}

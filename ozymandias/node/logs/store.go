@@ -80,6 +80,17 @@ func (s *Store) Has(i schedule.Instance, container string) bool {
 	return err == nil
 }
 
+// Containers are those of an instance of which a log is kept, sorted.
+func (s *Store) Containers(i schedule.Instance) (names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries, _ := os.ReadDir(filepath.Join(s.dir, i.Job, i.ID)) // it is not there, if nothing is kept
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
 // Read reads the log of a container that is kept. If there is none, the error is [fs.ErrNotExist].
 func (s *Store) Read(i schedule.Instance, container string, l podman.Log) iter.Seq2[podman.Line, error] {
 	return podman.ReadLog(s.path(i, container), l)
