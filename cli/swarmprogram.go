@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -53,6 +54,7 @@ type parent struct {
 	agent   *agent
 	end     context.CancelCauseFunc // of the agent, when the program ends by itself
 	null    *os.File
+	ignored chan os.Signal // nobody reads it
 
 	running *worker.Program // nil: none
 	stops   *atomic.Bool    // it is being stopped
@@ -61,7 +63,7 @@ type parent struct {
 }
 
 func newParent(command []string, how onChange, grace time.Duration, a *agent, end context.CancelCauseFunc) *parent {
-	return &parent{command: command, change: how, grace: grace, agent: a, end: end}
+	return &parent{command: command, change: how, grace: grace, agent: a, end: end, ignored: make(chan os.Signal, 1)}
 }
 
 // check tells whether the program can be found.
@@ -69,11 +71,23 @@ func (p *parent) check() (err error) {
 	if _, err = exec.LookPath(p.command[0]); err != nil {
 		return fmt.Errorf("the program cannot be run: %w", err)
 	}
+	s, err := signalOf(p.change.signal)
+	if err != nil {
+		return err
+	}
+	if s != 0 && signal.Ignored(s) {
+		// As nohup(1) has it: the program would begin with it ignored, too, and a shell can then never trap it. What we listen for it
+		// begins with as usual.
+		signal.Notify(p.ignored, s)
+	}
 	p.null, err = os.Open(os.DevNull)
 	return err
 }
 
-func (p *parent) close() { p.null.Close() }
+func (p *parent) close() {
+	signal.Stop(p.ignored)
+	p.null.Close()
+}
 
 // restarts tells whether the program that runs is stopped for a new part, one of the same workloads or not.
 func (p *parent) restarts(same bool) bool { return p.change.restart && !same }
