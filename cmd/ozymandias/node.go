@@ -60,12 +60,12 @@ The first node needs nothing. It founds a cluster, with an etcd embedded in it, 
 other machines join. The first three nodes, later five, have a member of etcd each, so that one
 of them, later two, can be lost at any time.
 
-Needed on the machine: root, podman 4 with runc or crun, conmon, catatonit and netavark; coredns
-for names; flanneld as soon as there is more than one node.
+Needed on the machine: root, podman 4 with runc or crun, conmon, catatonit, netavark and iptables;
+e2fsprogs for volumes; coredns for names; flanneld as soon as there is more than one node.
 
 Ctrl-C stops what runs here, hands it to the other nodes and leaves. SIGTERM, as service managers
 send it, ends the process alone: what runs goes on for a node that is started again at once, and
-is ended if there is none within seconds.`,
+is ended if there is none within seconds. Either way the machine stays one of the cluster's.`,
 		Example: `  ozymandias node
   ozymandias node --join 10.0.0.1 --token-file token
   ozymandias node --join 10.0.0.1 --token-file token --label zone=b --label ssd=yes --memory 24G`,
@@ -81,10 +81,10 @@ is ended if there is none within seconds.`,
 	f.StringVar(&o.tokenFile, "token-file", "", "file with the token to join with, for the first time (default: the token is $"+joinTokenVariable+")")
 	f.StringVar(&o.token, "token", "", "the token itself, which everybody on this machine can read as long as the node runs")
 	f.StringArrayVar(&o.labels, "label", nil, "NAME=VALUE for jobs to ask for; "+"may be given several times")
-	f.StringVar(&o.shared, "shared-storage", "", "directory of a file system that other nodes mount, too, for shared volumes; nodes with the same one have equal labels shared-storage")
-	f.DurationVar(&o.keepVolumes, "keep-volumes", 24*time.Hour, "how long volumes are kept, as long as there is room, whose instances have settled on other nodes, or whose jobs nobody knows")
+	f.StringVar(&o.shared, "shared-storage", "", "directory of a file system that other nodes mount, too, for shared volumes; the node labels itself shared-storage=ID, alike where it is the same one")
+	f.DurationVar(&o.keepVolumes, "keep-volumes", 24*time.Hour, "how long to keep volumes whose instance runs on another node now, or whose job the cluster does not know; less if room is needed")
 	f.StringVar(&o.memory, "memory", "", "memory for jobs, such as 24G (default what the machine has, less a reserve)")
-	f.StringVar(&o.disk, "disk", "", "disk for volumes (default what the file system of --data-dir has, less a reserve)")
+	f.StringVar(&o.disk, "disk", "", "disk for volumes (default what is free in the file system of --data-dir, less a reserve)")
 	f.StringVar(&o.cpus, "cpus", "", "processors for jobs (default all)")
 	f.StringVar(&o.http, "http", ":80", "address where the ingress listens for HTTP")
 	f.StringVar(&o.https, "https", ":443", "address where it listens for HTTPS")
@@ -150,11 +150,17 @@ func (o *options) check() (s settings, err error) {
 		}
 		s.join = append(s.join, host)
 	}
-	if s.token, err = o.joinToken(); err != nil {
-		return s, err
+	joined, err := cluster.HoldsNode(o.dataDir)
+	if err != nil {
+		return s, fmt.Errorf("look whether this machine is a node: %w", err)
 	}
-	if len(s.join) > 0 && s.token == "" {
-		return s, fmt.Errorf("--join needs --token or --token-file: ozymandias token join, on a node of the cluster, prints it")
+	if !joined { // whose flags may stay as they were, with a token that is nowhere any more
+		if s.token, err = o.joinToken(); err != nil {
+			return s, err
+		}
+		if len(s.join) > 0 && s.token == "" {
+			return s, fmt.Errorf("--join needs the token, by --token-file or $%s: ozymandias token join, on a node of the cluster, prints it", joinTokenVariable)
+		}
 	}
 	s.labels = map[string]string{}
 	for _, label := range o.labels {

@@ -16,7 +16,7 @@ func TestFlags(t *testing.T) {
 	}{
 		"an address of another machine": {func(o *options) { o.address = "192.0.2.99" }, "--address 192.0.2.99 is not one of this machine's: 127.0.0.1"},
 		"no address":                    {func(o *options) { o.address = "here" }, `--address "here": must be an IP address`},
-		"no token":                      {func(o *options) { o.join = []string{"n1"} }, "--join needs --token or --token-file: ozymandias token join"},
+		"no token":                      {func(o *options) { o.join = []string{"n1"} }, "--join needs the token, by --token-file or $OZYMANDIAS_JOIN_TOKEN: ozymandias token join"},
 		"no file with it":               {func(o *options) { o.tokenFile = "/nowhere" }, "--token-file: open /nowhere"},
 		"a port that is none":           {func(o *options) { o.http = ":99999" }, `--http ":99999": must be :PORT`},
 		"a label without a value":       {func(o *options) { o.labels = []string{"ssd"} }, `--label "ssd": must be NAME=VALUE`},
@@ -49,6 +49,23 @@ func TestSettings(t *testing.T) {
 	}
 	if s.labels["url"] != "http://a=b" || s.memory != 2e9 || s.disk != 10<<30 || s.cpus != 1500 || s.pods.Bits() != 16 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A node that has joined starts by the same flags when the token is nowhere any more.
+func TestHasJoined(t *testing.T) {
+	o := options{address: "127.0.0.1", http: ":80", https: ":443", dataDir: t.TempDir(), join: []string{"n1"}, tokenFile: "/nowhere"}
+	if _, err := o.check(); err == nil {
+		t.Error("it joins without a token")
+	}
+	if err := os.Mkdir(filepath.Join(o.dataDir, "pki"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(o.dataDir, "pki", "cluster.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.check(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -54,7 +54,7 @@ func (a *API) registerOperations(api huma.API, mux *http.ServeMux) {
 			return
 		}
 		if _, err := a.etcdAnswers.since(r.Context(), time.Now().Add(-fresh)); err != nil {
-			write(w, v1.StateUnavailable.New("etcd does not answer: %v", err))
+			write(w, again(v1.StateUnavailable.New("etcd does not answer: %v", err)))
 			return
 		}
 		_, _ = w.Write([]byte("ok\n"))

@@ -30,7 +30,8 @@ func drainCommand(g *global) *cobra.Command {
 		Use: "drain NODE", Short: "Have a node's instances go elsewhere, and no new ones come", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeNodes),
 		SuggestFor: []string{"cordon"},
 		Long: `Have a node's instances go elsewhere, and no new ones come. The command waits until the
-node is empty, and says what cannot leave and why; what has no place elsewhere stays.`,
+node is empty. What has no place elsewhere stays: if nothing leaves for 5 s, it says what that is
+and why, and its exit code is 1.`,
 		Example: `  ozymandias drain n2
   ozymandias drain n2 --timeout 10m && ssh n2 reboot
   ozymandias undrain n2`,

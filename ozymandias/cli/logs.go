@@ -63,7 +63,7 @@ func logsCommand(g *global) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&l.Container, "container", "c", "", "only this container (default all)")
-	f.StringVar(&l.Node, "node", "", "what an instance wrote on this node, before it went to another or was not wanted any more")
+	f.StringVar(&l.Node, "node", "", "what an INSTANCE wrote on this node, before it went to another or was not wanted any more")
 	f.BoolVarP(&l.Previous, "previous", "p", false, "what was written before the container was last started")
 	f.BoolVarP(&l.Follow, "follow", "f", false, "go on until the containers have ended")
 	f.IntVar(&l.Tail, "tail", 0, "only so many of the last lines of each container (default all)")

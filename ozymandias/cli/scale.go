@@ -23,7 +23,7 @@ import (
 func scaleCommand(g *global) *cobra.Command {
 	var how change
 	cmd := &cobra.Command{
-		Use: "scale JOB N", Short: "Have a job have so many instances", Args: cmdline.Arguments(2, 2), ValidArgsFunction: first(g.completeJobs),
+		Use: "scale JOB N", Short: "Have a job have so many instances; 0 keeps the job and its volumes", Args: cmdline.Arguments(2, 2), ValidArgsFunction: first(g.completeJobs),
 		Example: `  ozymandias scale webapp 5
   ozymandias scale webapp 0 --dry-run`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
@@ -80,6 +80,8 @@ func deleteCommand(g *global) *cobra.Command {
 	var files []string
 	cmd := &cobra.Command{
 		Use: "delete NAME...", Short: "Have jobs go with their volumes, or forget nodes that are lost", ValidArgsFunction: g.completeKinds,
+		Long: `Have jobs go with their volumes, at once and without a question, or forget nodes that are lost. A
+NAME is a job's; write node/NAME, or node NAME, for a node. The command waits until all is gone.`,
 		SuggestFor: []string{"remove", "rm", "down"},
 		Example: `  ozymandias delete webapp
   ozymandias delete -f webapp.yaml   # the jobs that the file names

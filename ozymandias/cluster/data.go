@@ -89,6 +89,9 @@ func (d *directory) pki(file string) string { return filepath.Join(d.path, "pki"
 // etcd is where etcd has its data.
 func (d *directory) etcd() string { return filepath.Join(d.path, "etcd") }
 
+// HoldsNode reports whether a machine is a node of a cluster already, by the node's data directory.
+func HoldsNode(data string) (bool, error) { return (&directory{path: data}).holdsNode() }
+
 // holdsNode reports whether the machine is a node of a cluster already.
 func (d *directory) holdsNode() (bool, error) {
 	_, err := os.Stat(d.pki(selfFile))
