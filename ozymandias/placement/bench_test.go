@@ -86,7 +86,7 @@ func placed(b *testing.B, p Problem) Problem {
 
 // From nothing: 10,000 instances on 1,000 nodes.
 func BenchmarkScratch(b *testing.B) {
-	for _, full := range []float64{0.7, 0.9, 1.05} {
+	for _, full := range []float64{0.4, 0.7, 0.9, 1.05} {
 		b.Run(fmt.Sprintf("full=%.0f%%", 100*full), func(b *testing.B) {
 			p := fleet(1000, 10_000, full)
 			loop(b, func() {

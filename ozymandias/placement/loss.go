@@ -62,6 +62,8 @@ func (s *state) without(n int32, budget int) Loss {
 		t.home[i], t.leave[i], t.class[i], t.pinned[i] = none, stays, none, false
 	}
 	t.free[n] = vector{-1, -1, -1} // nothing fits
+	gone := t.nodes[n].Capacity.vector()
+	t.total.sub(&gone)
 	t.placeAll(slices.Clone(lost))
 	l := Loss{Node: s.nodes[n].Name, Instances: len(lost)}
 	r := t.result()

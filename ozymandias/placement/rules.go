@@ -103,8 +103,8 @@ type rule struct {
 }
 
 // half is how much of a node the rule takes up that goes before all others: the node that is used least, worst fit. Machines that
-// are there anyhow are to share the work, and the loss of one is to cost as little as it can. But where all are in use to some part, there is
-// no room for what is large; so it is not for more than what leaves half of each node free.
+// are there anyhow are to share the work, and the loss of one is to cost as little as it can. But where all are in use to some part there is
+// no room for what is large, unless others move, which those with volumes cannot; so it is not for more than what leaves half of each node free.
 const half = 0.5
 
 var ample = rule{size: (*measure).size, spread: true}
@@ -150,12 +150,15 @@ func (s *state) choose(i int32, r *rule) int32 {
 		var score float64
 		if r.score != nil {
 			score = r.score(&s.measure, need, &s.free[n])
-		} else if score = s.used(need, n); score > half {
-			continue
+		} else {
+			score = s.used(need, n)
 		}
 		if best == none || level < bestLevel || score < bestScore || r.score == nil && score == bestScore && len(s.on[n]) < len(s.on[best]) {
 			best, bestLevel, bestScore = n, level, score
 		}
+	}
+	if r.score == nil && bestScore > half {
+		return none // rather than where there are more of its job
 	}
 	return best
 }
@@ -269,7 +272,9 @@ func (s *state) bestAttempt(list []int32) (best attempt) {
 func (s *state) halfFull(list []int32) bool {
 	used := s.total
 	for n := range s.free {
-		used.sub(&s.free[n])
+		if int32(n) != s.dead {
+			used.sub(&s.free[n])
+		}
 	}
 	for _, i := range list {
 		if s.at[i] == none {
