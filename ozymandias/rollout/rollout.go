@@ -17,6 +17,8 @@ type Situation struct {
 
 	Update    job.Update
 	Instances map[string]Instance // those that have a place
+	// NoPlace are those for which there is none, and not only for a moment. Nothing is waited for that may never come.
+	NoPlace map[string]bool
 }
 
 // An Instance is one as it is.
@@ -43,10 +45,15 @@ func Next(s Situation) Step {
 	r := roller{Situation: s, step: Step{Run: map[string]int64{}}}
 	r.bound()
 	r.count()
-	r.start()
+	r.stay()
+	r.start(false)
 	if !s.Halted {
-		r.surge()
+		r.surge(false)
 		r.replace()
+	}
+	r.start(true)
+	if !s.Halted {
+		r.surge(true)
 	}
 	r.step.Done = len(s.Wanted) > 0 && r.step.Up == len(s.Wanted)
 	return r.step
@@ -56,8 +63,9 @@ type roller struct {
 	Situation
 	step Step
 
-	unavailable int // at most
+	unavailable int // at most, of those that have a place
 	most        int // on the way at once
+	least       int // up
 	onTheWay    int
 	up          int
 	proven      bool // something is up at the target
@@ -71,7 +79,16 @@ func (r *roller) bound() {
 		r.unavailable = max(1, r.unavailable)
 	}
 	r.most = r.Update.MaxSurge + r.unavailable
+	for _, id := range r.Wanted {
+		if !r.nowhere(id) {
+			r.least++
+		}
+	}
+	r.least -= r.unavailable
 }
+
+// nowhere tells whether there is no place for an instance.
+func (r *roller) nowhere(id string) bool { return r.NoPlace[id] && r.Instances[id].Revision == 0 }
 
 func (r *roller) count() {
 	for at, id := range slices.Concat(r.Wanted, r.Extra) {
@@ -101,30 +118,34 @@ func (r *roller) isUp(in Instance) bool {
 	return in.Healthy
 }
 
-// start says of all that are there, and of those that are not, what they run if nothing is replaced. What is not there starts at the
-// target, but not one more than may be on their way as long as nothing has come up there: then at what is known to work.
-func (r *roller) start() {
-	for _, id := range r.Wanted {
-		switch in := r.Instances[id]; {
-		case in.Revision != 0:
+// stay says of all that are there what they run if they are not replaced.
+func (r *roller) stay() {
+	for at, id := range slices.Concat(r.Wanted, r.Extra) {
+		if in := r.Instances[id]; in.Revision != 0 && (at < len(r.Wanted) || r.step.Up < len(r.Wanted)) {
 			r.step.Run[id] = in.Revision
+		}
+	}
+}
+
+// start says what those run that are wanted and not there: the target, but not one more than may be on their way as long as nothing has
+// come up there: then what is known to work. Those for which there is no place come last, when it is decided what goes on without them: so
+// they take nobody's turn, and if this makes a place for them not one more is on its way than may be.
+func (r *roller) start(nowhere bool) {
+	for _, id := range r.Wanted {
+		switch {
+		case r.Instances[id].Revision != 0 || r.nowhere(id) != nowhere:
 		case r.Known != 0 && (r.Halted || r.onTheWay >= r.most && !r.proven):
 			r.step.Run[id] = r.Known
 		default:
 			r.send(id)
 		}
 	}
-	for _, id := range r.Extra {
-		if in := r.Instances[id]; in.Revision != 0 && r.step.Up < len(r.Wanted) {
-			r.step.Run[id] = in.Revision
-		}
-	}
 }
 
 // surge starts instances beyond those wanted.
-func (r *roller) surge() {
+func (r *roller) surge(nowhere bool) {
 	for _, id := range r.Extra {
-		if r.Instances[id].Revision == 0 && r.old && r.onTheWay < r.most {
+		if r.Instances[id].Revision == 0 && r.nowhere(id) == nowhere && r.old && r.onTheWay < r.most {
 			r.step.Run[id] = r.Target
 			r.onTheWay++
 		}
@@ -146,7 +167,7 @@ func (r *roller) replace() {
 		}
 	}
 	for _, id := range spare {
-		if r.onTheWay < r.most && r.up-1 >= len(r.Wanted)-r.unavailable {
+		if r.onTheWay < r.most && r.up-1 >= r.least {
 			r.send(id)
 			r.up--
 		}

@@ -12,9 +12,10 @@ import (
 	"teamtask.dev/ozymandias/job"
 )
 
-// parse reads "1 1h 2 2h 2s -": what each instance runs, whether it is healthy (h) or settled (s), or not there (-).
+// parse reads "1 1h 2 2h 2s - !": what each instance runs, whether it is healthy (h) or settled (s), or not there (-), as there is no
+// place for it (!).
 func parse(text string, extra int) Situation {
-	s := Situation{Instances: map[string]Instance{}}
+	s := Situation{Instances: map[string]Instance{}, NoPlace: map[string]bool{}}
 	fields := strings.Fields(text)
 	for at, f := range fields {
 		id := fmt.Sprint(at)
@@ -23,7 +24,11 @@ func parse(text string, extra int) Situation {
 		} else {
 			s.Extra = append(s.Extra, id)
 		}
-		if f != "-" {
+		switch f {
+		case "-":
+		case "!":
+			s.NoPlace[id] = true
+		default:
 			s.Instances[id] = Instance{Revision: int64(f[0] - '0'), Healthy: len(f) > 1, Settled: strings.HasSuffix(f, "s")}
 		}
 	}
@@ -78,6 +83,17 @@ func TestNext(t *testing.T) {
 		{"and none while another is on its way there", 0, 1, 2, 1, false, "2h - 1s", "2 1 1", false},
 		{"but all do once something has come up there", 0, 1, 2, 1, false, "2s - 1s", "2 2 1", false},
 
+		{"what has no place is not waited for", 0, 1, 2, 1, false, "! 1s 1s", "1 2 1", false},
+		{"however many they are", 0, 1, 2, 1, false, "! ! 1s", "1 1 2", false},
+		{"and starts at what has come up, once there is a place", 0, 1, 2, 1, false, "! 2s 1s", "2 2 2", false},
+		{"or else, with as many on their way as there may be, at what is known", 0, 2, 2, 1, false, "! 1s 1s 1s", "1 2 2 1", false},
+		{"it starts at the new revision if nothing else is to be done", 0, 1, 2, 1, false, "! 2s 2s", "2 2 2", false},
+		{"but without it no deploy is done", 1, 0, 2, 1, false, "! 2s 2s 2s", "2 2 2 2", false},
+		{"start first: one more takes its turn", 1, 0, 2, 1, false, "! 1s 1s -", "1 1 1 2", false},
+		{"one more is not one less: it is counted without what has no place", 1, 0, 2, 1, false, "! 1s 1s 2s", "2 2 1 2", false},
+		{"no place for one more: none may be missing", 1, 0, 2, 1, false, "1s 1s !", "1 1 2", false},
+		{"no place for one more: what is not up can go without", 1, 0, 2, 1, false, "1s 1 !", "1 2 -", false},
+		{"no place for one more: one may be missing", 1, 1, 2, 1, false, "1s 1s !", "2 1 2", false},
 		{"back: what does not come up is replaced at once", 1, 0, 1, 1, false, "2 2 1s 2", "1 1 1 1", false},
 		{"back: what is up is taken with care", 0, 1, 1, 1, false, "2s 2s 1s", "1 2 1", false},
 		{"halted: nothing is changed", 1, 0, 2, 1, true, "2 1 1s 2", "2 1 1 2", false},
@@ -99,12 +115,13 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// Instances come up or do not, fail and are lost, and targets change in the middle. Law: what is up is never taken below what is
-// wanted less max_unavailable; what is on its way is bounded; a step is made once; and when all is well the deploy ends.
+// Instances come up or do not, fail and are lost, and targets change in the middle. For some there is no place. Law: what is up is never
+// taken below what is wanted, and has a place, less max_unavailable; a step is made once; and when all is well the deploy ends. Without a
+// place for some it waits for one only with everything else at the target, or where none may be missing for lack of one more.
 func TestDeploysEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 5).Draw(t, "wanted")
-		s := Situation{Target: 1, Instances: map[string]Instance{}}
+		s := Situation{Target: 1, Instances: map[string]Instance{}, NoPlace: map[string]bool{}}
 		s.Update.MaxSurge = rapid.IntRange(0, 2).Draw(t, "surge")
 		s.Update.MaxUnavailable = rapid.IntRange(0, 2).Draw(t, "unavailable")
 		for id := range n + s.Update.MaxSurge {
@@ -114,9 +131,17 @@ func TestDeploysEnd(t *testing.T) {
 				s.Extra = append(s.Extra, fmt.Sprint(id))
 			}
 		}
-		least := n - s.Update.MaxUnavailable
+		unavailable := s.Update.MaxUnavailable
 		if s.Update.MaxSurge == 0 {
-			least = n - max(1, s.Update.MaxUnavailable)
+			unavailable = max(1, unavailable)
+		}
+		placed := func(ids []string) (number int) {
+			for _, id := range ids {
+				if !s.NoPlace[id] {
+					number++
+				}
+			}
+			return number
 		}
 		up := func() (count int) {
 			for _, in := range s.Instances {
@@ -126,6 +151,7 @@ func TestDeploysEnd(t *testing.T) {
 			}
 			return count
 		}
+		short := func() bool { return unavailable == 0 && placed(s.Extra) == 0 }
 		step := func() (changed bool) {
 			next := Next(s)
 			before := up()
@@ -139,15 +165,19 @@ func TestDeploysEnd(t *testing.T) {
 				}
 			}
 			for id, revision := range next.Run {
-				if s.Instances[id].Revision != revision {
+				if s.Instances[id].Revision != revision && !s.NoPlace[id] {
 					s.Instances[id] = Instance{Revision: revision}
 					changed = true
 				}
 			}
+			least := placed(s.Wanted) - unavailable
 			if after := up(); after < before && after < least {
 				t.Fatalf("%d are up, and %d were; at least %d are to be: %+v", after, before, least, s)
 			}
-			if again := Next(s); !maps.Equal(again.Run, next.Run) {
+			beyond := func(id string, _ int64) bool { return s.NoPlace[id] && slices.Contains(s.Extra, id) } // nothing comes of that
+			again := Next(s)
+			maps.DeleteFunc(again.Run, beyond)
+			if maps.DeleteFunc(next.Run, beyond); !maps.Equal(again.Run, next.Run) {
 				t.Fatalf("%v, and then %v: %+v", next.Run, again.Run, s)
 			}
 			return changed
@@ -168,6 +198,12 @@ func TestDeploysEnd(t *testing.T) {
 				}
 			},
 			"lose": func(t *rapid.T) { delete(s.Instances, some(t)) },
+			"no place": func(t *rapid.T) {
+				id := some(t)
+				delete(s.Instances, id)
+				s.NoPlace[id] = true
+			},
+			"a place": func(t *rapid.T) { delete(s.NoPlace, some(t)) },
 			"revise": func(t *rapid.T) {
 				if s.Target < 4 {
 					if Next(s).Done {
@@ -188,12 +224,17 @@ func TestDeploysEnd(t *testing.T) {
 				changed = changed || !in.Settled
 				s.Instances[id] = Instance{in.Revision, true, true}
 			}
-			if !changed {
-				if !Next(s).Done || len(s.Instances) != n {
+			if changed {
+				continue
+			}
+			if placed(s.Wanted) == n {
+				if done := Next(s).Done && len(s.Instances) == n; !done && !short() {
 					t.Fatalf("it ends with %+v", s)
 				}
-				return
+			} else if at := Next(s).Up; Next(s).OnTheWay || at != placed(s.Wanted) && !short() {
+				t.Fatalf("it waits for a place with %d at the target: %+v", at, s)
 			}
+			return
 		}
 		t.Fatalf("no end: %+v", s)
 	})

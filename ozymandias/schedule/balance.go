@@ -19,8 +19,11 @@ const (
 	ease       = 3    // moves at once
 
 	steadyApart      = time.Minute     // both nodes' plans have not changed for so long
-	steadyOverloaded = 5 * time.Minute // the load average follows slowly
+	steadyOverloaded = 5 * time.Minute // a node is overloaded, and both nodes' plans have not changed, for so long: the load average follows slowly
 )
+
+// IsOverloaded tells whether a node's load is so high that, if it stays so, the node is to be eased.
+func (n *Node) IsOverloaded() bool { return n.Load >= overloaded }
 
 // balance moves some instances when all is quiet: from nodes that are overloaded, and from full ones to such as have joined empty.
 //
@@ -35,7 +38,7 @@ func (d *decider) balance() {
 	if !d.quiet() {
 		return
 	}
-	b := balancer{decider: d, planned: map[string]placement.Resources{}, number: map[count]int{}, on: map[string][]*want{}, well: map[*task]bool{}}
+	b := balancer{decider: d, planned: map[string]placement.Resources{}, number: map[count]int{}, on: map[string][]*want{}, given: map[string]int{}, well: map[*task]bool{}}
 	for _, t := range d.tasks {
 		b.well[t] = true
 	}
@@ -71,6 +74,7 @@ type balancer struct {
 	planned map[string]placement.Resources // by node
 	number  map[count]int
 	on      map[string][]*want // by node, before anything is moved
+	given   map[string]int     // how many have been moved to a node
 	well    map[*task]bool     // all of its instances work
 	moved   []*task
 }
@@ -120,7 +124,7 @@ func (b *balancer) fill() bool {
 			for _, w := range b.on[x.Name] {
 				memory := int64(w.spec.Needs().Memory)
 				if b.spare(w, x, y) && memory > 0 && b.number[count{w.task, y.Name}] < b.number[count{w.task, x.Name}] && b.use(y, memory) <= b.use(x, -memory) {
-					return b.move(w, x, y, steadyApart, y.Name+" has more room")
+					return b.move(w, x, y, min(x.Steady, y.Steady), steadyApart, y.Name+" has more room")
 				}
 			}
 		}
@@ -128,12 +132,12 @@ func (b *balancer) fill() bool {
 	return false
 }
 
-// easeLoad moves an instance from an overloaded node to the least loaded: of those that have not been, the one that asks for most of the
+// easeLoad moves an instance from an overloaded node to one that is idle: of those that have not been, the one that asks for most of the
 // processors.
 func (b *balancer) easeLoad() bool {
 	for i := range b.Nodes {
 		x := &b.Nodes[i]
-		if !x.Alive() || x.Load < overloaded {
+		if !x.Alive() || !x.IsOverloaded() {
 			continue
 		}
 		var best *want
@@ -144,22 +148,29 @@ func (b *balancer) easeLoad() bool {
 			}
 			for k := range b.Nodes {
 				y := &b.Nodes[k]
-				if y.Alive() && !y.Draining && y.Load <= idle && b.spare(w, x, y) && (best != w || y.Load < to.Load) {
+				if y.Alive() && !y.Draining && y.Load <= idle && b.spare(w, x, y) && (best != w || b.rather(w, y, to)) {
 					best, to = w, y
 				}
 			}
 		}
 		if best != nil {
 			best.eased = true
-			return b.move(best, x, to, steadyOverloaded, x.Name+" is overloaded")
+			return b.move(best, x, to, min(x.Steady, to.Steady, x.Overloaded), steadyOverloaded, x.Name+" is overloaded")
 		}
 	}
 	return false
 }
 
-// move notes a move, once both nodes have been steady for long enough.
-func (b *balancer) move(w *want, from, to *Node, steady time.Duration, why string) bool {
-	if since := min(from.Steady, to.Steady); since < steady {
+// rather tells whether an instance is eased to x rather than to y: where fewer of its job are, then where none has been moved to just now,
+// which its load does not show yet, then where the load is less.
+func (b *balancer) rather(w *want, x, y *Node) bool {
+	return cmp.Or(cmp.Compare(b.number[count{w.task, x.Name}], b.number[count{w.task, y.Name}]), cmp.Compare(b.given[x.Name], b.given[y.Name]),
+		cmp.Compare(x.Load, y.Load)) < 0
+}
+
+// move notes a move, once things have been as they are since long enough.
+func (b *balancer) move(w *want, from, to *Node, since, steady time.Duration, why string) bool {
+	if since < steady {
 		w.eased = false
 		b.again(b.now.Add(steady - since))
 		return false
@@ -168,6 +179,7 @@ func (b *balancer) move(w *want, from, to *Node, steady time.Duration, why strin
 	b.put(w, to.Name, +1)
 	w.at, w.move = to.Name, why
 	b.moved = append(b.moved, w.task)
+	b.given[to.Name]++
 	return true
 }
 

@@ -58,10 +58,10 @@ type Event struct {
 // The error names what is wrong with the state. Having no room is not an error.
 func Decide(s State, now time.Time) (Decision, error) {
 	var d *decider
-	gone := map[Instance]bool{}
-	for again := true; again; again = d.displaced() {
+	gone, nowhere := map[Instance]bool{}, map[Instance]bool{}
+	for again := true; again; again = d.displaced() || d.unplaced() {
 		d = newDecider(s, now)
-		d.gone = gone
+		d.gone, d.nowhere = gone, nowhere
 		d.await()
 		d.losses()
 		for _, t := range d.tasks {
@@ -72,6 +72,7 @@ func Decide(s State, now time.Time) (Decision, error) {
 		}
 	}
 	d.balance()
+	d.stuck()
 	d.plan()
 	d.homes()
 	for _, t := range d.tasks {
@@ -91,6 +92,7 @@ type decider struct {
 	lost    map[Instance]*Node   // what was planned on nodes that are lost, and on which
 	doubt   map[Instance][]Place // where something that was taken away may still run
 	gone    map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
+	nowhere map[Instance]bool    // what has no place, so that a deploy is not to wait for it
 	held    map[string][]Leaving // by node: what holds room there though it is not planned any more
 	spare   map[spare]bool       // volumes that are kept only in case that somebody misses them
 	awaited map[string]bool      // nodes that are lost, and for which what they were to run waits
@@ -140,6 +142,7 @@ func newDecider(s State, now time.Time) *decider {
 	for i := range d.Jobs {
 		d.tasks = append(d.tasks, &task{Job: d.Jobs[i].clone()})
 	}
+	d.limit()
 	leftovers := d.leftovers()
 	for i := range d.Nodes {
 		n := &d.Nodes[i]
@@ -187,6 +190,28 @@ func (d *decider) displaced() (again bool) {
 		}
 	}
 	return again
+}
+
+// unplaced finds what waits for a place while its job is between revisions. The deploy goes on without it: it may wait for ever, such as
+// for a node that is lost. Where nothing else is to be done there is no need to look again.
+func (d *decider) unplaced() (again bool) {
+	more := map[*task]bool{}
+	for _, w := range d.wants {
+		at, planned := d.where[w.Instance]
+		more[w.task] = more[w.task] || planned && at.Planned.Revision != w.task.target() || !planned && w.at != ""
+	}
+	for _, w := range d.wants {
+		if w.home == nil && w.at == "" && !d.soon(w) && !d.nowhere[w.Instance] && w.task.Stable != w.task.Revision && more[w.task] {
+			d.nowhere[w.Instance], again = true, true
+		}
+	}
+	return again
+}
+
+// soon tells whether what has no place waits for a moment only: until something has stopped, or for a node that was lost with most others.
+func (d *decider) soon(w *want) bool {
+	n := d.lost[w.Instance]
+	return len(d.held) > 0 || n != nil && d.awaited[n.Name]
 }
 
 // losses tells of nodes that are lost.

@@ -211,7 +211,7 @@ func ordinals(from, to int) (ids []string) {
 
 // step asks package rollout.
 func (d *decider) step(t *task) rollout.Step {
-	s := rollout.Situation{Wanted: t.ids, Target: t.target(), Update: t.Spec.Update, Instances: map[string]rollout.Instance{}}
+	s := rollout.Situation{Wanted: t.ids, Target: t.target(), Update: t.Spec.Update, Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}}
 	if t.At(t.Stable) != nil && t.lasts() {
 		s.Known = t.Stable
 	}
@@ -229,6 +229,7 @@ func (d *decider) step(t *task) rollout.Step {
 		if at, ok := d.where[i]; ok && !d.gone[i] {
 			s.Instances[id] = rollout.Instance{Revision: at.Planned.Revision, Healthy: at.now.Healthy, Settled: at.now.Settled}
 		}
+		s.NoPlace[id] = d.nowhere[i]
 	}
 	return rollout.Next(s)
 }

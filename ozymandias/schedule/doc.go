@@ -38,6 +38,7 @@
 //   - What is waited for, when most nodes are lost at once (outage.go).
 //   - What is moved though it could stay, a few at a time, when all is quiet: from full nodes to empty ones, and from overloaded ones
 //     (balance.go).
+//   - What is left out, as it is more than can be added up: one odd size is not to stop everything (odd.go).
 //   - What people are told of all that.
 //
 // A decision that is too large for one transaction is written in parts ([Decision.First]). [Stale] says which volumes are left over.
@@ -45,8 +46,8 @@
 // # Time
 //
 // The clocks of machines differ, and are set. Of the time that it is given, Decide only notes it for people, and says from there when to
-// look again. What it decides by are times that whoever calls it has counted on a clock of its own: [Node.Away], [Node.Steady] and
-// [Job.Waited].
+// look again. What it decides by are times that whoever calls it has counted on a clock of its own: [Node.Away], [Node.Steady],
+// [Node.Overloaded] and [Job.Waited].
 //
 // [Preview] says where a change would lead, and [Losses] what the loss of each node would mean.
 package schedule

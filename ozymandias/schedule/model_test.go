@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -129,13 +130,14 @@ func model(t *rapid.T) {
 		"newcomer": func(t *rapid.T) {
 			s := w.current()
 			for i := range s.Nodes {
-				s.Nodes[i].Away, s.Nodes[i].Steady = 0, 0
+				s.Nodes[i].Away, s.Nodes[i].Steady, s.Nodes[i].Overloaded = 0, 0, 0
 			}
 			for i := range s.Jobs {
 				s.Jobs[i].Waited = 0
 			}
 			w.decide(s)
 		},
+		"odd":   func(t *rapid.T) { w.Node(alive(t)).Capacity.Disk = math.MaxInt64 },
 		"drain": func(t *rapid.T) { w.drain(node(t), rapid.Bool().Draw(t, "drain")) },
 		"move": func(t *rapid.T) { // away and perhaps on again, before anybody has stopped anything
 			for range rapid.IntRange(1, 3).Draw(t, "moves") {

@@ -104,6 +104,7 @@ func (d *decider) solve(wants []*want) error {
 				w.lost = publishes(w.spec) + ", which others have on " + enumerate(slices.Sorted(maps.Keys(w.banned)))
 			}
 		}
+		d.omit(wants)
 		result, err := placement.Place(d.problem(wants))
 		if err != nil {
 			return err

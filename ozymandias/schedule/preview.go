@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"time"
 
 	"teamtask.dev/ozymandias/placement"
@@ -60,7 +61,19 @@ func Losses(s State, now time.Time) ([]placement.Loss, error) {
 		w.stays = false
 		w.tied = nil // who has lost its node has lost its volumes
 	}
-	return placement.WithoutEach(d.problem(d.wants))
+	losses, err := placement.WithoutEach(d.problem(d.wants))
+	daemons := map[string]bool{}
+	for _, t := range d.tasks {
+		daemons[t.Spec.Name] = daemons[t.Spec.Name] || t.Spec.Daemon && !t.Deleted
+	}
+	for i := range losses {
+		l := &losses[i] // a daemon's instance is of no use elsewhere: it is not lost, but not wanted any more
+		l.Lost = slices.DeleteFunc(l.Lost, func(w placement.Waiting) bool { return daemons[w.Job] })
+		if len(l.Lost)+len(l.Displaced) == 0 {
+			l.Verdict = placement.Fits
+		}
+	}
+	return losses, err
 }
 
 // foresee decides where everything is in the end.

@@ -83,9 +83,10 @@ type Node struct {
 	Plan Plan
 	// Report is what it says of itself; empty if no lease lives.
 	Report Report
-	// Away is for how long whoever decides has seen no lease, and Steady for how long it has seen this very plan, both by a
-	// clock of its own that nobody sets. Who has just begun to look knows of nothing yet, so the times are never too long.
-	Away, Steady time.Duration
+	// Away is for how long whoever decides has seen no lease, Steady for how long it has seen this very plan, and Overloaded for how long
+	// too much load ([Node.IsOverloaded]), all by a clock of its own that nobody sets. Who has just begun to look knows of nothing yet, so
+	// the times are never too long.
+	Away, Steady, Overloaded time.Duration
 }
 
 // Alive says whether the node's lease lived when the state was read.

@@ -258,7 +258,7 @@ func (w *world) phase(name string, p Phase) {
 	for _, m := range w.machines {
 		for i, c := range m.runs {
 			if w.called(i) == name {
-				c.Phase, c.Healthy, c.Settled = p, false, false
+				c.Phase, c.Healthy, c.Settled, c.Since = p, false, false, w.now
 				m.runs[i] = c
 				w.report(m.node)
 			}

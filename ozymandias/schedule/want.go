@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/placement"
@@ -20,6 +21,7 @@ type want struct {
 
 	home   *Node           // where it is planned, or nil
 	stays  bool            // it may not be moved now
+	until  []*want         // of its job, which are not up: it stays because of these
 	done   bool            // it is decided what becomes of it
 	from   string          // where it is, in the course of deciding; "" for nowhere
 	sticks string          // the one node where it may be, as a sticky volume is there
@@ -100,11 +102,14 @@ func (d *decider) pace(t *task, wants []*want) {
 		return !at.now.Healthy || at.Planned.Revision != w.revision
 	}
 	missing := 0
+	var down []*want
 	for _, w := range wants {
 		if !w.extra && disturbed(w) {
 			missing++
+			down = append(down, w)
 		}
 	}
+	atMost := max(1, t.Spec.Update.MaxUnavailable)
 	for _, w := range wants {
 		if w.home == nil || !w.home.Draining || w.sticks != "" {
 			continue
@@ -113,29 +118,66 @@ func (d *decider) pace(t *task, wants []*want) {
 		case t.Spec.Daemon:
 			w.stays = true
 		case disturbed(w) || w.extra:
-		case missing < max(1, t.Spec.Update.MaxUnavailable) && d.moving < movesAtOnce:
+		case missing < atMost && d.moving < movesAtOnce:
 			missing++
 			d.moving++
 		default:
-			w.stays = true
+			if w.stays = true; len(down) == missing && missing >= atMost { // none has just begun to leave
+				w.until = down
+			}
 		}
 	}
+}
+
+// stuck says of what stays on draining nodes for the sake of others of its job that nothing comes of these, so that it may stay for ever.
+func (d *decider) stuck() {
+	for _, w := range d.wants {
+		if len(w.until) == 0 || w.wait != nil || w.at != w.home.Name || slices.ContainsFunc(w.until, d.coming) {
+			continue
+		}
+		others := w.until[0].name.String() + " is"
+		if more := len(w.until) - 1; more > 0 {
+			others = fmt.Sprintf("%s and %d more are", w.until[0].name, more)
+		}
+		w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Node: w.at, Verdict: placement.NotFound, Why: fmt.Sprintf("%s stays on %s for now: %s not up, and at most %d of %s may be missing",
+			w.name, w.at, others, max(1, w.task.Spec.Update.MaxUnavailable), w.task.Spec.Name)}
+	}
+}
+
+// coming tells whether an instance that is not up may be so soon. For how long it is on its way it says itself, by the clock of its node: that
+// is good enough for what people are told.
+func (d *decider) coming(w *want) bool {
+	at, planned := d.where[w.Instance]
+	switch {
+	case w.at == "":
+		return d.soon(w)
+	case !planned || at.node.Name != w.at || at.Planned.Revision != w.revision:
+		return true // it is given its place by this very decision
+	case at.now.Phase == BackOff, at.now.Phase == Ended, at.now.Phase == Broken:
+		return false
+	}
+	return at.now.Since.IsZero() || d.now.Sub(at.now.Since) < time.Duration(w.task.Spec.Update.HealthyWithin)
 }
 
 // instance is the want as placement sees it.
 func (d *decider) instance(w *want) placement.Instance {
 	t := w.task
-	needs := w.spec.Needs()
 	in := placement.Instance{Name: w.name, Node: w.from, Pinned: w.stays, Tied: d.ties(w), Requires: t.Spec.Placement.Requires, Priority: w.importance(),
-		Needs:  placement.Resources{Memory: int64(needs.Memory), CPU: int64(needs.CPUs), Disk: int64(needs.Local)},
-		Spread: placement.Spread{PerNode: t.Spec.Placement.MaxPerNode, Label: t.Spec.Placement.Spread}}
-	if t.storage != nil && t.storage.carrier == w {
-		in.Needs.Disk += d.takes(t)
-	}
+		Needs: d.needs(w), Spread: placement.Spread{PerNode: t.Spec.Placement.MaxPerNode, Label: t.Spec.Placement.Spread}}
 	if len(w.spec.HostPorts()) > 0 {
 		in.Spread.PerNode = 1
 	}
 	return in
+}
+
+// needs are what an instance asks of its node, and with it the volumes that its job has in common.
+func (d *decider) needs(w *want) placement.Resources {
+	needs := w.spec.Needs()
+	r := placement.Resources{Memory: int64(needs.Memory), CPU: int64(needs.CPUs), Disk: int64(needs.Local)}
+	if s := w.task.storage; s != nil && s.carrier == w {
+		r.Disk += d.takes(w.task)
+	}
+	return r
 }
 
 // importance decides who gives way.

@@ -60,6 +60,10 @@ func (w *world) look() {
 			n.Away = 0
 		}
 		n.Steady = since("plan of "+n.Name, fmt.Sprint(n.Plan.Version))
+		n.Overloaded = since("load of "+n.Name, fmt.Sprint(n.IsOverloaded()))
+		if !n.IsOverloaded() {
+			n.Overloaded = 0
+		}
 	}
 	steps := w.Steps()
 	for i := range w.Jobs {
@@ -165,7 +169,7 @@ func (w *world) start(name string) {
 		}
 		w.epochs[p.Instance] = p.Epoch
 		w.sticks(n, p)
-		m.runs[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running}
+		m.runs[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running, Since: w.now}
 	}
 }
 

@@ -15,7 +15,7 @@ type clock struct {
 	seen map[subject]sight
 }
 
-// A subject is what is looked at: a node's absence, its plan, or a job's deploy.
+// A subject is what is looked at: a node's absence, its plan, its being overloaded, or a job's deploy.
 type subject struct{ kind, name string }
 
 // A sight is what it looks like, and since when.
@@ -45,6 +45,9 @@ func (c *clock) look(s *schedule.State) {
 			n.Away = since("absence", n.Name, 0)
 		}
 		n.Steady = since("plan", n.Name, n.Plan.Version)
+		if n.Overloaded = 0; n.Alive() && n.IsOverloaded() {
+			n.Overloaded = since("load", n.Name, 0)
+		}
 	}
 	steps := s.Steps()
 	for i := range s.Jobs {

@@ -18,6 +18,13 @@ import (
 // does not is replaced while there is time.
 var answerWithin = 300 * time.Millisecond
 
+// startWithin is how long one that is started may take until it answers. One that does not, and does not end either, is stuck: whoever waited on
+// for it would tell nobody how long to wait, and not know that nobody hears. The first has longer: a machine that has just been started
+// reads the program from its disk, and for who gives up then nobody tries again.
+var startWithin = 2 * time.Second
+
+const firstTakes = 5 // times as long
+
 // again is how long to wait before a watchdog is told once more what it has not heard.
 const again = 100 * time.Millisecond
 
@@ -28,6 +35,7 @@ type Dog struct {
 	newest chan time.Duration // what Run is to pass on; of more than one, the last
 
 	mu         sync.Mutex
+	late       *os.Process // that was started last of those that did not answer in time
 	connection net.Conn
 	answers    *bufio.Reader
 }
@@ -41,7 +49,7 @@ func Attach(ctx context.Context, socket string, until time.Duration, start func(
 	d := &Dog{socket: socket, start: start, newest: make(chan time.Duration, 1)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d, d.attach(ctx, until)
+	return d, d.attach(ctx, until, firstTakes*startWithin)
 }
 
 // Tell has Run tell the watchdog when to end everything. It never waits: of several times the last one counts.
@@ -83,7 +91,7 @@ func (d *Dog) Until(ctx context.Context, until time.Duration) error {
 	if err := d.order(fmt.Sprintf("until %d", until.Nanoseconds())); err == nil {
 		return nil
 	}
-	if err := d.attach(ctx, until); err != nil {
+	if err := d.attach(ctx, until, startWithin); err != nil {
 		return err
 	}
 	return d.order(fmt.Sprintf("until %d", until.Nanoseconds()))
@@ -104,8 +112,8 @@ func (d *Dog) Leave() {
 	d.detach()
 }
 
-// attach connects to a watchdog that answers, and starts one if there is none.
-func (d *Dog) attach(ctx context.Context, until time.Duration) error {
+// attach connects to a watchdog that answers, and starts one if there is none, which is to answer within a time.
+func (d *Dog) attach(ctx context.Context, until, within time.Duration) error {
 	if d.connect() == nil {
 		return nil
 	}
@@ -116,6 +124,8 @@ func (d *Dog) attach(ctx context.Context, until time.Duration) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }() // ends with the watchdog, which may be after this process
+	enough := time.NewTimer(within)
+	defer enough.Stop()
 	for {
 		if d.connect() == nil {
 			return nil
@@ -125,6 +135,13 @@ func (d *Dog) attach(ctx context.Context, until time.Duration) error {
 			return fmt.Errorf("start the watchdog: %w", ctx.Err())
 		case err := <-ended:
 			return fmt.Errorf("the watchdog ended as soon as it was started: %w", err)
+		case <-enough.C:
+			// On a machine that is slow it may answer when the next one is started, and is found then. Of those that never do there is one.
+			if d.late != nil {
+				_ = d.late.Kill()
+			}
+			d.late = command.Process
+			return fmt.Errorf("the watchdog that was started, process %d, does not answer within %s", command.Process.Pid, within)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -22,6 +22,7 @@ import (
 // The test's own program is the watchdog when it is told so.
 func TestMain(m *testing.M) {
 	watchdog.SetAnswerWithin(20 * time.Second)
+	watchdog.SetStartWithin(patience)
 	if socket := os.Getenv("WATCHDOG_SOCKET"); socket != "" {
 		if linger, err := time.ParseDuration(os.Getenv("WATCHDOG_LINGER")); err == nil {
 			watchdog.SetLinger(linger)
@@ -60,6 +61,7 @@ type kennel struct {
 	linger       time.Duration
 	within       string      // the control group that its watchdogs are started in, or ""
 	broken       atomic.Bool // none can be started
+	stuck        bool        // those that are started stop before they listen
 	dogs         []*exec.Cmd
 }
 
@@ -87,6 +89,9 @@ func (k *kennel) command(until time.Duration) *exec.Cmd {
 		return exec.Command("false")
 	}
 	command := exec.Command(os.Args[0])
+	if k.stuck {
+		command = exec.Command("sh", "-c", `kill -STOP $$; exec sleep 1000`)
+	}
 	command.Env = append(os.Environ(), "WATCHDOG_SOCKET="+k.socket, "WATCHDOG_GROUP="+k.path,
 		"WATCHDOG_UNTIL="+strconv.FormatInt(int64(until), 10), "WATCHDOG_LINGER="+k.linger.String(), "WATCHDOG_WITHIN="+k.within)
 	command.Stderr = os.Stderr
@@ -290,6 +295,46 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
+// A replacement that neither answers nor ends is not waited for: whoever told it hears that nobody has heard, and starts another when it
+// tells it again. Of those that are stuck one is left at most.
+func TestReplacementIsStuck(t *testing.T) {
+	k := newKennel(t)
+	dog := k.attach()
+	defer dog.Dismiss()
+	k.until(dog, time.Hour)
+	program := k.program()
+	if err := k.dogs[0].Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	k.gone(k.dogs[0])
+	k.stuck = true
+	watchdog.SetStartWithin(100 * time.Millisecond)
+	defer watchdog.SetStartWithin(patience)
+	for range 2 {
+		told := make(chan error, 1)
+		go func() { told <- dog.Until(t.Context(), uptime.Now()+time.Hour) }()
+		select {
+		case err := <-told:
+			if err == nil {
+				t.Fatal("it was heard by nobody, and said to be heard")
+			}
+		case <-time.After(patience):
+			t.Fatal("it waits for a watchdog that is stuck")
+		}
+	}
+	if len(k.dogs) != 3 {
+		t.Fatalf("%d were started, want 3", len(k.dogs))
+	}
+	defer k.dogs[2].Process.Kill()
+	k.gone(k.dogs[1])
+	k.stuck = false
+	watchdog.SetStartWithin(patience)
+	k.until(dog, time.Hour)
+	if !running(program) {
+		t.Error("ended as no other watchdog could be started")
+	}
+}
+
 // What ends the node ends its control group, as systemd does with a unit's, or tells all processes to end. The watchdog is not among them.
 func TestUnitEnds(t *testing.T) {
 	k := newKennel(t)
@@ -365,6 +410,7 @@ func TestLingers(t *testing.T) {
 func TestNewestWins(t *testing.T) {
 	k := newKennel(t)
 	dog := k.attach()
+	k.until(dog, time.Hour)
 	program := k.program()
 	for i := range 1000 {
 		dog.Tell(uptime.Now() + time.Duration(i)*time.Hour)
