@@ -34,6 +34,7 @@ import (
 	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/program"
+	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/scheduler"
 	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/ozymandias/state"
@@ -44,6 +45,9 @@ import (
 func runNode(cmd *cobra.Command, o *options) error {
 	s, err := o.check()
 	if err != nil {
+		return err
+	}
+	if err := refuseStorage(s.labels); err != nil {
 		return err
 	}
 	log, err := o.log.Logger(cmd.ErrOrStderr())
@@ -70,6 +74,14 @@ func runNode(cmd *cobra.Command, o *options) error {
 		return err
 	}
 	return errors.Join(runCluster(ctx, c, s, leave, log, cmd.OutOrStdout()), c.Close())
+}
+
+// refuseStorage refuses the label that a node gives itself: volumes are looked for where it says.
+func refuseStorage(labels map[string]string) error {
+	if value, given := labels[schedule.StorageLabel]; given {
+		return fmt.Errorf("--label %s=%s: this label a node gives itself, by its --shared-storage DIRECTORY: call yours something else", schedule.StorageLabel, value)
+	}
+	return nil
 }
 
 // runCluster runs what is of the cluster for as long as the node needs it, which is a little longer than it is told to run.
@@ -239,6 +251,11 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	if err != nil {
 		return err
 	}
+	// Before the node lets in anything for jobs: one of them may want a port of these, and only that job is to go without.
+	ears, err := listenAPI(s)
+	if err != nil {
+		return err
+	}
 	parts.keep(func(ctx context.Context) error {
 		err := n.Run(ctx)
 		if err == nil && leave() { // nothing runs any more that has volumes
@@ -267,11 +284,12 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 		Podman: n.Podman(), Container: n.Container, Logs: n.Logs(), Peers: c.Dial(), Collectors: []prometheus.Collector{door}, Images: pictures, Secrets: keeper,
 		Admit: admit, JoinToken: c.Token, NewJoinToken: c.NewToken, Forget: c.Forget, Nodes: c.Nodes, Authority: c.Authority(), IngressPorts: s.taken()})
 	if err != nil {
+		ears.close()
 		return err
 	}
 	parts.serve(func(ctx context.Context) error {
 		defer doors.Close()
-		return serveAPI(ctx, doors, c.Server(), s, log)
+		return serveAPI(ctx, doors, ears, c.Server(), log)
 	})
 	return nil
 }

@@ -22,19 +22,37 @@ import (
 // within is how long answers that are under way may take when the node ends.
 const within = 5 * time.Second
 
+// ears are where the API is asked: on the machine's socket, and by the other nodes and whoever else shows a certificate or a token.
+type ears struct {
+	socket     string
+	local, far net.Listener
+}
+
+// listenAPI begins to listen. Whoever asks waits until there is an answer, or the ears are closed.
+func listenAPI(s settings) (e ears, err error) {
+	e.socket = client.Socket(s.runDir)
+	if e.local, err = localListener(e.socket); err != nil {
+		return e, err
+	}
+	if e.far, err = net.Listen("tcp", net.JoinHostPort(s.address.String(), strconv.Itoa(api.DefaultPort))); err != nil {
+		e.close()
+		return e, fmt.Errorf("listen for the API: %w; is another node running on this machine?", err)
+	}
+	return e, nil
+}
+
+// close ends it. A server may have closed its listener before.
+func (e ears) close() {
+	if e.far != nil {
+		_ = e.far.Close()
+	}
+	_ = e.local.Close()
+	_ = os.Remove(e.socket)
+}
+
 // serveAPI answers on the machine's socket, and to the other nodes and whoever else shows a certificate or a token.
-func serveAPI(ctx context.Context, a *api.API, remote *tls.Config, s settings, log *slog.Logger) error {
-	local, err := localListener(client.Socket(s.runDir))
-	if err != nil {
-		return err
-	}
-	defer os.Remove(client.Socket(s.runDir))
-	defer local.Close()
-	far, err := net.Listen("tcp", net.JoinHostPort(s.address.String(), strconv.Itoa(api.DefaultPort)))
-	if err != nil {
-		return fmt.Errorf("listen for the API: %w; is another node running on this machine?", err)
-	}
-	defer far.Close()
+func serveAPI(ctx context.Context, a *api.API, e ears, remote *tls.Config, log *slog.Logger) error {
+	defer e.close()
 	remote = remote.Clone()
 	remote.NextProtos = []string{"http/1.1"} // exec takes over the connection, which HTTP/2 does not let it
 
@@ -59,8 +77,8 @@ func serveAPI(ctx context.Context, a *api.API, remote *tls.Config, s settings, l
 			return nil
 		})
 	}
-	serve(local, a.Local())
-	serve(tls.NewListener(far, remote), a.Remote())
+	serve(e.local, a.Local())
+	serve(tls.NewListener(e.far, remote), a.Remote())
 	return group.Wait()
 }
 

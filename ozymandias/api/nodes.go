@@ -54,6 +54,9 @@ func (a *API) registerNodes(api huma.API) {
 			NodePath
 			Body v1.NodePatch
 		}) (*answer[v1.Node], error) {
+			if err := refuseStorage(in.Body.Labels); err != nil {
+				return nil, problem(err)
+			}
 			if in.Body.Draining != nil {
 				if err := a.drain(ctx, in.Name, *in.Body.Draining); err != nil {
 					return nil, problem(err)
@@ -128,6 +131,14 @@ func (a *API) drain(ctx context.Context, name string, draining bool) error {
 		return now.Drain(name, draining)
 	})
 	return err
+}
+
+// refuseStorage refuses to set the label, or to take it away, that each node gives itself: volumes are looked for where it says.
+func refuseStorage(labels map[string]*string) error {
+	if _, given := labels[schedule.StorageLabel]; given {
+		return v1.Invalid.New("label %s is the node's own, which it gives itself by its `--shared-storage DIRECTORY`: call yours something else", schedule.StorageLabel)
+	}
+	return nil
 }
 
 // label gives a node labels, or takes them away where there is no value.

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/plain"
 )
 
 // prober makes checks of one container.
@@ -59,7 +59,7 @@ func (p prober) probe(ctx context.Context) finding {
 	if found.fault != "" && context.Cause(attempt) == errHeldUp {
 		return finding{fault: "the node was held up during the check", unsure: true}
 	}
-	found.fault = line(found.fault, 300)
+	found.fault = plain.Line(found.fault, 300)
 	return found
 }
 
@@ -122,7 +122,7 @@ func (p prober) why(ctx context.Context, doing string, err error) string {
 
 // exec runs the command in the container.
 func (p prober) exec(ctx context.Context) finding {
-	command := line(strings.Join(p.check.Command, " "), 100) // a whole script, it may be
+	command := plain.Line(strings.Join(p.check.Command, " "), 100) // a whole script, it may be
 	code, output, err := p.target.Exec(ctx, p.check.Command)
 	switch {
 	case context.Cause(ctx) == errTimeout:
@@ -137,21 +137,4 @@ func (p prober) exec(ctx context.Context) finding {
 		fault += ": " + strings.TrimSpace(said[strings.LastIndexByte(said, '\n')+1:])
 	}
 	return finding{fault: fault}
-}
-
-// line makes of what anybody may have written a line that a terminal can show and that a record in etcd has room for: at most so many
-// characters.
-func line(s string, longest int) string {
-	var kept strings.Builder
-	for _, r := range s { // bytes that are not UTF-8 come as U+FFFD
-		if longest--; longest < 0 {
-			kept.WriteRune('…')
-			break
-		}
-		if !unicode.IsPrint(r) {
-			r = ' '
-		}
-		kept.WriteRune(r)
-	}
-	return kept.String()
 }

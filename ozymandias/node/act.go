@@ -9,6 +9,7 @@ import (
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/node/converge"
+	"teamtask.dev/ozymandias/plain"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/schedule"
 )
@@ -18,7 +19,7 @@ const patience = time.Minute
 
 // do does what is to be done for an instance, and tells what came of it. ctx ends when the action is cut; what podman has been asked
 // for then is still waited for, until lived ends: or else it might do so later, when nobody expects it.
-func (l *loop) do(ctx, lived context.Context, a converge.Action, behind []chan struct{}) answer {
+func (l *loop) do(ctx, lived context.Context, a converge.Action, behind []chan struct{}, pods []string) answer {
 	pod := podName(a.Name, a.Instance.ID, a.Epoch)
 	r := answer{Result: converge.Result{Instance: a.Instance}}
 	var err error
@@ -43,7 +44,7 @@ func (l *loop) do(ctx, lived context.Context, a converge.Action, behind []chan s
 	case converge.End:
 		err = l.client.Stop(ctx, containerName(pod, a.Container), grace(a.Spec, a.Container))
 	case converge.Remove:
-		err = l.remove(ctx, lived, a)
+		err = l.remove(ctx, lived, a, pods)
 	}
 	if err != nil {
 		r.Fault = words(err)
@@ -65,7 +66,7 @@ func (l *loop) do(ctx, lived context.Context, a converge.Action, behind []chan s
 		}
 	}
 	if look != nil && !errors.Is(look, podman.ErrNotFound) && err == nil {
-		r.Fault = fmt.Sprintf("cannot look at it: %v", look)
+		r.Fault = "cannot look at it: " + words(look)
 	}
 	return r
 }
@@ -78,7 +79,7 @@ func words(err error) string {
 	if port := listen.FindStringSubmatch(err.Error()); port != nil {
 		return fmt.Sprintf("%s port %s of the node is in use by another program (address already in use)", port[1], port[2])
 	}
-	return err.Error()
+	return plain.Line(err.Error(), longestFault)
 }
 
 // ask has podman do something, unless the action was cut before.
@@ -94,7 +95,7 @@ func (l *loop) ask(ctx, lived context.Context, do func(context.Context) error) e
 // note tells people what an action waits for.
 func (l *loop) note(ctx context.Context, i schedule.Instance, text string) {
 	select {
-	case l.notes <- note{i, text}:
+	case l.notes <- note{i, plain.Line(text, longestFault)}:
 	case <-ctx.Done():
 	}
 }

@@ -3,10 +3,13 @@ package node_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"iter"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -35,7 +38,8 @@ import (
 func TestInstances(t *testing.T) {
 	w := newWorld(t)
 	h := w.host(machine, "n1")
-	cluster, err := secrets.Open(w.etcd.Direct, state.DefaultPrefix, bytes.Repeat([]byte{7}, 32), secrets.VaultOptions{})
+	vault, asked := slowVault(t)
+	cluster, err := secrets.Open(w.etcd.Direct, state.DefaultPrefix, bytes.Repeat([]byte{7}, 32), vault)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +58,8 @@ func TestInstances(t *testing.T) {
 	}
 	h.begin()
 	for name, tell := range map[string]func(story){
-		"crash-loop": crashes, "never": ends, "fails": fails, "memory": eats, "image": pulls, "port": binds, "depends": depends, "unhealthy": sickens,
+		"crash-loop": crashes, "escapes": func(s story) { escapes(s, cluster) }, "binary": func(s story) { isNoText(s, cluster) }, "vault": func(s story) { asksVault(s, asked) }, "late": comesLate,
+		"never": ends, "fails": fails, "memory": eats, "image": pulls, "port": binds, "depends": depends, "unhealthy": sickens,
 		"logs": leavesLogs, "half": func(s story) { halts(s, cluster) }, "ingress": yields, "environment": looksAround, "secrets": func(s story) { reads(s, cluster) }, "volumes": func(s story) { writes(s, disks) }, "names": hasName,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -180,6 +185,99 @@ func crashes(s story) {
 		if want := []string{"trouble", "up"}; !slices.Equal(lines, want) {
 			s.Errorf("of the %s there is %q, want %q", attempt, lines, want)
 		}
+	}
+}
+
+// What a program writes does nothing with the terminal of whoever is told of it.
+func escapes(s story, store *secrets.Store) {
+	if _, err := store.Put(s.Context(), "escapes", []byte("\x1b]0;mine\atrou\u009bble")); err != nil {
+		s.Fatal(err)
+	}
+	s.put("env WORDS exit 3", func(c *job.Container) { c.Secrets = []job.Secret{{Name: "escapes", Env: "WORDS"}} })
+	c := s.says(schedule.BackOff, "main ended with exit code 3:  ]0;mine trou ble")
+	if said := c.Containers["main"].Message; !strings.Contains(said, ":  ]0;mine trou ble") {
+		s.Errorf("of the container it is said: %q", said)
+	}
+}
+
+// A secret that is no text is not given as a variable, which would have something else.
+func isNoText(s story, store *secrets.Store) {
+	set := func(name, value string) {
+		s.Helper()
+		if _, err := store.Put(s.Context(), name, []byte(value)); err != nil {
+			s.Fatal(err)
+		}
+	}
+	set("binary", "\xff\xfe")
+	set("binary-nul", "a\x00b")
+	s.put("env A env B stay", func(c *job.Container) {
+		c.Secrets = []job.Secret{{Name: "binary", Env: "A"}, {Name: "binary-nul", Env: "B"}}
+	})
+	s.says(schedule.BackOff, "secret binary is no text, as variable A has to be: have it as a file")
+	set("binary", "größer")
+	s.says(schedule.BackOff, "secret binary-nul is no text, as variable B has to be")
+	set("binary-nul", "b")
+	s.healthy(0)
+	if got, want := s.lines(2), []string{"größer", "b"}; !slices.Equal(got, want) {
+		s.Errorf("it has %q, want %q", got, want)
+	}
+}
+
+// slowVault is a Vault that knows one secret, and answers once it may.
+func slowVault(t *testing.T) (o secrets.VaultOptions, may chan struct{}) {
+	t.Helper()
+	may = make(chan struct{})
+	over := make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/auth/cert/login", func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case <-may:
+			_, _ = w.Write([]byte(`{"auth": {"client_token": "t"}}`))
+		case <-over:
+		}
+	})
+	mux.HandleFunc("GET /v1/a/b", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"data": {"k": "v4lue"}}`)) })
+	mux.HandleFunc("POST /v1/auth/token/revoke-self", func(http.ResponseWriter, *http.Request) {})
+	server := httptest.NewTLSServer(mux)
+	t.Cleanup(func() { close(over); server.Close() })
+	o = secrets.VaultOptions{Address: server.URL, CA: x509.NewCertPool()}
+	o.CA.AddCert(server.Certificate())
+	return o, may
+}
+
+// People are told that it is Vault that is waited for.
+func asksVault(s story, may chan struct{}) {
+	s.put("env KEY stay", func(c *job.Container) {
+		c.Secrets = []job.Secret{{Env: "KEY", Vault: &job.Vault{Path: "a/b", Key: "k", Role: "r"}}}
+	})
+	s.says(schedule.Starting, "asks Vault for a/b")
+	close(may)
+	s.healthy(0)
+	if got := s.lines(1); got[0] != "v4lue" {
+		s.Errorf("it has %q", got)
+	}
+}
+
+// A pod that podman has made too late is removed; what has its name may be being made meanwhile, and keeps the files of its secrets.
+func comesLate(s story) {
+	name := s.name + "_0_9"
+	written := filepath.Join(s.setting.Run, "secrets", name, "main")
+	if err := os.MkdirAll(written, 0o700); err != nil {
+		s.Fatal(err)
+	}
+	err := s.node.Podman().CreatePod(s.Context(), podman.Pod{Name: name, Hostname: s.name, CgroupParent: s.Cgroup + "/stop", Network: machine.Network.Name,
+		Labels: map[string]string{"ozymandias.node": "n1", "ozymandias.job": "uid-" + s.name, "ozymandias.name": s.name, "ozymandias.id": "0",
+			"ozymandias.epoch": "9", "ozymandias.revision": "1", "ozymandias.incarnation": "x"}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	for began := time.Now(); slices.ContainsFunc(s.pods(), func(pod string) bool { return strings.HasPrefix(pod, name) }); time.Sleep(100 * time.Millisecond) {
+		if time.Since(began) > patience {
+			s.Fatal("the pod is not removed")
+		}
+	}
+	if _, err := os.Stat(written); err != nil {
+		s.Error(err)
 	}
 }
 
@@ -338,7 +436,7 @@ func reads(s story, store *secrets.Store) {
 	if got, want := s.lines(2), []string{"t0ken", "s3cret"}; !slices.Equal(got, want) {
 		s.Errorf("it says %q, want %q", got, want)
 	}
-	files, err := filepath.Glob(filepath.Join(s.setting.Run, "secrets", "*", "*", "*"))
+	files, err := filepath.Glob(filepath.Join(s.setting.Run, "secrets", s.name+"_*", "*", "*"))
 	if err != nil || len(files) != 1 {
 		s.Fatalf("the secrets are in %v, %v", files, err)
 	}

@@ -113,7 +113,7 @@ func TestKept(t *testing.T) {
 		}
 	})
 	common := t.TempDir()
-	disks, err := volumes.Open(t.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes"), Shared: common})
+	disks, err := volumes.Open(t.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes"), Shared: common, Cluster: "ours"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,16 +139,25 @@ func TestKept(t *testing.T) {
 	}
 	log := said{h.log().Handler(), make(chan string, 10_000)}
 	h.more = func(o *node.Options) {
-		o.Labels = map[string]string{"home": "n1", schedule.StorageLabel: common}
+		o.Labels = map[string]string{"home": "n1"}
 		o.Volumes, o.KeepVolumes, o.Log = disks, time.Hour, slog.New(log)
 	}
-	h.begin()
-	log.hears(t, "a volume that nothing uses is kept for a while data uid-nobody 0 Forgotten")
-	log.hears(t, "a volume that nothing uses is kept for a while data uid-nobody  Forgotten")
-
+	w.standIn("a1") // has no storage in common, though it is the first of the nodes
 	drain := func(name string, draining bool) {
 		w.change(func(s schedule.State) (schedule.State, error) { return s.Drain(name, draining) })
 	}
+	w.until("joined", func(map[string]schedule.Condition) bool {
+		now, _, _ := w.mirror.State()
+		return now.Node("a1") != nil
+	})
+	drain("a1", true)
+	h.begin()
+	log.hears(t, "a volume that nothing uses is kept for a while data uid-nobody 0 Forgotten")
+	log.hears(t, "a volume that nothing uses is kept for a while data uid-nobody  Forgotten")
+	if now, _, _ := w.mirror.State(); disks.Storage() == "" || now.Node("n1").Labels[schedule.StorageLabel] != disks.Storage() {
+		t.Errorf("with storage %s it has labels %v", disks.Storage(), now.Node("n1").Labels)
+	}
+
 	volume := func(c *job.Container) { c.Volumes = []job.Volume{{Name: "data", Path: "/data", Space: space}} }
 	w.put(web("stay", volume))
 	first := w.untilHealthy(0)
@@ -257,4 +266,46 @@ func TestSticky(t *testing.T) {
 	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" || w.where() != "n1" {
 		t.Errorf("it comes back to %q on %s: %v", text, w.where(), err)
 	}
+}
+
+// What the records say of a node's storage is what its process has, whatever an earlier one had or somebody said: also when the process
+// takes up a life that was begun without.
+func TestStorageLabel(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	label := func(want string) {
+		t.Helper()
+		w.until("labelled "+want, func(map[string]schedule.Condition) bool {
+			now, _, _ := w.mirror.State()
+			n := now.Node("n1")
+			return n != nil && n.Alive() && n.Labels[schedule.StorageLabel] == want && n.Labels["home"] == "here"
+		})
+	}
+	h.more = func(o *node.Options) { o.Labels = map[string]string{"home": "here"} }
+	h.begin()
+	label("")
+	now, _, _ := w.mirror.State()
+	life := now.Node("n1").Incarnation
+	h.stop()
+
+	said := "nas"
+	if _, err := w.store.Label(t.Context(), "n1", map[string]*string{schedule.StorageLabel: &said}); err != nil {
+		t.Fatal(err)
+	}
+	disks, err := volumes.Open(t.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes"), Shared: t.TempDir(), Cluster: "ours"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := h.more
+	h.more = func(o *node.Options) { without(o); o.Volumes = disks }
+	h.begin()
+	label(disks.Storage())
+	if now, _, _ := w.mirror.State(); now.Node("n1").Incarnation != life {
+		t.Error("it has begun another life")
+	}
+	h.stop()
+
+	h.more = without
+	h.begin()
+	label("")
 }

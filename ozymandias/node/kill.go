@@ -1,13 +1,14 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -15,9 +16,11 @@ import (
 // again is the pause between two looks at whether what was killed has ended.
 const again = 50 * time.Millisecond
 
+// looks is how often nothing has to be found in a control group: what is being started may come into it a moment later.
+const looks = 3
+
 // clear ends all that runs under the node's lease, by force, and returns once nothing does. Podman is not asked.
 func (n *Node) clear(ctx context.Context) error {
-	const looks = 3 // what is being started may come into the group a moment later
 	return n.insist(ctx, "what runs does not end", looks, func() ([]int, error) {
 		err := n.group.Kill()
 		left, look := n.group.Processes()
@@ -28,7 +31,7 @@ func (n *Node) clear(ctx context.Context) error {
 // endServices ends the services of podman's on this node's socket, by force: those that an earlier process has left, which may start
 // something as long as they run, or one that does not answer.
 func (n *Node) endServices(ctx context.Context) error {
-	address := []byte("unix://" + n.Options.Podman.Socket())
+	address := "unix://" + n.Options.Podman.Socket()
 	return n.insist(ctx, "podman's service does not end", 1, func() (left []int, _ error) {
 		lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 		if err != nil {
@@ -36,7 +39,7 @@ func (n *Node) endServices(ctx context.Context) error {
 		}
 		for _, file := range lines {
 			line, err := os.ReadFile(file)
-			if err != nil || !bytes.Contains(append(line, 0), append(address, 0)) {
+			if err != nil || !serves(line, address) {
 				continue
 			}
 			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
@@ -46,6 +49,14 @@ func (n *Node) endServices(ctx context.Context) error {
 		}
 		return left, nil
 	})
+}
+
+// serves tells by the arguments of a process, each with a NUL at its end, whether it is a service of podman's there. A client of one has the
+// address among them, too: `podman --url ADDRESS logs`.
+func serves(line []byte, address string) bool {
+	arguments := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	at := slices.Index(arguments, "system")
+	return at >= 0 && at+1 < len(arguments) && arguments[at+1] == "service" && slices.Contains(arguments[at+2:], address)
 }
 
 // insist ends processes until so many looks in a row have found none. What cannot be killed, as it hangs in the kernel, has to be waited for,

@@ -49,20 +49,26 @@ func TestInsist(t *testing.T) {
 	})
 }
 
-// A service that an earlier process has left is ended, and no other one.
+// A service that an earlier process has left is ended, and no other one; nor is whoever asks it.
 func TestEndServices(t *testing.T) {
-	begin := func(socket string) *exec.Cmd {
+	// The shell has the arguments that podman would have, and ends with its input, by the code 1.
+	begin := func(arguments ...string) (c *exec.Cmd, end io.Closer) {
 		t.Helper()
-		c := exec.Command("sleep", "600")
-		c.Args[0] = "unix://" + socket // so that it is found as a service is
-		if err := c.Start(); err != nil {
+		c = exec.Command("sh", append([]string{"-c", "read line", "podman"}, arguments...)...)
+		end, err := c.StdinPipe()
+		if err == nil {
+			err = c.Start()
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.Process.Kill() })
-		return c
+		return c, end
 	}
 	o := podman.Options{Run: t.TempDir()}
-	mine, other := begin(o.Socket()), begin(o.Socket()+"2")
+	mine, _ := begin("--root", "/r", "system", "service", "--time", "0", "unix://"+o.Socket())
+	other, endOther := begin("system", "service", "--time", "0", "unix://"+o.Socket()+"2")
+	client, endClient := begin("--url", "unix://"+o.Socket(), "logs", "-f", "c")
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = mine.Wait() }()
 	n := &Node{Options: Options{Podman: o, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
@@ -70,8 +76,10 @@ func TestEndServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-ended
-	if err := other.Process.Kill(); err != nil {
-		t.Errorf("another one was ended, too: %v", err)
+	for c, end := range map[*exec.Cmd]io.Closer{other: endOther, client: endClient} {
+		_ = end.Close()
+		if _ = c.Wait(); c.ProcessState.ExitCode() != 1 {
+			t.Errorf("%q was ended, too: %s", c.Args, c.ProcessState)
+		}
 	}
-	_ = other.Wait()
 }

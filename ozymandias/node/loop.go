@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"teamtask.dev/ozymandias/lease"
@@ -35,9 +36,10 @@ type loop struct {
 
 	actions map[schedule.Instance]context.CancelFunc // under way
 	probes  map[probeKey]context.CancelFunc
-	pods    map[string]schedule.Instance // by the first part of podman's id
+	pods    map[string]schedule.Instance // by podman's id
 	named   []names.Record               // what was published last; nil if nothing was yet
 	unfit   string
+	deaf    atomic.Bool                         // podman has not answered for so long that it may never
 	tidied  map[schedule.Instance]chan struct{} // by whose volumes are being removed: closed once they are
 	by      sync.WaitGroup
 
@@ -164,9 +166,15 @@ func (l *loop) begin(lived context.Context, a converge.Action) {
 	ctx, cut := context.WithCancel(lived)
 	l.actions[a.Instance] = cut
 	behind := l.behind(a.Instance)
+	var pods []string
+	for id, of := range l.pods {
+		if of == a.Instance {
+			pods = append(pods, id)
+		}
+	}
 	l.by.Go(func() {
 		defer cut()
-		r := l.do(ctx, lived, a, behind)
+		r := l.do(ctx, lived, a, behind, pods)
 		select {
 		case l.results <- r:
 		case <-lived.Done():
@@ -178,17 +186,19 @@ func (l *loop) begin(lived context.Context, a converge.Action) {
 func (l *loop) done(r answer) {
 	delete(l.actions, r.Instance)
 	if r.pod != "" {
-		l.pods[short(r.pod)] = r.Instance
+		l.pods[r.pod] = r.Instance
 	}
 	l.machine.Done(time.Now(), r.Result)
 }
 
 // died takes in that a container has ended.
 func (l *loop) died(d podman.Death) {
-	// Podman calls what holds a pod's namespaces after the pod's id.
+	// Podman calls what holds a pod's namespaces after the first part of the pod's id.
 	if pod, infra := strings.CutSuffix(d.Name, "-infra"); infra {
-		if i, known := l.pods[short(pod)]; known {
-			l.machine.Doubt(i)
+		for id, i := range l.pods {
+			if strings.HasPrefix(id, pod) {
+				l.machine.Doubt(i)
+			}
 		}
 		return
 	}
@@ -198,8 +208,6 @@ func (l *loop) died(d podman.Death) {
 		}
 	}
 }
-
-func short(id string) string { return id[:min(len(id), 12)] }
 
 // tell tells the others what is: the report, names, and where containers are.
 func (l *loop) tell(report schedule.Report) {

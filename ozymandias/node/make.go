@@ -97,7 +97,7 @@ func (l *loop) container(ctx context.Context, a converge.Action, pod, name strin
 		}
 		c.Mounts = append(c.Mounts, podman.Mount{Source: path, Target: v.Path, ReadOnly: v.ReadOnly})
 	}
-	return c, l.secrets(ctx, pod, name, &c)
+	return c, l.secrets(ctx, a.Instance, pod, name, &c)
 }
 
 // publish are the ports of the node that podman is to have lead to an instance: those that the node's ingress does not have.

@@ -85,3 +85,65 @@ func TestPodmanHangs(t *testing.T) {
 	w.until("fit", unfit(false))
 	w.untilHealthy(0)
 }
+
+// If no service of podman's ever answers, what is to go is ended without it all the same: others wait for its place. The rest goes on. When podman
+// answers again, what it still has of that is removed.
+func TestPodmanNeverAnswers(t *testing.T) {
+	defer node.SetSilent(time.Second)()
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	h.begin()
+	defer h.stop() // before silent is set back
+	stays := web("print up stay")
+	stays.Name = "stays"
+	w.put(stays)
+	w.put(web("print up stay"))
+	w.untilHealthy(0)
+	all := w.until("both are healthy", func(all map[string]schedule.Condition) bool { return all["web-0"].Healthy && all["stays-0"].Healthy })
+	pid := map[string]int{}
+	for _, job := range []string{"web", "stays"} {
+		name, _ := h.node.Container("uid-"+job, "0", "main")
+		running, err := h.node.Podman().Container(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid[job] = running.PID
+	}
+	stopping, stop := make(chan struct{}), make(chan struct{})
+	go func() { // whichever service is there stands still
+		defer close(stopping)
+		for again := time.NewTicker(10 * time.Millisecond); ; {
+			for _, pid := range h.podmans() {
+				_ = syscall.Kill(pid, syscall.SIGSTOP) // it may be gone
+			}
+			select {
+			case <-stop:
+				again.Stop()
+				return
+			case <-again.C:
+			}
+		}
+	}()
+	none := web("print up stay")
+	none.NumInstances = new(0)
+	w.put(none)
+	w.until("gone", func(all map[string]schedule.Condition) bool { _, there := all["web-0"]; return !there })
+	if err := syscall.Kill(pid["web"], 0); err == nil {
+		t.Error("it is said to be gone, and runs")
+	}
+	if err := syscall.Kill(pid["stays"], 0); err != nil {
+		t.Errorf("what was to stay has ended: %v", err)
+	}
+	close(stop)
+	<-stopping
+	for _, pid := range h.podmans() {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
+	now := w.until("there is nothing else", func(now map[string]schedule.Condition) bool {
+		pods, err := h.node.Podman().Pods(t.Context(), nil)
+		return err == nil && len(pods) == 1 && now["stays-0"].Healthy
+	})
+	if now["stays-0"].Since != all["stays-0"].Since {
+		t.Errorf("what was to stay was %+v, and is %+v", all["stays-0"], now["stays-0"])
+	}
+}

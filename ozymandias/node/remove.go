@@ -13,14 +13,19 @@ import (
 	"teamtask.dev/ozymandias/podman"
 )
 
-// remove ends and removes all pods of an instance.
-func (l *loop) remove(ctx, lived context.Context, a converge.Action) error {
+// remove ends and removes all pods of an instance. known are those of which it was heard before, by podman's id.
+func (l *loop) remove(ctx, lived context.Context, a converge.Action, known []string) error {
 	var pods []podman.PodState
 	err := l.ask(ctx, lived, func(asked context.Context) (err error) {
 		pods, err = l.client.Pods(asked, map[string]string{labelNode: l.Name, labelJob: a.Instance.Job, labelID: a.Instance.ID})
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil && l.deaf.Load() && len(known) > 0:
+		if err := l.force(lived, known); err != nil {
+			return err
+		}
+	case err != nil:
 		return err
 	}
 	for _, pod := range pods {
@@ -29,7 +34,11 @@ func (l *loop) remove(ctx, lived context.Context, a converge.Action) error {
 			return err // what podman refuses to end is killed with the pod; if it cannot be asked it is asked again
 		}
 		l.keep(lived, a.Instance, pod)
-		if err := l.removePod(lived, pod); err != nil {
+		err := l.removePod(lived, pod)
+		if err == nil {
+			err = l.clearSecrets(pod.Name)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -67,7 +76,37 @@ func (l *loop) stop(ctx context.Context, a converge.Action, pod podman.PodState)
 	return errors.Join(faults...)
 }
 
-// removePod removes a pod, if need be after killing what runs in it without podman's help.
+// force ends what runs of pods without podman, which has not answered for long: another node waits to run the instance. Podman still has the
+// pods; if ever it answers again they are removed as such that nobody wants.
+func (l *loop) force(lived context.Context, pods []string) error {
+	if err := l.endServices(lived); err != nil { // which could start something meanwhile
+		return err
+	}
+	return l.insist(lived, "what is to be removed does not end", looks, func() (left []int, err error) {
+		for _, pod := range pods {
+			more, fault := l.endPod(pod)
+			left, err = append(left, more...), errors.Join(err, fault)
+		}
+		return left, err
+	})
+}
+
+// endPod kills what runs in a pod, and returns what still does.
+func (l *loop) endPod(id string) (left []int, err error) {
+	for _, below := range []string{stopGroup, keepGroup} {
+		group, find := cgroup.Find(l.Cgroup + below + "/" + id)
+		if find != nil {
+			return nil, find
+		}
+		kill := group.Kill()
+		more, look := group.Processes()
+		left, err = append(left, more...), errors.Join(err, kill, look)
+	}
+	return left, err
+}
+
+// removePod removes a pod, if need be after killing what runs in it without podman's help. The files of its secrets are left: they are
+// known by the pod's name, which another one may have that is being made.
 func (l *loop) removePod(lived context.Context, pod podman.PodState) error {
 	try := func() error {
 		asked, done := context.WithTimeout(lived, patience/2)
@@ -76,15 +115,11 @@ func (l *loop) removePod(lived context.Context, pod podman.PodState) error {
 	}
 	err := try()
 	if err != nil && lived.Err() == nil {
-		for _, below := range []string{stopGroup, keepGroup} {
-			if group, find := cgroup.Find(l.Cgroup + below + "/" + pod.ID); find == nil {
-				_ = group.Kill() // the next attempt tells whether it was of use
-			}
-		}
+		_, _ = l.endPod(pod.ID) // the next attempt tells whether it was of use
 		err = try()
 	}
 	if err != nil {
 		return fmt.Errorf("it cannot be removed: %w", err)
 	}
-	return l.clearSecrets(pod.Name)
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"teamtask.dev/ozymandias/node/converge"
+	"teamtask.dev/ozymandias/plain"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/state"
@@ -35,6 +36,9 @@ func (l *life) run(ctx, lived context.Context, end context.CancelCauseFunc) erro
 		found, err = l.look(setup)
 		return err
 	}); err != nil {
+		return err
+	}
+	if err := l.attempt(setup, "say what storage the node has", func() error { return l.labelStorage(setup) }); err != nil {
 		return err
 	}
 	resumed := l.incarnation != ""
@@ -70,7 +74,7 @@ func (l *life) join(ctx context.Context, found []converge.Found) error {
 	now, _, _ := l.Mirror.State()
 	before := converge.New(l.Name, "")
 	before.Adopt(time.Now(), now, found...)
-	machine := state.Machine{Address: l.Address, Labels: l.Labels}
+	machine := state.Machine{Address: l.Address, Labels: l.labels()}
 	return l.attempt(ctx, "join", func() (err error) {
 		if machine.Capacity, err = l.capacity(); err != nil {
 			return err
@@ -149,7 +153,7 @@ func (n *Node) inspect(ctx context.Context, pod podman.PodState) (converge.Pod, 
 		if err != nil {
 			return facts, err
 		}
-		f := converge.Facts{Started: s.Started, Ended: s.Finished, ExitCode: s.ExitCode, OutOfMemory: s.OutOfMemory, Error: s.Error}
+		f := converge.Facts{Started: s.Started, Ended: s.Finished, ExitCode: s.ExitCode, OutOfMemory: s.OutOfMemory, Error: plain.Line(s.Error, longestFault)}
 		switch {
 		case s.Running():
 			f.State = converge.Running
@@ -163,8 +167,11 @@ func (n *Node) inspect(ctx context.Context, pod podman.PodState) (converge.Pod, 
 	return facts, nil
 }
 
-// longest is as much of a line of a log as is told, in bytes.
-const longest = 200
+// What of others' words is told at most, in characters: of a line of a log, and of what went wrong.
+const (
+	longestLine  = 200
+	longestFault = 1000
+)
 
 // lastLine is the last line that a container has written, as far as it can be read: for people.
 func lastLine(log string) (text string) {
@@ -173,8 +180,5 @@ func lastLine(log string) (text string) {
 			text = line.Text
 		}
 	}
-	if len(text) > longest {
-		text = text[:longest] + "..."
-	}
-	return strings.ToValidUTF8(strings.TrimSpace(text), "?")
+	return plain.Line(strings.TrimSpace(text), longestLine)
 }

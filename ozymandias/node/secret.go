@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/schedule"
 )
 
 // secretDir is where the files of a pod's secrets are: below the run directory, so that they are in memory only. Nobody but root gets
@@ -43,16 +47,23 @@ func (n *Node) tidySecrets(pods []podman.PodState) error {
 }
 
 // secrets gives a container its secrets.
-func (l *loop) secrets(ctx context.Context, pod, name string, c *podman.Container) error {
+func (l *loop) secrets(ctx context.Context, i schedule.Instance, pod, name string, c *podman.Container) error {
 	for at, s := range c.Spec.Secrets {
 		if l.Secrets == nil {
 			return errors.New("this node knows no secrets")
+		}
+		if s.Vault != nil {
+			l.note(ctx, i, "asks Vault for "+s.Vault.Path)
 		}
 		value, err := l.Secrets.Resolve(ctx, s)
 		if err != nil {
 			return err
 		}
 		if s.Env != "" {
+			// A variable ends at a NUL, and what is no UTF-8 would reach podman as something else.
+			if !utf8.Valid(value) || bytes.IndexByte(value, 0) >= 0 {
+				return fmt.Errorf("secret %s is no text, as variable %s has to be: have it as a file", calledBy(s), s.Env)
+			}
 			c.Environment[s.Env] = string(value)
 			continue
 		}
@@ -66,6 +77,14 @@ func (l *loop) secrets(ctx context.Context, pod, name string, c *podman.Containe
 		c.Mounts = append(c.Mounts, podman.Mount{Source: file, Target: s.File, ReadOnly: true})
 	}
 	return nil
+}
+
+// calledBy is what people call a secret.
+func calledBy(s job.Secret) string {
+	if s.Vault != nil {
+		return s.Vault.Path + " in Vault"
+	}
+	return s.Name
 }
 
 // own gives the files of a container's secrets to the user that it runs as, who is known once the container is made.

@@ -30,10 +30,15 @@ func (l *loop) leftHere() []schedule.Leftover {
 	return schedule.Stale(now, l.Name)
 }
 
-// leftInCommon are the volumes that nodes have in common of jobs that there are none of, for the first of the living nodes to remove.
+// leftInCommon are the volumes that nodes have in common of jobs that there are none of, for the first of the living nodes that have them to
+// remove.
 func (l *loop) leftInCommon() (left []schedule.Leftover) {
+	storage := l.storage()
+	if storage == "" {
+		return nil
+	}
 	now, _, _ := l.Mirror.State()
-	first := slices.IndexFunc(now.Nodes, func(n schedule.Node) bool { return n.Alive() })
+	first := slices.IndexFunc(now.Nodes, func(n schedule.Node) bool { return n.Alive() && n.Labels[schedule.StorageLabel] == storage })
 	if now.Partial || first < 0 || now.Nodes[first].Name != l.Name {
 		return nil
 	}

@@ -38,6 +38,11 @@ func (s silence) hopeless(now time.Time) bool {
 	return now.Sub(s.killed) >= 2*silent && (now.Sub(s.any) >= 2*silent || now.Sub(s.list) >= stubborn*silent)
 }
 
+// deaf tells whether, by then, another service was tried as well, and podman may never answer.
+func (s silence) deaf(now time.Time) bool {
+	return now.Sub(s.any) >= 4*silent || now.Sub(s.list) >= 2*stubborn*silent
+}
+
 // hear tells the loop of each container that ends.
 func (l *loop) hear(ctx context.Context) {
 	for death := range l.client.Deaths(ctx, l.began) {
@@ -82,6 +87,7 @@ func (l *loop) poll(ctx context.Context) {
 			l.makeRoom(ctx, func() bool { return l.scarce(0) })
 		}
 		unfit := l.fitness(err, quiet.unfit(now))
+		l.deaf.Store(quiet.deaf(now))
 		if quiet.hopeless(now) {
 			l.Log.Error("podman does not answer: its service is killed", "error", err)
 			if quiet.killed = now; l.endServices(ctx) != nil {
@@ -99,7 +105,7 @@ func (l *loop) poll(ctx context.Context) {
 // fitness says why nothing can run here, if so.
 func (l *loop) fitness(err error, silent bool) string {
 	if err != nil && silent {
-		return fmt.Sprintf("podman does not answer: %v", err)
+		return "podman does not answer: " + words(err)
 	}
 	if free, err := l.free(); err == nil && free < scarce/2 {
 		return fmt.Sprintf("the disk of %s is full: %d MB are left", l.Dir, free>>20)
@@ -133,7 +139,7 @@ func (l *loop) polled(lived context.Context, p poll) {
 			if !same(pod, known[m.Instance].Containers) {
 				l.machine.Doubt(m.Instance)
 			}
-			l.pods[short(pod.ID)] = m.Instance
+			l.pods[pod.ID] = m.Instance
 		case l.actions[m.Instance] == nil:
 			// Podman has made it long after it was asked to. Nothing of it was ever started.
 			l.by.Go(func() {

@@ -274,7 +274,10 @@ func (c *Client) inspect(ctx context.Context, name string, again bool) (Containe
 	return state, nil
 }
 
-// ReadFile returns a file of a container, which need not run. One that is not there is [ErrNotFound].
+// most is how long a file may be that is read from a container: whoever made the image may have put anything there.
+const most = 1 << 20
+
+// ReadFile returns a file of a container, which need not run. One that is not there is [ErrNotFound]; one of more than a MiB is refused.
 func (c *Client) ReadFile(ctx context.Context, name, path string) ([]byte, error) {
 	fault := func(err error) ([]byte, error) {
 		return nil, fmt.Errorf("read %s in container %s: %w", path, name, err)
@@ -292,7 +295,10 @@ func (c *Client) ReadFile(ctx context.Context, name, path string) ([]byte, error
 	if err != nil {
 		return fault(err)
 	}
-	b, err := io.ReadAll(files)
+	b, err := io.ReadAll(io.LimitReader(files, most+1))
+	if err == nil && len(b) > most {
+		err = fmt.Errorf("it is longer than %d bytes: make it shorter", most)
+	}
 	if err != nil {
 		return fault(err)
 	}

@@ -1,7 +1,6 @@
 package podman_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -235,9 +234,19 @@ func TestStats(t *testing.T) {
 
 // A file of a container can be read whether the container runs or not.
 func TestReadFile(t *testing.T) {
-	name := container(t, pod(t), "stay", func(c *podman.Container) { c.Spec.User = "12:34" })
-	b, err := machine.Client.ReadFile(patient(t), name, "/guest")
-	if err != nil || !bytes.HasPrefix(b, []byte("\x7fELF")) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/file", []byte("here"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name := container(t, pod(t), "stay", func(c *podman.Container) {
+		c.Spec.User = "12:34"
+		c.Mounts = []podman.Mount{{Source: dir, Target: "/small"}}
+	})
+	if b, err := machine.Client.ReadFile(patient(t), name, "/small/file"); err != nil || string(b) != "here" {
+		t.Errorf("ReadFile(/small/file) = %q, %v", b, err)
+	}
+	// A program is no file to be read as a whole.
+	if b, err := machine.Client.ReadFile(patient(t), name, "/guest"); err == nil || !strings.Contains(err.Error(), "longer than 1048576 bytes") {
 		t.Errorf("ReadFile(/guest) = %d bytes, %v", len(b), err)
 	}
 	for _, path := range []string{"/etc/passwd", "/"} {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"teamtask.dev/ozymandias/plain"
 )
 
 // What a caller may decide on; use errors.Is.
@@ -27,11 +29,14 @@ type Error struct {
 	Status int
 	// Cause is the innermost reason, in podman's fixed words.
 	Cause string
-	// Message is for people, and ends with the cause.
+	// Message is for people, and ends with the cause; as podman has written it.
 	Message string
 }
 
-func (e *Error) Error() string { return "podman: " + e.Message }
+// longest is as much of a message as is told. There may be words in it of an image, a registry or a program in a container.
+const longest = 2000
+
+func (e *Error) Error() string { return "podman: " + plain.Line(e.Message, longest) }
 
 // Is tells whether this is one of the errors above. The status alone does not: podman 4.3 answers 500 to a container's name that is
 // taken, to an image that is not there, and to a signal for a container that does not run.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/plain"
 )
 
 // Image is one that the node has.
@@ -103,7 +104,7 @@ func (c *Client) Pull(ctx context.Context, name string, p Pull) (id string, err 
 			id = report.ID
 		}
 		if p.Progress != nil && report.Stream != "" {
-			p.Progress(strings.TrimSuffix(report.Stream, "\n"))
+			p.Progress(plain.Line(strings.TrimSuffix(report.Stream, "\n"), longest))
 		}
 	}
 }

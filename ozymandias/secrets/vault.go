@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"teamtask.dev/ozymandias/job"
 )
@@ -63,17 +64,41 @@ func newVault(o VaultOptions) (*vault, error) {
 	return v, nil
 }
 
-// read returns one value. It logs in anew each time and gives the token back at the end, so that nothing is left to be renewed.
+// How long Vault, which may accept and never answer, is waited for: for a value, and when a token is given back.
+const (
+	answersWithin = 30 * time.Second
+	revokesWithin = 5 * time.Second
+)
+
+// errSilent says that Vault has not answered in time.
+var errSilent = fmt.Errorf("it has not answered within %s: is it well, and can this node reach it?", answersWithin)
+
+// read returns one value.
 func (v *vault) read(ctx context.Context, secret job.Vault) ([]byte, error) {
 	if v.address == nil {
 		return nil, fmt.Errorf("%s is a secret of Vault, but this node knows of no Vault: start it with Vault's address", secret.Path)
 	}
+	asked, done := context.WithTimeoutCause(ctx, answersWithin, errSilent)
+	defer done()
+	value, err := v.ask(asked, secret)
+	if err != nil && context.Cause(asked) == errSilent {
+		return nil, fmt.Errorf("read %s in Vault at %s: %w", secret.Path, v.address.Host, errSilent)
+	}
+	return value, err
+}
+
+// ask logs in anew each time and gives the token back at the end, so that nothing is left to be renewed.
+func (v *vault) ask(ctx context.Context, secret job.Vault) ([]byte, error) {
 	token, err := v.login(ctx, secret.Role)
 	if err != nil {
 		return nil, err
 	}
-	// One that cannot be given back, as Vault's batch tokens, ends by itself.
-	defer func() { _, _ = v.call(ctx, http.MethodPost, "auth/token/revoke-self", token, nil) }()
+	// One that cannot be given back, as Vault's batch tokens, ends by itself. One that can is, also when nobody wants the value any more.
+	defer func() {
+		ctx, done := context.WithTimeout(context.WithoutCancel(ctx), revokesWithin)
+		defer done()
+		_, _ = v.call(ctx, http.MethodPost, "auth/token/revoke-self", token, nil)
+	}()
 	answer, err := v.call(ctx, http.MethodGet, secret.Path, token, nil)
 	var refused *refusal
 	switch {

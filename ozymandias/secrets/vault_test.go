@@ -133,6 +133,27 @@ func TestOddAnswers(t *testing.T) {
 	}
 }
 
+// A token is given back also when nobody waits for the secret any more.
+func TestRevoked(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/auth/cert/login", answer(200, `{"auth": {"client_token": "t"}}`))
+	mux.HandleFunc("GET /v1/a", func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })
+	revoked := ""
+	mux.HandleFunc("POST /v1/auth/token/revoke-self", func(w http.ResponseWriter, r *http.Request) {
+		revoked = r.Header.Get("X-Vault-Token")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	server := httptest.NewTLSServer(mux)
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	_, err := at(t, server.URL, pool, vaulttest.NewAuthority(t).Issue(t, "n1")).Resolve(ctx, job.Secret{Vault: &job.Vault{Path: "a", Key: "k", Role: "r"}})
+	server.Close() // waits for what is asked
+	if !errors.Is(err, context.Canceled) || revoked != "t" {
+		t.Errorf("Resolve() = %v, and the token given back is %q", err, revoked)
+	}
+}
+
 func answer(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)

@@ -19,29 +19,14 @@ func claim(dir, cluster string) error {
 	owner, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return mark(dir, cluster)
+		if err := write(path, cluster); err != nil {
+			return fmt.Errorf("mark the volumes in %s: %w", dir, err)
+		}
 	case err != nil:
 		return fmt.Errorf("look of which cluster the volumes in %s are: %w", dir, err)
 	case string(owner) != cluster:
 		return fmt.Errorf("%w: those in %s, which this cluster would take for left over and delete. Give another directory; "+
 			"or move what is there elsewhere; or, if they are this cluster's all the same, remove %s", ErrOtherCluster, dir, path)
-	}
-	return nil
-}
-
-func mark(dir, cluster string) error {
-	next, err := os.CreateTemp(dir, clusterFile+".")
-	if err != nil {
-		return fmt.Errorf("mark the volumes in %s: %w", dir, err)
-	}
-	_, err = next.WriteString(cluster)
-	err = errors.Join(err, next.Sync(), next.Close())
-	if err == nil {
-		err = rename(next.Name(), filepath.Join(dir, clusterFile))
-	}
-	if err != nil {
-		_ = os.Remove(next.Name())
-		return fmt.Errorf("mark the volumes in %s: %w", dir, err)
 	}
 	return nil
 }

@@ -43,6 +43,9 @@ func ensureCommon(shared string, v schedule.Volume) (string, error) {
 // InCommon tells whether a volume is, or would be, in the directory that nodes have in common, rather than on this node's own disk.
 func (s *Store) InCommon(v schedule.Volume) bool { return v.ID == "" && s.shared != "" }
 
+// Storage is what the nodes that have a directory in common call it by: the same wherever it is the same one; "" if there is none.
+func (s *Store) Storage() string { return s.storage }
+
 // Shared are the volumes in the directory that nodes have in common. They are not among [Store.All], as they are on no node's own disk.
 func (s *Store) Shared() ([]schedule.Volume, error) {
 	if s.shared == "" {

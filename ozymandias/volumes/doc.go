@@ -27,4 +27,5 @@
 //
 // On a node by itself they are like the others. Where nodes have a file system in common, they are plain directories there, since no
 // loop file can be mounted on two machines at once. They are then held to no size by us, only by what that file system has for it.
+// Such a directory has a name of its own, which tells nodes that have it in common from those that have another: [Store.Storage].
 package volumes

@@ -54,24 +54,37 @@ func readRecord(dir string) (schedule.Volume, error) {
 }
 
 // writeRecord writes the record so that there is the old one or the new one at any time.
-func writeRecord(dir string, v schedule.Volume) (err error) {
+func writeRecord(dir string, v schedule.Volume) error {
 	b, err := json.Marshal(record{v.Job, v.ID, v.Name, v.Space, v.Epoch})
 	if err != nil {
 		return err
 	}
-	next, err := os.CreateTemp(dir, recordFile+".") // of several nodes' own, in a directory that they have in common
+	return write(filepath.Join(dir, recordFile), string(b)+"\n")
+}
+
+// write makes a file that is there as a whole or not at all, or has another one's place.
+func write(path, text string) error {
+	next, err := prepare(path, text)
 	if err != nil {
 		return err
 	}
-	_, err = next.Write(append(b, '\n'))
-	err = errors.Join(err, next.Sync(), next.Close())
-	if err == nil {
-		err = rename(next.Name(), filepath.Join(dir, recordFile))
+	if err := rename(next, path); err != nil {
+		return errors.Join(err, os.Remove(next))
 	}
+	return nil
+}
+
+// prepare writes what is to be a file under another name: of several nodes' own, in a directory that they have in common.
+func prepare(path, text string) (next string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".")
 	if err != nil {
-		_ = os.Remove(next.Name()) // scrap finds it otherwise
+		return "", err
 	}
-	return err
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
 }
 
 // rename renames a file for good, within a directory.

@@ -19,16 +19,17 @@ type Options struct {
 	// Dir is for those of this node: a directory of its own, below which nobody else changes anything.
 	Dir string
 	// Shared is a directory that this node has in common with others, for the shared volumes of jobs; "" if there is none. It is
-	// better not the mount point itself but below it, so that it is not there when the file system is not.
+	// better not the mount point itself but below it, so that it is not there when the file system is not: before the first time
+	// nobody can tell that this is not mounted.
 	Shared string
 	// Cluster names the one whose volumes they are, for as long as it exists. Volumes of another are not opened: the error is
-	// [ErrOtherCluster]. "" opens anybody's.
+	// [ErrOtherCluster]. "" opens anybody's, and tells of no [Store.Storage].
 	Cluster string
 }
 
 // Store has the volumes of a node. Its methods may be called at the same time; those about one volume wait for each other.
 type Store struct {
-	dir, shared string
+	dir, shared, storage string
 
 	mu    sync.Mutex
 	there map[key]schedule.Volume // all that are in dir
@@ -81,11 +82,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory for volumes: %w", err)
 	}
-	for _, dir := range []string{s.dir, s.shared} {
-		if dir == "" || o.Cluster == "" {
-			continue
-		}
-		if err := claim(dir, o.Cluster); err != nil {
+	if o.Cluster != "" {
+		if err := s.claim(o.Cluster); err != nil {
 			return nil, err
 		}
 	}
@@ -93,6 +91,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open the volumes in %s: %w", s.dir, err)
 	}
 	return s, nil
+}
+
+// claim makes the directories the cluster's.
+func (s *Store) claim(cluster string) (err error) {
+	if err := claim(s.dir, cluster); err != nil || s.shared == "" {
+		return err
+	}
+	s.storage, err = share(s.dir, s.shared, cluster)
+	return err
 }
 
 // read finds out what there is in the directory.

@@ -1,0 +1,46 @@
+package node
+
+import (
+	"context"
+	"maps"
+
+	"teamtask.dev/ozymandias/schedule"
+)
+
+// storage is what nodes call the directory by that this one has in common with them; "" if there is none.
+func (n *Node) storage() string {
+	if n.Volumes == nil {
+		return ""
+	}
+	return n.Volumes.Storage()
+}
+
+// labels are those that the node joins with: what it was given, and where its shared volumes are.
+func (n *Node) labels() map[string]string {
+	storage := n.storage()
+	if storage == "" {
+		return n.Labels
+	}
+	labels := maps.Clone(n.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[schedule.StorageLabel] = storage
+	return labels
+}
+
+// labelStorage sets right what the records say of the node's storage: they are of an earlier process, which may have had another directory
+// or none, and whose life may be taken up; and what people once said of the label would win.
+func (n *Node) labelStorage(ctx context.Context) error {
+	now, _, _ := n.Mirror.State()
+	here, storage := now.Node(n.Name), n.storage()
+	if here == nil || here.Labels[schedule.StorageLabel] == storage {
+		return nil
+	}
+	label := map[string]*string{schedule.StorageLabel: nil}
+	if storage != "" {
+		label[schedule.StorageLabel] = &storage
+	}
+	_, err := n.Store.Label(ctx, n.Name, label)
+	return err
+}
