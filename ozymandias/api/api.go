@@ -99,7 +99,7 @@ func New(o Options) (*API, error) {
 	if o.Admit != nil && o.JoinToken == nil {
 		return nil, errors.New("an API that admits nodes needs the option JoinToken")
 	}
-	a := &API{Options: o, strangers: newStrangers(), searches: make(chan struct{}, searchesAtOnce), peers: &http.Transport{TLSClientConfig: o.Peers, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}}
+	a := &API{Options: o, strangers: newStrangers(), searches: make(chan struct{}, searchesAtOnce), peers: toPeers(o.Peers)}
 	a.credentials.read, a.joinToken.read, a.etcdAnswers.read = a.readCredentials, a.readJoinToken, a.askEtcd
 	mux := http.NewServeMux()
 	described := describe(mux)

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/podman"
@@ -61,9 +63,10 @@ func (a *API) run(w http.ResponseWriter, r *http.Request, container string, e po
 	defer connection.Close()
 	ctx, hangUp := context.WithCancel(r.Context())
 	defer hangUp()
-	out := &frameWriter{to: connection}
+	out := &frameWriter{to: connection, broken: hangUp}
 	e.Stdout, e.Stderr = out.stream(v1.Stdout), out.stream(v1.Stderr)
-	input, toInput := io.Pipe()
+	input, to := io.Pipe()
+	toInput := &feed{PipeWriter: to}
 	if stdin {
 		e.Stdin = input
 	} else {
@@ -77,6 +80,7 @@ func (a *API) run(w http.ResponseWriter, r *http.Request, container string, e po
 		defer toInput.Close()
 		listen(buffered.Reader, toInput, sizes)
 	})
+	reading.Go(func() { toInput.watch(ctx, out) })
 	code, err := a.Podman.Exec(ctx, container, e)
 	end := v1.ExecEnd{Code: code}
 	if err != nil && !errors.As(problem(err), &end.Problem) {
@@ -87,11 +91,46 @@ func (a *API) run(w http.ResponseWriter, r *http.Request, container string, e po
 	}
 	input.Close()
 	connection.Close()
+	hangUp()
 	reading.Wait()
 }
 
+// A feed is what a command is sent. As long as the command does not take it nothing more is read of what the caller sends, as that would have to be
+// kept, and so it is not noticed either that the caller hangs up.
+type feed struct {
+	*io.PipeWriter
+	waits atomic.Bool
+}
+
+func (f *feed) Write(piece []byte) (int, error) {
+	f.waits.Store(true)
+	defer f.waits.Store(false)
+	return f.PipeWriter.Write(piece)
+}
+
+// callEvery is how often a caller of whom nothing is read is sent something.
+const callEvery = time.Second
+
+// watch sends the caller empty pieces while the command does not take what it was sent, until ctx ends: to one that has hung up they cannot be
+// sent. What was sent but not read keeps the end of a connection from being seen, but not this: to a connection that is closed there, the other
+// machine says so at the first piece, and the second fails.
+func (f *feed) watch(ctx context.Context, out *frameWriter) {
+	call := time.NewTicker(callEvery)
+	defer call.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-call.C:
+			if f.waits.Load() {
+				_ = out.write(v1.Stdout, nil) // it tells by itself that it is broken
+			}
+		}
+	}
+}
+
 // listen passes on what the caller sends, until it hangs up.
-func listen(from *bufio.Reader, stdin *io.PipeWriter, sizes chan podman.TerminalSize) {
+func listen(from *bufio.Reader, stdin io.WriteCloser, sizes chan podman.TerminalSize) {
 	for {
 		stream, piece, err := v1.ReadFrame(from)
 		switch {
@@ -115,16 +154,21 @@ func listen(from *bufio.Reader, stdin *io.PipeWriter, sizes chan podman.Terminal
 	}
 }
 
-// frameWriter writes pieces of several streams.
+// frameWriter writes pieces of several streams, and tells if it cannot.
 type frameWriter struct {
-	mu sync.Mutex
-	to io.Writer
+	mu     sync.Mutex
+	to     io.Writer
+	broken func()
 }
 
 func (f *frameWriter) write(stream byte, piece []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return v1.WriteFrame(f.to, stream, piece)
+	err := v1.WriteFrame(f.to, stream, piece)
+	if err != nil {
+		f.broken()
+	}
+	return err
 }
 
 func (f *frameWriter) stream(number byte) io.Writer { return streamWriter{f, number} }

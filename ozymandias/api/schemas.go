@@ -58,5 +58,5 @@ func (restartText) Schema(huma.Registry) *huma.Schema {
 	return text("What happens when the container ends.", "always", "on-failure:3", "never")
 }
 func (portText) Schema(huma.Registry) *huma.Schema {
-	return text("From a port of the node to one of the container.", "80:3000", "53:53/udp")
+	return text("From a port of the node to one of the container.", "80:3000", "514:514/udp")
 }

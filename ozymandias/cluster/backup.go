@@ -17,7 +17,8 @@ import (
 	"teamtask.dev/ozymandias/state"
 )
 
-// A backup is all of a cluster that cannot be had again without it: the keys, and the records that are under no lease.
+// A backup is all of a cluster that cannot be had again without it: the keys, and the records that are under no lease, and of those that are under
+// one the certificates of admins: nobody renews it, it only says when they end.
 type backup struct {
 	Made         time.Time `json:"made"`
 	Authority    string    `json:"authority"` // PEM
@@ -30,7 +31,13 @@ type backup struct {
 type record struct {
 	Key   string `json:"key"`
 	Value []byte `json:"value"`
+	// Ends is when it goes by itself. Zero: it does not.
+	Ends time.Time `json:"ends,omitzero"`
 }
+
+// certificatesKey is what the keys of the records of admins' certificates begin with, as package api has them. They are under leases, which end
+// with the certificates: without its record a certificate opens nothing.
+const certificatesKey = state.DefaultPrefix + "clients/"
 
 // backedUp is what the keys of all records begin with, those of the pods' network, too.
 var backedUp = strings.TrimSuffix(state.DefaultPrefix, "/")
@@ -79,9 +86,22 @@ func Backup(ctx context.Context, data string, w io.Writer) error {
 	}
 	b.Revision = answer.Header.Revision
 	for _, kv := range answer.Kvs {
-		if kv.Lease == 0 {
-			b.Records = append(b.Records, record{string(kv.Key), kv.Value})
+		r := record{Key: string(kv.Key), Value: kv.Value}
+		switch {
+		case kv.Lease == 0:
+		case strings.HasPrefix(r.Key, certificatesKey):
+			// That the lease would tell is not certain: etcd may give it all its time anew when its members change their leader.
+			var certificate struct {
+				Ends time.Time `json:"ends"`
+			}
+			if json.Unmarshal(kv.Value, &certificate) != nil || certificate.Ends.IsZero() {
+				continue // nobody could say when it is to go
+			}
+			r.Ends = certificate.Ends
+		default:
+			continue // of a node, which says it again
 		}
+		b.Records = append(b.Records, r)
 	}
 	if err := json.NewEncoder(w).Encode(b); err != nil {
 		return fmt.Errorf("write the backup: %w", err)
@@ -151,7 +171,7 @@ func (c *Cluster) refill(ctx context.Context) error {
 // anew.
 func (c *Cluster) fill(ctx context.Context, client *clientv3.Client, b backup) (revision int64, err error) {
 	for _, r := range b.Records {
-		if _, err := client.Put(ctx, r.Key, string(r.Value)); err != nil {
+		if err := r.write(ctx, client, time.Now()); err != nil {
 			return 0, fmt.Errorf("write %s: %w", r.Key, err)
 		}
 	}
@@ -178,4 +198,22 @@ func (c *Cluster) fill(ctx context.Context, client *clientv3.Client, b backup) (
 		return 0, err
 	}
 	return goOn(ctx, client, "the cluster is restored from a backup of "+b.Made.Format(time.RFC3339))
+}
+
+// write writes it as it was, unless it has ended meanwhile.
+func (r record) write(ctx context.Context, client *clientv3.Client, now time.Time) error {
+	var options []clientv3.OpOption
+	if !r.Ends.IsZero() {
+		left := r.Ends.Sub(now)
+		if left <= 0 {
+			return nil
+		}
+		lease, err := client.Grant(ctx, int64(left/time.Second)+1)
+		if err != nil {
+			return err
+		}
+		options = append(options, clientv3.WithLease(lease.ID))
+	}
+	_, err := client.Put(ctx, r.Key, string(r.Value), options...)
+	return err
 }

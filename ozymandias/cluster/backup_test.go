@@ -2,15 +2,18 @@ package cluster
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -107,6 +110,59 @@ func TestRestore(t *testing.T) {
 	}
 	if _, err := tryStart(t, second.o); !errors.Is(err, ErrForgotten) || !strings.Contains(err.Error(), "`ozymandias reset`") {
 		t.Errorf("a node of the old cluster: %v", err)
+	}
+}
+
+// Who has a client certificate is let in as before, until it ends: its record is there again, under a lease that ends with it. One that has
+// ended before the cluster was restored is not, and neither is what else was under a lease.
+func TestRestoreCertificates(t *testing.T) {
+	t.Parallel()
+	first := start(t, options(t, "n1"))
+	lease, err := first.Client().Grant(t.Context(), 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leased := func(key, value string) {
+		t.Helper()
+		if _, err := first.Client().Put(t.Context(), key, value, clientv3.WithLease(lease.ID)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	issued := func(serial string, ends time.Time) (key, value string) {
+		text, err := json.Marshal(v1.Certificate{Name: "alice", Serial: serial, Created: time.Now().UTC(), Ends: ends.UTC()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "/ozymandias/clients/alice/" + serial, string(text)
+	}
+	const life = 1000 * time.Second
+	good, record := issued("1", time.Now().Add(life))
+	leased(good, record)
+	ended, past := issued("2", time.Now().Add(-time.Second))
+	leased(ended, past)
+	leased("/ozymandias/live/n1", "{}")
+	leased("/ozymandias/clients/alice/3", "of no program")
+	file := filepath.Join(t.TempDir(), "backup")
+	first.backedUpTo(t, file)
+	lose(first)
+
+	o := options(t, "n1")
+	o.Restore = file
+	first = start(t, o)
+	for range 2 { // and when etcd has ended and begun anew
+		answer, err := first.Client().Get(t.Context(), "/ozymandias/clients/", clientv3.WithPrefix())
+		if err != nil || len(answer.Kvs) != 1 || string(answer.Kvs[0].Key) != good || string(answer.Kvs[0].Value) != record {
+			t.Fatalf("the certificates are %v, %v", answer, err)
+		}
+		left, err := first.Client().TimeToLive(t.Context(), clientv3.LeaseID(answer.Kvs[0].Lease))
+		if err != nil || left.GrantedTTL <= 0 || left.GrantedTTL > int64(life/time.Second)+1 {
+			t.Errorf("it ends in %v, %v", left, err)
+		}
+		first.stop()
+		first = start(t, o)
+	}
+	if answer, err := first.Client().Get(t.Context(), "/ozymandias/live/", clientv3.WithPrefix()); err != nil || answer.Count > 0 {
+		t.Errorf("alive are %v, %v", answer, err)
 	}
 }
 

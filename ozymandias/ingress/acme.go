@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"teamtask.dev/ozymandias/schedule"
 )
@@ -46,10 +47,15 @@ type authority struct {
 	issuer  *certmagic.ACMEIssuer
 	storage storage
 	trouble *troubles
+	unknown *rate.Limiter // of challenges for hosts that this node does not know
 }
 
+// How many challenges for hosts that no job has, as far as this node knows, are looked up per second, and how many at once after a rest. Each is
+// a question to etcd, and anybody may send them; from an authority they come only when another node knows of a job a moment earlier.
+const unknownEach, unknownBurst = 20, 50
+
 func newAuthority(o Options, trouble *troubles) *authority {
-	a := &authority{storage: newStorage(o.ACME), trouble: trouble}
+	a := &authority{storage: newStorage(o.ACME), trouble: trouble, unknown: rate.NewLimiter(unknownEach, unknownBurst)}
 	a.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return a.config, nil }, Logger: zap.NewNop(),
 	})
@@ -123,11 +129,13 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, host string) 
 	return s.acme != nil && certmagic.LooksLikeHTTPChallenge(r) && s.mayBeChallenged(host) && s.acme.issuer.HandleHTTPChallenge(w, r)
 }
 
-// mayBeChallenged tells whether a node may just be getting a certificate for a host. One that this node does not know may be new, and
-// another node was faster.
+// mayBeChallenged tells whether a node may just be getting a certificate for a host, so that it is to be looked up. One that this node does not
+// know may be new, and another node was faster: of those, so many are looked up and no more.
 func (s *Server) mayBeChallenged(host string) bool {
-	site, known := s.table.Load().Hosts[host]
-	return host != "" && (!known || site.TLS != nil && site.TLS.ACME)
+	if site, known := s.table.Load().Hosts[host]; known {
+		return site.TLS != nil && site.TLS.ACME
+	}
+	return host != "" && s.acme.unknown.Allow()
 }
 
 // An issuer asks the authority, but not more often than it stands.

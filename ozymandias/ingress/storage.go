@@ -52,8 +52,13 @@ func (s storage) Store(ctx context.Context, key string, value []byte) error {
 	return nil
 }
 
+// loadWithin is how long etcd may take to give a value. Clients wait for it that show up for a challenge, and they may be anybody.
+const loadWithin = 5 * time.Second
+
 // Load reads a value. The error is fs.ErrNotExist if there is none.
 func (s storage) Load(ctx context.Context, key string) ([]byte, error) {
+	ctx, enough := context.WithTimeout(ctx, loadWithin)
+	defer enough()
 	answer, err := s.client.Get(ctx, s.prefix+key)
 	if err == nil && len(answer.Kvs) == 0 {
 		err = fs.ErrNotExist

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Port leads from a port of the node to one of a container, as in "80:3000", "127.0.0.1:8080:80" or "53:53/udp".
+// Port leads from a port of the node to one of a container, as in "80:3000", "127.0.0.1:8080:80" or "514:514/udp".
 type Port struct {
 	// IP of the node it listens on; the zero Addr is all of them.
 	IP netip.Addr
@@ -29,7 +29,7 @@ const (
 // ParsePort reads [IP:]HOST:CONTAINER[/tcp|/udp]; an IPv6 address stands in brackets.
 func ParsePort(s string) (Port, error) {
 	fault := func(why string) (Port, error) {
-		return Port{}, fmt.Errorf("%q is not a port: %s; write HOST:CONTAINER, as in 80:3000, 53:53/udp or 127.0.0.1:8080:80", s, why)
+		return Port{}, fmt.Errorf("%q is not a port: %s; write HOST:CONTAINER, as in 80:3000, 514:514/udp or 127.0.0.1:8080:80", s, why)
 	}
 	ends, protocol, named := strings.Cut(s, "/")
 	port := Port{Protocol: TCPProtocol}

@@ -22,7 +22,7 @@ func (j Job) validatePorts(f *faults) {
 		for i, p := range ports {
 			path := fmt.Sprintf("containers.%s.ports[%d]", name, i)
 			if _, err := ParsePort(p.String()); err != nil || p.Protocol != TCPProtocol && p.Protocol != UDPProtocol {
-				f.add(path, "%q is not a port: write HOST:CONTAINER, as in 80:3000 or 53:53/udp", p)
+				f.add(path, "%q is not a port: write HOST:CONTAINER, as in 80:3000 or 514:514/udp", p)
 			}
 			for _, other := range all {
 				if p.Collides(other.Port) {

@@ -3,6 +3,7 @@ package jobfile
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -103,7 +104,7 @@ func (c *compose) fault(path, format string, args ...any) {
 
 // validate reports what package job has against the job of a service.
 func (c *compose) validate(j job.Job) {
-	for _, f := range j.Validate() {
+	for _, f := range slices.Concat(j.Validate(), j.Reserved()) {
 		if f.Path == "containers."+j.Name {
 			continue // its name is the job's, of which this has been said
 		}
@@ -122,6 +123,8 @@ func (c *compose) place(name string, f job.Fault) Fault {
 	path := join(service, rest)
 	if extension := join(service, extended); c.known(join(extension, word)) {
 		path = join(extension, rest)
+	} else if ports := join(service, "ports"); word == "ingress" && c.known(ports) {
+		path = ports // what is published leads in
 	} else if !c.known(path) {
 		path, f.Message = service, rest+" "+f.Message
 	}

@@ -36,7 +36,7 @@ func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
 
 // validate reports what package job has against what was read.
 func (d *decoder) validate(j job.Job) {
-	for _, f := range j.Validate() {
+	for _, f := range slices.Concat(j.Validate(), j.Reserved()) {
 		if !d.failed.explain(f.Path) {
 			d.report.add(d.place(f))
 		}

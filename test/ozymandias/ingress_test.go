@@ -8,11 +8,16 @@ import (
 	"testing"
 )
 
-// What keeps a node's ingress from doing what a job asks of it is told by explain, until it is mended. Here the port is that of the
-// node's own API, and nobody asks an authority for certificates. It is all the same that the job's image is nowhere.
+// What keeps a node's ingress from doing what a job asks of it is told by explain, until it is mended. Here another program has the port, a
+// nameserver, and nobody asks an authority for certificates. It is all the same that the job's image is nowhere.
 func TestIngressProblemsAreExplained(t *testing.T) {
 	t.Parallel()
 	site := newWorkSite(t)
+	other := site.machine.Command(filepath.Join(bin, "coredns"), "-dns.port", "7799")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = other.Process.Kill(), other.Wait() })
 	const job = "name: door\ncontainers: {app: {image: localhost/nowhere, memory: 64Mi}}\ningress:\n"
 	explained := func(ingress string, problems ...string) {
 		t.Helper()
@@ -34,7 +39,7 @@ func TestIngressProblemsAreExplained(t *testing.T) {
 			return nil
 		})
 	}
-	explained("- {tcp: 7700, port: 80}\n- {host: a.example, port: 80, tls: {acme: true}}\n",
-		"Connections cannot be let in on :7700: another program listens there", "no certificate for a.example: there is no ACME authority: start all nodes with --acme-email")
+	explained("- {tcp: 7799, port: 80}\n- {host: a.example, port: 80, tls: {acme: true}}\n",
+		"Connections cannot be let in on :7799: another program listens there", "no certificate for a.example: there is no ACME authority: start all nodes with --acme-email")
 	explained("- {tcp: 7800, port: 80}\n- {host: a.example, port: 80}\n")
 }
