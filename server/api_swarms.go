@@ -100,7 +100,7 @@ func (s *Server) registerSwarms(api huma.API) {
 			return answerSwarm(http.StatusOK, sw, err)
 		})
 	huma.Register(api, huma.Operation{OperationID: "patch-swarm", Method: http.MethodPatch, Path: one, Tags: tags,
-		Summary: "Change, suspend or resume a swarm", SkipValidateBody: true},
+		Summary: "Change, suspend or resume a swarm", SkipValidateBody: true, MaxBodyBytes: mostPatch, BodyReadTimeout: patchTime},
 		func(ctx context.Context, in *swarmPatch) (*swarmBody, error) {
 			sw, err := s.changeSwarm(ctx, in.Name, in.version(""), living(func(sw *v1alpha1.Swarm) error { return mergePatch("swarm", sw, in.RawBody) }))
 			return answerSwarm(http.StatusOK, sw, err)

@@ -51,6 +51,12 @@ type worklistPage struct {
 	Forwarded string `header:"Teamtask-Forwarded" hidden:"true"` // another server asks, for what this one owns
 }
 
+// A patch may be as large as what it changes, and take as long to come: huma's own limits, which it has only for bodies that it parses itself.
+const (
+	mostPatch = 1 << 20
+	patchTime = 5 * time.Second
+)
+
 // specPatch is a merge patch (RFC 7396).
 type specPatch struct {
 	ListPath
@@ -130,7 +136,7 @@ func (s *Server) registerWorklists(api huma.API) {
 			})
 		})
 	huma.Register(api, huma.Operation{OperationID: "patch-worklist", Method: http.MethodPatch, Path: one, Tags: tags,
-		Summary: "Change limits, suspend, resume or cancel a worklist", SkipValidateBody: true},
+		Summary: "Change limits, suspend, resume or cancel a worklist", SkipValidateBody: true, MaxBodyBytes: mostPatch, BodyReadTimeout: patchTime},
 		func(ctx context.Context, in *specPatch) (*worklistBody, error) {
 			return s.change(ctx, in.Name, in.version(""), func(wl *v1alpha1.Worklist) error { return mergePatch("worklist", wl, in.RawBody) })
 		})

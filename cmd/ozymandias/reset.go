@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,17 +35,6 @@ is in them, and what it knows of its cluster. The node must have ended. In the c
 forgotten by "ozymandias delete node NAME", from another node.`,
 		Args: cmdline.Arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			name, err := nodeName(o.name)
-			if err != nil {
-				return err
-			}
-			if !yes {
-				fmt.Fprintf(cmd.ErrOrStderr(), "This removes node %s from this machine, and its volumes with all that is in them. Go on? [y/N] ", name)
-				answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-				if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-					return errors.New("nothing was removed")
-				}
-			}
 			data, err := filepath.Abs(o.dataDir)
 			if err != nil {
 				return fmt.Errorf("--data-dir: %w", err)
@@ -52,11 +43,25 @@ forgotten by "ozymandias delete node NAME", from another node.`,
 			if err != nil {
 				return fmt.Errorf("--run-dir: %w", err)
 			}
+			if err := isNodes(data); err != nil {
+				return fmt.Errorf("--data-dir: %w", err)
+			}
+			name, err := nameOf(o.name, data)
+			if err != nil {
+				return err
+			}
+			if !yes {
+				fmt.Fprintf(cmd.ErrOrStderr(), "This removes node %s from this machine, with all that is in %s, its volumes among it, and in %s. Go on? [y/N] ", name, data, run)
+				answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+				if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+					return errors.New("nothing was removed")
+				}
+			}
 			return reset(cmd.Context(), name, data, run)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.name, "name", "", "the node's name (default the machine's host name)")
+	f.StringVar(&o.name, "name", "", "the node's name (default the one it is known by in its cluster, or else the machine's host name)")
 	f.StringVar(&o.dataDir, "data-dir", defaultDataDir, "the directory that the node was given")
 	f.StringVar(&o.runDir, "run-dir", cli.DefaultRunDir, "the directory that the node was given")
 	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
@@ -99,7 +104,98 @@ func reset(ctx context.Context, name, data, run string) error {
 	if err := errors.Join(faults...); err != nil {
 		return err // what is still in use is not to be deleted
 	}
-	return errors.Join(os.RemoveAll(data), os.RemoveAll(run), group.Remove())
+	return errors.Join(removeAll(data), removeAll(run), group.Remove())
+}
+
+// selfFile is where a node has its name, in its data directory.
+func selfFile(data string) string { return filepath.Join(data, "pki", "cluster.json") }
+
+// isNodes refuses a directory that is there and is no node's, nor that of one that was half made, or half removed.
+func isNodes(data string) error {
+	for _, of := range []string{selfFile(data), filepath.Join(data, "pki.new"), filepath.Join(data, "podman")} {
+		if _, err := os.Lstat(of); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	entries, err := os.ReadDir(data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if within, err := os.ReadDir(filepath.Join(data, e.Name())); err == nil && len(within) == 0 {
+			continue // where a disk of the node's is mounted, after a reset
+		}
+		if e.Name() != "lock" && e.Name() != "lost+found" { // all that is there at first, on a disk of its own
+			return fmt.Errorf("%s is no node's, but has %s in it: nothing was removed", data, e.Name())
+		}
+	}
+	return err
+}
+
+// nameOf is the name of the node that has a data directory. One that was half made has none there.
+func nameOf(given, data string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	text, err := os.ReadFile(selfFile(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nodeName("")
+	}
+	var self struct{ Name string }
+	if err == nil {
+		err = json.Unmarshal(text, &self)
+	}
+	if err == nil && self.Name == "" {
+		err = errors.New("it has no name")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read which node this is: %s: %w; say it by --name", selfFile(data), err)
+	}
+	return self.Name, nil
+}
+
+// removeAll removes a node's directory with all that is in it. It, or what is directly in it, may be a disk of its own, or a link to one: that is
+// emptied, and stays mounted. What shows that the directory is a node's goes last, so that this can be called again when it was interrupted.
+func removeAll(dir string) error {
+	if err := errors.Join(removeIn(dir, "pki"), removeIn(filepath.Join(dir, "pki"), filepath.Base(selfFile(dir)))); err != nil {
+		return err
+	}
+	return errors.Join(removeIn(dir, ""), removeEmpty(dir))
+}
+
+// removeIn removes all that is in a directory but what has that name.
+func removeIn(dir, but string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	faults := []error{err}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.Name() == but {
+			continue
+		}
+		if status, err := os.Stat(path); err != nil || !status.IsDir() {
+			faults = append(faults, os.Remove(path))
+			continue
+		}
+		within, err := os.ReadDir(path)
+		faults = append(faults, err)
+		for _, w := range within {
+			faults = append(faults, os.RemoveAll(filepath.Join(path, w.Name())))
+		}
+		faults = append(faults, removeEmpty(path))
+	}
+	return errors.Join(faults...)
+}
+
+// removeEmpty removes an empty directory, or a link to one, unless a disk is mounted there.
+func removeEmpty(dir string) error {
+	err := os.Remove(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EBUSY) {
+		return nil
+	}
+	return err
 }
 
 // endAll ends all that runs in a group.
@@ -150,8 +246,16 @@ func removePods(ctx context.Context, step func(), data, run string) error {
 	return errors.Join(err, client.RemoveNetwork(ctx, network.Name))
 }
 
-// unmountBelow unmounts all that is mounted below a directory, such as podman's storage on itself.
+// unmountBelow unmounts all that a node has mounted below its directory, such as podman's storage on itself. What is mounted at the directory,
+// or directly in it, are the machine's own disks: without them, what is on them would be out of sight, and stay.
 func unmountBelow(dir string) error {
+	dir, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return err
@@ -159,7 +263,7 @@ func unmountBelow(dir string) error {
 	lines := strings.Split(strings.TrimSpace(string(mounts)), "\n")
 	for i := len(lines) - 1; i >= 0; i-- { // the last first: it may be on an earlier one
 		point := strings.Fields(lines[i])[4]
-		if point != dir && !strings.HasPrefix(point, dir+"/") {
+		if !strings.HasPrefix(filepath.Dir(point), dir+"/") {
 			continue
 		}
 		if err := unix.Unmount(point, 0); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/images"
+	"teamtask.dev/ozymandias/podman"
 )
 
 func (a *API) registerImages(api huma.API, mux *http.ServeMux) {
@@ -56,8 +57,15 @@ func (a *API) registerImages(api huma.API, mux *http.ServeMux) {
 // load takes in images.
 func (a *API) load(w http.ResponseWriter, r *http.Request) {
 	names, err := a.Images.Load(r.Context(), r.Body)
-	if err != nil {
+	switch {
+	case errors.Is(err, podman.ErrArchive):
 		write(w, v1.Invalid.New("%v", err))
+		return
+	case errors.Is(err, podman.ErrNotFound): // the image has gone meanwhile; elsewhere that is an instance that does not run
+		write(w, v1.Internal.New("%v", err))
+		return
+	case err != nil:
+		write(w, err)
 		return
 	}
 	writeJSON(w, v1.LoadedImages{Names: names})

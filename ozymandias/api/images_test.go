@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/images"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
 	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/ozymandias/state"
@@ -65,6 +67,19 @@ func TestImages(t *testing.T) {
 		t.Error(err)
 	}
 	refused(t, c.DeleteImage(ctx, podmantest.Image), v1.NotFound, `there is no image "localhost/guest:1"`)
+	refused(t, c.DeleteImage(ctx, "UPPER"), v1.Invalid, `"UPPER" is no name of an image`)
+}
+
+// That images cannot be loaded where podman does not answer is not the fault of who loads them.
+func TestLoadWithoutPodman(t *testing.T) {
+	cluster := apitest.New(t)
+	o := cluster.Options()
+	away := podman.Connect(filepath.Join(t.TempDir(), "podman.sock"))
+	defer away.Close()
+	o.Images = images.New(images.Options{Podman: away, Etcd: cluster.Etcd, Prefix: state.DefaultPrefix, Node: "n1"})
+	_, c := cluster.Serve(o)
+	_, err := c.LoadImages(t.Context(), strings.NewReader("an archive"))
+	refused(t, err, v1.Internal, "podman.sock")
 }
 
 // A secret is set, listed without its value, and deleted.
@@ -98,6 +113,9 @@ func TestSecrets(t *testing.T) {
 	refused(t, err, v1.Invalid, "name: expected string to be letters")
 	_, err = c.PutSecret(t.Context(), "x", make([]byte, secrets.MaxSize+1))
 	refused(t, err, v1.Invalid, "the most that a secret has")
+	_, err = c.PutSecret(t.Context(), "a..b", value)
+	refused(t, err, v1.Invalid, `"a..b" is no name of a secret`)
+	refused(t, c.DeleteSecret(t.Context(), "db_"), v1.Invalid, `"db_" is no name of a secret`)
 	if err := c.DeleteSecret(t.Context(), "shop/db"); err != nil {
 		t.Error(err)
 	}

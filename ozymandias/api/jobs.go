@@ -125,18 +125,26 @@ func (a *API) registerJobs(api huma.API) {
 		})
 	remove := operation(tag, http.MethodDelete, one, "delete-job", "Have a job go")
 	remove.DefaultStatus = http.StatusAccepted
-	remove.Description = "Its instances stop, and its volumes go with it. It is gone once nothing of it runs: with ?wait, 204 says that it is; 202 that it is not yet."
+	remove.Description = "Its instances stop, and its volumes go with it. It is gone once nothing of it runs: with ?wait, 204 says that it is; 202 that it is not yet. " +
+		"To go on waiting, say with ?uid which one is meant: by then another job may have the name."
 	huma.Register(api, remove, func(ctx context.Context, in *struct {
 		JobPath
+		UID  string   `query:"uid" maxLength:"64" doc:"Delete no other job than this one; 204, too, if it is gone already. Without it the job is meant that has the name now."`
 		Wait waitTime `query:"wait" doc:"How long to wait for its end, at most 5m." example:"30s"`
-	}) (*struct{ Status int }, error) {
-		gone, err := a.remove(ctx, in.Name, in.Wait.Duration)
-		status := http.StatusAccepted
+	}) (*deleted, error) {
+		uid, gone, err := a.remove(ctx, in.Name, in.UID, in.Wait.Duration)
 		if gone {
-			status = http.StatusNoContent
+			return &deleted{Status: http.StatusNoContent}, problem(err)
 		}
-		return &struct{ Status int }{status}, problem(err)
+		return &deleted{http.StatusAccepted, &v1.Deletion{Name: in.Name, UID: uid}}, problem(err)
 	})
+	api.OpenAPI().Paths[one].Delete.Responses["204"] = &huma.Response{Description: "It is gone."}
+}
+
+// deleted is the answer to who deletes a job.
+type deleted struct {
+	Status int
+	Body   *v1.Deletion // none once it is gone
 }
 
 // job tells all about one.
@@ -295,15 +303,21 @@ func rollBack(now schedule.State, name string) (schedule.State, error) {
 // maxWait is how long a call is answered after at most.
 const maxWait = 5 * time.Minute
 
-// remove deletes a job, and waits for its end. It may be on its way out already.
-func (a *API) remove(ctx context.Context, name string, patience time.Duration) (gone bool, err error) {
+// remove deletes a job, and waits for its end. It may be on its way out already, and another one may have its name by then: with a uid, what
+// is not that one stays.
+func (a *API) remove(ctx context.Context, name, uid string, patience time.Duration) (_ string, gone bool, err error) {
 	now, _, _ := a.Mirror.State()
 	v := view{State: now}
 	j := v.named(name)
-	if j == nil {
-		return false, none("job", name)
+	if uid != "" {
+		if j = now.Job(uid); j == nil {
+			return uid, true, nil
+		}
 	}
-	uid := j.UID
+	if j == nil || j.Spec.Name != name {
+		return "", false, none("job", name)
+	}
+	uid = j.UID
 	if !j.Deleted {
 		if _, err := a.decide(ctx, func(now schedule.State) (schedule.State, error) {
 			if j := present(now, name); j == nil || j.UID != uid {
@@ -311,10 +325,11 @@ func (a *API) remove(ctx context.Context, name string, patience time.Duration) (
 			}
 			return now.Remove(name)
 		}); err != nil {
-			return false, fmt.Errorf("delete %s: %w", name, err)
+			return uid, false, fmt.Errorf("delete %s: %w", name, err)
 		}
 	}
-	return a.until(ctx, min(patience, maxWait), func(now *schedule.State) bool { return now.Job(uid) == nil })
+	gone, err = a.until(ctx, min(patience, maxWait), func(now *schedule.State) bool { return now.Job(uid) == nil })
+	return uid, gone, err
 }
 
 // until waits for the state to be so, and tells whether it is.

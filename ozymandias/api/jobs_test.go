@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -252,4 +254,42 @@ func TestDeleteWaits(t *testing.T) {
 			cluster.Settle()
 		}
 	}
+}
+
+// Who deletes a job and waits on says which one is meant: one that has taken its name since stays, with its volumes.
+func TestDeleteMeansOneJob(t *testing.T) {
+	cluster := apitest.New(t)
+	_, c := cluster.Serve(cluster.Options())
+	h := local(t, cluster)
+	cluster.Node("n1", "127.0.0.1", 4e9)
+	remove := func(path string, want int) (d v1.Deletion) {
+		t.Helper()
+		w := call(h, http.MethodDelete, path, "")
+		if w.Code != want || w.Code == http.StatusAccepted && json.Unmarshal(w.Body.Bytes(), &d) != nil || w.Code == http.StatusNoContent && w.Body.Len() > 0 {
+			t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+		}
+		return d
+	}
+	apply(t, c, webapp, client.Room{})
+	cluster.Settle()
+	uid := cluster.UID("web")
+	if d := remove("/v1/jobs/web", http.StatusAccepted); d != (v1.Deletion{Name: "web", UID: uid}) {
+		t.Fatalf("%+v is deleted, not %s", d, uid)
+	}
+	if out := apply(t, c, webapp, client.Room{}); out.Jobs[0].Result != v1.Created {
+		t.Fatalf("applied anew: %+v", out)
+	}
+	anew := cluster.UID("web")
+	remove("/v1/jobs/web?wait=1ms&uid="+uid, http.StatusAccepted)
+	cluster.Settle()
+	remove("/v1/jobs/web?wait=1m&uid="+uid, http.StatusNoContent)
+	remove("/v1/jobs/db?uid="+anew, http.StatusNotFound)
+	if j, err := c.Job(t.Context(), "web"); err != nil || j.UID != anew || anew == uid || j.Status.Phase == v1.Deleting {
+		t.Errorf("the other one is %+v, %v", j, err)
+	}
+	// It goes by its own.
+	remove("/v1/jobs/web?uid="+anew, http.StatusAccepted)
+	cluster.Settle()
+	remove("/v1/jobs/web?uid="+anew, http.StatusNoContent)
+	remove("/v1/jobs/web", http.StatusNotFound)
 }

@@ -1,11 +1,14 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +22,8 @@ import (
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/secrets"
+	"teamtask.dev/ozymandias/state"
 )
 
 // asked counts what etcd is asked for. It may be out of reach.
@@ -395,5 +400,106 @@ func TestExplanationsTakeTurns(t *testing.T) {
 		if w := ask(t.Context(), "GET", "/v1/jobs/web/explanation"); w.Code != http.StatusNotFound {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
+	}
+}
+
+// endless is a body that goes on and on, and counts what is taken of it.
+type endless struct{ taken int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	const enough = 64 << 20
+	if e.taken >= enough {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = ' ' // of which no kind of body is made wrong
+	}
+	e.taken += int64(len(p))
+	return len(p), nil
+}
+
+// timed is an answer for which one may say how long its call may take to come.
+type timed struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (w *timed) SetReadDeadline(until time.Time) error {
+	w.until = until
+	return nil
+}
+
+// No call takes a body however long it is, or waits for it however long that takes; and a node that joins is let in by what it sends, so
+// that anybody may send it.
+func TestLimitsBodies(t *testing.T) {
+	stage := apitest.New(t)
+	o := stage.Options()
+	var err error
+	if o.Authority, err = pki.NewAuthority(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if o.Secrets, err = secrets.Open(stage.Etcd, state.DefaultPrefix, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	o.JoinToken = func(context.Context) (string, error) { return pki.Token{Secret: pki.NewSecret()}.String(), nil }
+	o.Admit = func(context.Context, cluster.JoinRequest) (cluster.Welcome, error) {
+		t.Error("a node is let in")
+		return cluster.Welcome{}, cluster.ErrToken
+	}
+	a, err := api.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	var described struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct {
+				Name, In string
+				Required bool
+			}
+			RequestBody *struct{ Content map[string]any }
+		}
+	}
+	if err := json.Unmarshal(call(a.Local(), http.MethodGet, "/openapi.json", "").Body.Bytes(), &described); err != nil {
+		t.Fatal(err)
+	}
+	most := map[string]int64{"/v1/join": 64 << 10}
+	calls := 0
+	for path, methods := range described.Paths {
+		for method, op := range methods {
+			if op.RequestBody == nil {
+				continue
+			}
+			calls++
+			query := url.Values{}
+			at := path
+			for _, p := range op.Parameters {
+				switch {
+				case p.In == "path":
+					at = strings.ReplaceAll(at, "{"+p.Name+"}", "x")
+				case p.Required:
+					query.Set(p.Name, "x")
+				}
+			}
+			body, w := &endless{}, &timed{ResponseRecorder: httptest.NewRecorder()}
+			r := httptest.NewRequest(strings.ToUpper(method), at+"?"+query.Encode(), body)
+			for kind := range op.RequestBody.Content {
+				r.Header.Set("Content-Type", kind)
+			}
+			handler := a.Local()
+			if path == "/v1/join" {
+				handler = a.Remote()
+			}
+			handler.ServeHTTP(w, r)
+			if limit := cmp.Or(most[path], 4<<20); w.Code != http.StatusRequestEntityTooLarge || body.taken > limit {
+				t.Errorf("%s %s takes a body of %d bytes: %d %.200s", method, path, body.taken, w.Code, w.Body)
+			}
+			if w.until.IsZero() {
+				t.Errorf("%s %s waits for a body for ever", method, path)
+			}
+		}
+	}
+	if calls < 8 {
+		t.Errorf("only %d calls take a body", calls)
 	}
 }

@@ -26,6 +26,7 @@ func (a *API) registerOperations(api huma.API, mux *http.ServeMux) {
 	join := operation("Operations", http.MethodPost, "/v1/join", "join", "Let a node into the cluster, by the cluster's token")
 	join.Security = []map[string][]string{}
 	join.SkipValidateBody = true
+	join.MaxBodyBytes = 64 << 10 // anybody may send it: the token is in it
 	// It is between nodes: what is asked and answered is package cluster's.
 	huma.Register(api, join, func(ctx context.Context, in *joining) (*answer[json.RawMessage], error) {
 		out, err := a.join(ctx, in)
@@ -68,6 +69,31 @@ func (a *API) registerOperations(api huma.API, mux *http.ServeMux) {
 		}
 		write(w, v1.NotFound.New("there is nothing at %s; the API is described at /openapi.json", r.URL.Path))
 	})
+	limitBodies(api.OpenAPI())
+}
+
+// What a body may be at most, and how long it may take to come, where the call says nothing else. It may come from far, by a thin line.
+const (
+	mostBody = 1 << 20
+	bodyTime = 30 * time.Second
+)
+
+// limitBodies limits the bodies of all calls that are registered: the library does so only for those that it parses itself (its 2.37.2), and would
+// hold any other in memory, however long it gets.
+func limitBodies(all *huma.OpenAPI) {
+	for _, path := range all.Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Put, path.Patch, path.Delete} {
+			if op == nil || op.RequestBody == nil {
+				continue
+			}
+			if op.MaxBodyBytes == 0 {
+				op.MaxBodyBytes = mostBody
+			}
+			if op.BodyReadTimeout == 0 {
+				op.BodyReadTimeout = bodyTime
+			}
+		}
+	}
 }
 
 // allowed are the methods that a path takes. The mux would know, had it no pattern for everything else.

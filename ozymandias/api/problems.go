@@ -12,8 +12,10 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/images"
 	"teamtask.dev/ozymandias/jobfile"
 	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -33,6 +35,8 @@ func problem(err error) error {
 		p := v1.BadJobFile.New("%s", faults.Error())
 		p.Faults = faults
 		return p
+	case errors.Is(err, images.ErrName), errors.Is(err, images.ErrNameless), errors.Is(err, secrets.ErrName):
+		return v1.Invalid.New("%v", err)
 	case errors.Is(err, state.ErrTooLarge):
 		return v1.TooLarge.New("%v", err)
 	case errors.Is(err, state.ErrUnknown):

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -153,21 +153,19 @@ func remove(ctx context.Context, c *client.Client, t thing, wait bool) (string, 
 	case "node":
 		return "forgotten", c.Forget(ctx, t.name)
 	case "instance":
-		job, _, _ := strings.Cut(t.name, "-")
-		return "", v1.Impossible.New("instance %s belongs to a job, which would start another: scale or delete the job (such as `ozymandias scale %s N`)", t.name, job)
+		in, err := c.Instance(ctx, t.name) // where its job's name ends in its own only the node knows
+		if err != nil {
+			return "", err
+		}
+		return "", v1.Impossible.New("instance %s belongs to a job, which would start another: scale or delete the job (such as `ozymandias scale %s N`)", t.name, in.Job)
 	}
 	patience := time.Duration(0)
 	if wait {
-		patience = time.Minute
+		patience = math.MaxInt64 // as long as it takes
 	}
-	for {
-		gone, err := c.Delete(ctx, t.name, patience)
-		switch {
-		case err == nil && !gone && wait:
-			continue
-		case err == nil && !gone:
-			return "is being deleted: it goes once nothing of it runs", nil
-		}
-		return "deleted", err
+	gone, err := c.Delete(ctx, t.name, patience)
+	if err == nil && !gone {
+		return "is being deleted: it goes once nothing of it runs", nil
 	}
+	return "deleted", err
 }

@@ -3,6 +3,9 @@ package client
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -62,22 +65,46 @@ func (c *Client) RollBack(ctx context.Context, name string, room Room) (out v1.A
 	return out, err
 }
 
-// Delete has a job go, and waits for its end for so long at most: gone tells whether that has come. It may be called again to wait on.
+// onePatience is how long one call waits for the end of a job at most: what is between it and the node may not wait for longer.
+var onePatience = time.Minute
+
+// Delete has the job go that has the name now, and waits for its end for so long at most: gone tells whether that has come. A job that takes the
+// name meanwhile stays; called again, that is the one that goes.
 func (c *Client) Delete(ctx context.Context, name string, wait time.Duration) (gone bool, err error) {
-	query := url.Values{}
-	if wait > 0 {
-		query.Set("wait", wait.String())
+	enough := time.Now().Add(wait)
+	for uid := ""; ; {
+		query := named("uid", uid)
+		if wait > 0 {
+			query.Set("wait", min(wait, onePatience).String())
+		}
+		uid, gone, err = c.remove(ctx, name, query)
+		wait = time.Until(enough)
+		// A node of an earlier version does not say which job it was: the next time it might mean another one.
+		if err != nil || gone || wait <= 0 || uid == "" {
+			return gone, err
+		}
 	}
+}
+
+// remove has a job go by one call, which tells which one it is.
+func (c *Client) remove(ctx context.Context, name string, query url.Values) (uid string, gone bool, err error) {
 	r, err := c.request(ctx, http.MethodDelete, "/v1/jobs/"+escape(name), query, "", nil)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	answer, err := c.send(r)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	defer answer.Body.Close()
-	return answer.StatusCode == http.StatusNoContent, nil
+	if answer.StatusCode == http.StatusNoContent {
+		return "", true, nil
+	}
+	var goes v1.Deletion
+	if err := json.NewDecoder(answer.Body).Decode(&goes); err != nil && !errors.Is(err, io.EOF) {
+		return "", false, &UnreachedError{c.where, err}
+	}
+	return goes.UID, false, nil
 }
 
 // Instances lists those of a job and on a node; "": of all, on all.

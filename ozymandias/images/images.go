@@ -26,6 +26,9 @@ var (
 	ErrNotFound = errors.New("there is no such image")
 	// ErrBusy says that a node gives images to as many others as it can: ask another one, or later.
 	ErrBusy = errors.New("too many nodes are fetching images from this one")
+	// ErrName says that a name cannot be an image's, and ErrNameless that an image in an archive has none.
+	ErrName     = errors.New("no name of an image")
+	ErrNameless = errors.New("has no name")
 )
 
 // Options of a node's images. All are needed.

@@ -377,7 +377,7 @@ func TestLoadRefuses(t *testing.T) {
 	if err := n.machine.Client.Save(ctx, id, &nameless); err != nil {
 		t.Fatal(err)
 	}
-	if names, err := n.Load(ctx, &nameless); err == nil || !strings.Contains(err.Error(), "has no name: save it by its name") {
+	if names, err := n.Load(ctx, &nameless); !errors.Is(err, images.ErrNameless) || !strings.Contains(err.Error(), "has no name: save it by its name") {
 		t.Errorf("Load() of an image without a name: %q, %v", names, err)
 	}
 	if list, err := n.List(ctx); err != nil || len(list) != 0 {

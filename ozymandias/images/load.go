@@ -36,7 +36,7 @@ func (s *Store) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 		return nil, err
 	}
 	if i := slices.IndexFunc(names, nameless); i >= 0 {
-		return nil, fmt.Errorf("image %s in the archive has no name: save it by its name, as in `podman save -o FILE NAME`", names[i])
+		return nil, fmt.Errorf("image %s in the archive %w: save it by its name, as in `podman save -o FILE NAME`", names[i], ErrNameless)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)

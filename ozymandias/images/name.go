@@ -14,13 +14,13 @@ const local = "localhost"
 func meanings(name string) ([]string, error) {
 	full, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no name of an image, such as postgres:13 or ghcr.io/a/b:1: %w", name, err)
+		return nil, fmt.Errorf("%q is %w, such as postgres:13 or ghcr.io/a/b:1: %w", name, ErrName, err)
 	}
 	names := []reference.Named{full}
 	if unregistered := reference.FamiliarName(full); reference.Domain(full) == "docker.io" && strings.HasPrefix(name, unregistered) {
 		here, err := reference.WithName(local + "/" + unregistered)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no name of an image: %w", name, err)
+			return nil, fmt.Errorf("%q is %w: %w", name, ErrName, err)
 		}
 		names = []reference.Named{here, full}
 	}
@@ -28,7 +28,7 @@ func meanings(name string) ([]string, error) {
 	for _, n := range names {
 		n, err := version(n, full)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no name of an image: %w", name, err)
+			return nil, fmt.Errorf("%q is %w: %w", name, ErrName, err)
 		}
 		all = append(all, n.String())
 	}

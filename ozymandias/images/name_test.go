@@ -1,6 +1,7 @@
 package images
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestMeanings(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "Web", "a:", ":1", "a b", "../a", strings.Repeat("0", 64), strings.Repeat("a", 300), "a@sha256:1"} {
-		if got, err := meanings(name); err == nil || !strings.Contains(err.Error(), "is no name of an image") {
+		if got, err := meanings(name); !errors.Is(err, ErrName) || !strings.Contains(err.Error(), "is no name of an image") {
 			t.Errorf("%q: %q, %v", name, got, err)
 		}
 	}

@@ -13,8 +13,13 @@ import (
 	"teamtask.dev/ozymandias/job"
 )
 
-// ErrNotFound says that there is no such secret; use errors.Is.
-var ErrNotFound = errors.New("there is no such secret")
+// What a caller may decide on; use errors.Is.
+var (
+	// ErrNotFound says that there is no such secret.
+	ErrNotFound = errors.New("there is no such secret")
+	// ErrName says that a name cannot be a secret's.
+	ErrName = errors.New("no name of a secret")
+)
 
 // MaxSize is the most bytes that a value has: sealed and encoded it fits in one request to etcd.
 const MaxSize = 512 << 10
@@ -173,7 +178,7 @@ func (s *Store) Decrypt(sealed []byte) ([]byte, error) { return s.sealer.open(ni
 func validate(name string) error {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	if name == "" || len(name) > 253 || strings.Trim(name, letters+"-_./") != "" || strings.ContainsAny(name[:1]+name[len(name)-1:], "-_./") || strings.Contains(name, "..") {
-		return fmt.Errorf("%.80q is no name of a secret: at most 253 letters, digits, '-', '_', '.' and '/', with a letter or digit at both ends", name)
+		return fmt.Errorf("%.80q is %w: at most 253 letters, digits, '-', '_', '.' and '/', without \"..\", with a letter or digit at both ends", name, ErrName)
 	}
 	return nil
 }

@@ -71,6 +71,14 @@ func TestStore(t *testing.T) {
 			t.Errorf("Put(%q) = %v", name, err)
 		}
 	}
+	for _, name := range []string{"db_", "a..b"} {
+		if _, err := s.Get(ctx, name); !errors.Is(err, secrets.ErrName) {
+			t.Errorf("Get(%q) = %v", name, err)
+		}
+		if err := s.Delete(ctx, name); !errors.Is(err, secrets.ErrName) {
+			t.Errorf("Delete(%q) = %v", name, err)
+		}
+	}
 }
 
 // Nothing of a value is in etcd, also not whether it is the same as before.

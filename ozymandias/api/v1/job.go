@@ -153,6 +153,12 @@ type JobPatch struct {
 	NumInstances int `json:"numInstances" minimum:"0" maximum:"10000" doc:"Have so many instances."`
 }
 
+// Deletion is what is known of a job that goes.
+type Deletion struct {
+	Name string `json:"name"`
+	UID  string `json:"uid" doc:"Of the job that goes. Another one may have its name before it is gone."`
+}
+
 // Applied is what became of a job file.
 type Applied struct {
 	Jobs []AppliedJob `json:"jobs"`
