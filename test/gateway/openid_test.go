@@ -60,7 +60,9 @@ func (s *site) providerDir() string {
 	for _, file := range []string{"package.json", "package-lock.json", "server.mjs"} {
 		text, err := os.ReadFile(filepath.Join("provider", file))
 		s.must(err)
-		s.must(os.WriteFile(filepath.Join(dir, file), text, 0o600))
+		next := filepath.Join(dir, file+".next") // another test's provider may be reading it at this moment
+		s.must(os.WriteFile(next, text, 0o600))
+		s.must(os.Rename(next, filepath.Join(dir, file)))
 	}
 	if _, err := os.Stat(filepath.Join(dir, "installed")); err == nil {
 		return dir
