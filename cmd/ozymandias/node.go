@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -154,13 +155,15 @@ func (o *options) check() (s settings, err error) {
 	if err != nil {
 		return s, fmt.Errorf("look whether this machine is a node: %w", err)
 	}
-	if !joined { // whose flags may stay as they were, with a token that is nowhere any more
-		if s.token, err = o.joinToken(); err != nil {
-			return s, err
-		}
-		if len(s.join) > 0 && s.token == "" {
-			return s, fmt.Errorf("--join needs the token, by --token-file or $%s: ozymandias token join, on a node of the cluster, prints it", joinTokenVariable)
-		}
+	if s.token, err = o.joinToken(); err != nil && !(joined && errors.Is(err, fs.ErrNotExist)) {
+		return s, err
+	}
+	switch {
+	case len(s.join) == 0 || s.token != "":
+	case joined:
+		s.join = nil // its flags may stay as they were, with a token that is nowhere any more
+	default:
+		return s, fmt.Errorf("--join needs the token, by --token-file or $%s: ozymandias token join, on a node of the cluster, prints it", joinTokenVariable)
 	}
 	s.labels = map[string]string{}
 	for _, label := range o.labels {

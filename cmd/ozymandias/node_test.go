@@ -64,8 +64,12 @@ func TestHasJoined(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(o.dataDir, "pki", "cluster.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.check(); err != nil {
-		t.Error(err)
+	if s, err := o.check(); err != nil || s.token != "" || s.join != nil {
+		t.Errorf("%+v, %v", s, err)
+	}
+	o.tokenFile, o.token = "", "t"
+	if s, err := o.check(); err != nil || s.token != "t" || len(s.join) != 1 {
+		t.Errorf("with the token: %+v, %v", s, err)
 	}
 }
 
