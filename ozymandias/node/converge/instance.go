@@ -197,7 +197,7 @@ func (i *instance) restore(was schedule.Condition) {
 	i.condition = was
 	i.containers = map[string]*container{}
 	for name, c := range was.Containers {
-		i.containers[name] = &container{restarts: c.Restarts, streak: c.Restarts, healthy: c.Healthy, well: c.Healthy != nil && *c.Healthy}
+		i.containers[name] = &container{exit: c.ExitCode, restarts: c.Restarts, streak: c.Restarts, healthy: c.Healthy, well: c.Healthy != nil && *c.Healthy}
 	}
 	if was.Healthy {
 		i.healthy = was.Since

@@ -113,7 +113,7 @@ func (i *instance) reason(otherwise string) string {
 
 // describe says how a container fares.
 func (i *instance) describe(name string, c *container) schedule.ContainerCondition {
-	d := schedule.ContainerCondition{Restarts: c.restarts, ExitCode: c.ExitCode, Healthy: c.healthy, Since: c.Started}
+	d := schedule.ContainerCondition{Restarts: c.restarts, ExitCode: c.exit, Healthy: c.healthy, Since: c.Started}
 	switch c.State {
 	case Created:
 		d.State, d.Since, d.Message = schedule.ContainerCreated, time.Time{}, i.needs(name)

@@ -23,6 +23,7 @@ func pause(before int) time.Duration {
 // A container is one of an instance's.
 type container struct {
 	Facts
+	exit     int       // the code of the last time that it ended: podman forgets it when it is started again
 	restarts int       // all that there were
 	streak   int       // those without ten good minutes in between
 	again    time.Time // when it is started again; zero if it is not, or has not ended
@@ -49,6 +50,7 @@ func (c *container) take(now time.Time, facts Facts, policy job.Restart) {
 		c.again = time.Time{}
 		return
 	}
+	c.exit = facts.ExitCode
 	if facts.Ended.Sub(facts.Started) >= calm {
 		c.streak = 0
 	}

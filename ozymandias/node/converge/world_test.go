@@ -195,6 +195,11 @@ func (w *world) conditions() (lines []string) {
 		}
 		if c.Restarts > 0 {
 			line += fmt.Sprintf(" restarts=%d", c.Restarts)
+			for _, name := range slices.Sorted(maps.Keys(c.Containers)) {
+				if one := c.Containers[name]; one.Restarts > 0 {
+					line += fmt.Sprintf(" exit=%d", one.ExitCode)
+				}
+			}
 		}
 		if c.Message != "" {
 			line += ": " + c.Message
