@@ -2,6 +2,7 @@ package ozymandias
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,13 @@ func TestIngressProblemsAreExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = other.Process.Kill(), other.Wait() })
+	site.until("the nameserver listens", func() error {
+		to, err := net.Dial("tcp", net.JoinHostPort(site.machine.Address.String(), "7799"))
+		if err == nil {
+			to.Close()
+		}
+		return err
+	})
 	const job = "name: door\ncontainers: {app: {image: localhost/nowhere, memory: 64Mi}}\ningress:\n"
 	explained := func(ingress string, problems ...string) {
 		t.Helper()
