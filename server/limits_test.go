@@ -2,28 +2,14 @@ package server_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+
+	"teamtask.dev/test/endless"
 )
-
-// endless is a body that goes on and on, and counts what is taken of it.
-type endless struct{ taken int64 }
-
-func (e *endless) Read(p []byte) (int, error) {
-	const enough = 64 << 20
-	if e.taken >= enough {
-		return 0, io.EOF
-	}
-	for i := range p {
-		p[i] = ' ' // of which no kind of body is made wrong
-	}
-	e.taken += int64(len(p))
-	return len(p), nil
-}
 
 // No call takes a body however long it is.
 func TestLimitsBodies(t *testing.T) {
@@ -63,13 +49,13 @@ func TestLimitsBodies(t *testing.T) {
 					query.Set(p.Name, "x")
 				}
 			}
-			body := &endless{}
+			body := &endless.Body{}
 			r := httptest.NewRequest(strings.ToUpper(method), at+"?"+query.Encode(), body)
 			for kind := range op.RequestBody.Content {
 				r.Header.Set("Content-Type", kind)
 			}
-			if w := answer(r); w.Code != http.StatusRequestEntityTooLarge || body.taken > 4<<20 {
-				t.Errorf("%s %s takes a body of %d bytes: %d %.200s", method, path, body.taken, w.Code, w.Body)
+			if w := answer(r); w.Code != http.StatusRequestEntityTooLarge || body.Taken > 4<<20 {
+				t.Errorf("%s %s takes a body of %d bytes: %d %.200s", method, path, body.Taken, w.Code, w.Body)
 			}
 		}
 	}

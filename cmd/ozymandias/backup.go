@@ -42,26 +42,10 @@ Whoever can read the file can read all secrets, and be a node of the cluster.`,
 	return cmd
 }
 
-// keep gives a file that was written beside its place that place, in which it is whole from then on, or what was there before still is.
+// keep gives a backup that was written beside its place that place.
 func keep(f *os.File, name string) error {
-	err := errors.Join(f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err == nil {
-		err = syncDirectory(filepath.Dir(name))
-	}
-	if err != nil {
+	if err := cluster.Keep(f, name); err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	return nil
-}
-
-// syncDirectory has a directory's entries be there after a crash.
-func syncDirectory(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -173,6 +173,9 @@ func (o *options) check() (s settings, err error) {
 		}
 		s.labels[name] = value
 	}
+	if err := refuseStorage(s.labels); err != nil {
+		return s, err
+	}
 	if s.memory, err = size("--memory", o.memory); err != nil {
 		return s, err
 	}

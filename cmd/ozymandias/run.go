@@ -47,9 +47,6 @@ func runNode(cmd *cobra.Command, o *options) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseStorage(s.labels); err != nil {
-		return err
-	}
 	log, err := o.log.Logger(cmd.ErrOrStderr())
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -24,6 +23,7 @@ import (
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/ozymandias/state"
+	"teamtask.dev/test/endless"
 )
 
 // asked counts what etcd is asked for. It may be out of reach.
@@ -403,21 +403,6 @@ func TestExplanationsTakeTurns(t *testing.T) {
 	}
 }
 
-// endless is a body that goes on and on, and counts what is taken of it.
-type endless struct{ taken int64 }
-
-func (e *endless) Read(p []byte) (int, error) {
-	const enough = 64 << 20
-	if e.taken >= enough {
-		return 0, io.EOF
-	}
-	for i := range p {
-		p[i] = ' ' // of which no kind of body is made wrong
-	}
-	e.taken += int64(len(p))
-	return len(p), nil
-}
-
 // timed is an answer for which one may say how long its call may take to come.
 type timed struct {
 	*httptest.ResponseRecorder
@@ -481,7 +466,7 @@ func TestLimitsBodies(t *testing.T) {
 					query.Set(p.Name, "x")
 				}
 			}
-			body, w := &endless{}, &timed{ResponseRecorder: httptest.NewRecorder()}
+			body, w := &endless.Body{}, &timed{ResponseRecorder: httptest.NewRecorder()}
 			r := httptest.NewRequest(strings.ToUpper(method), at+"?"+query.Encode(), body)
 			for kind := range op.RequestBody.Content {
 				r.Header.Set("Content-Type", kind)
@@ -491,8 +476,8 @@ func TestLimitsBodies(t *testing.T) {
 				handler = a.Remote()
 			}
 			handler.ServeHTTP(w, r)
-			if limit := cmp.Or(most[path], 4<<20); w.Code != http.StatusRequestEntityTooLarge || body.taken > limit {
-				t.Errorf("%s %s takes a body of %d bytes: %d %.200s", method, path, body.taken, w.Code, w.Body)
+			if limit := cmp.Or(most[path], 4<<20); w.Code != http.StatusRequestEntityTooLarge || body.Taken > limit {
+				t.Errorf("%s %s takes a body of %d bytes: %d %.200s", method, path, body.Taken, w.Code, w.Body)
 			}
 			if w.until.IsZero() {
 				t.Errorf("%s %s waits for a body for ever", method, path)

@@ -20,8 +20,13 @@ import (
 
 // logs answers with what an instance's containers have written, as lines of JSON.
 func (a *API) logs(w http.ResponseWriter, r *http.Request) {
-	if left, err := a.left(r); left != nil || err != nil {
-		a.leftBehind(w, r, left, err)
+	left, err := a.left(r)
+	switch {
+	case err != nil:
+		write(w, err)
+		return
+	case left != nil:
+		a.leftBehind(w, r, left)
 		return
 	}
 	in, names, err := a.containers(r)
@@ -87,11 +92,7 @@ func (a *API) left(r *http.Request) (*departed, error) {
 }
 
 // leftBehind answers with what a node has kept of an instance.
-func (a *API) leftBehind(w http.ResponseWriter, r *http.Request, left *departed, err error) {
-	if err != nil {
-		write(w, err)
-		return
-	}
+func (a *API) leftBehind(w http.ResponseWriter, r *http.Request, left *departed) {
 	a.on(w, r, left.node, func(w http.ResponseWriter, r *http.Request) {
 		wanted, previous, err := logQuery(r)
 		if err == nil && previous {

@@ -237,19 +237,29 @@ func writeFile(name string, content []byte) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err == nil {
-		err = syncDirectory(filepath.Dir(name))
+	if _, err = f.Write(content); err != nil {
+		err = errors.Join(err, f.Close())
+	} else {
+		err = Keep(f, name)
 	}
 	if err != nil {
 		os.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
+}
+
+// Keep closes a file that was written beside its place and gives it that place, in which it is whole from then on, also after a crash; or what
+// was there before still is.
+func Keep(f *os.File, name string) error {
+	err := errors.Join(f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err == nil {
+		err = syncDirectory(filepath.Dir(name))
+	}
+	return err
 }
 
 // syncDirectory has a directory's entries be there after a crash.

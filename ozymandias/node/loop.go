@@ -167,9 +167,11 @@ func (l *loop) begin(lived context.Context, a converge.Action) {
 	l.actions[a.Instance] = cut
 	behind := l.behind(a.Instance)
 	var pods []string
-	for id, of := range l.pods {
-		if of == a.Instance {
-			pods = append(pods, id)
+	if a.Verb == converge.Remove {
+		for id, of := range l.pods {
+			if of == a.Instance {
+				pods = append(pods, id)
+			}
 		}
 	}
 	l.by.Go(func() {
