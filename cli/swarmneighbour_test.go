@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,12 +14,12 @@ import (
 
 // A program beside the agent is found by its name, or by its file; one that does not run needs no signal.
 func TestNeighbour(t *testing.T) {
-	sleep, err := exec.LookPath("sleep")
+	cat, err := exec.LookPath("cat")
 	if err != nil {
 		t.Fatal(err)
 	}
 	program := filepath.Join(t.TempDir(), "recorder-of-a-test")
-	if err := os.Symlink(sleep, program); err != nil {
+	if err := os.Symlink(cat, program); err != nil {
 		t.Fatal(err)
 	}
 	byName := &neighbour{signal: syscall.SIGTERM, name: filepath.Base(program)}
@@ -31,8 +32,23 @@ func TestNeighbour(t *testing.T) {
 			t.Errorf("%+v tells %d, %v", n, told, err)
 		}
 	}
-	cmd := exec.Command(program, "1000")
+	cmd := exec.Command(program)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Start returns before the kernel shows the new program's command line: wait until it runs.
+	if _, err := io.WriteString(in, "here"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("here"))); err != nil {
 		t.Fatal(err)
 	}
 	if pids, err := byName.find(); err != nil || !slices.Equal(pids, []int{cmd.Process.Pid}) {
