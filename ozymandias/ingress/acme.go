@@ -47,15 +47,21 @@ type authority struct {
 	issuer  *certmagic.ACMEIssuer
 	storage storage
 	trouble *troubles
+	known   *rate.Limiter // of challenges for hosts that are to have certificates of the authority's
 	unknown *rate.Limiter // of challenges for hosts that this node does not know
 }
 
-// How many challenges for hosts that no job has, as far as this node knows, are looked up per second, and how many at once after a rest. Each is
-// a question to etcd, and anybody may send them; from an authority they come only when another node knows of a job a moment earlier.
-const unknownEach, unknownBurst = 20, 50
+// How many challenges are looked up per second, and how many at once after a rest. Each is a question to etcd, and anybody may send them. An
+// authority asks for a certificate from a handful of places; of a host that no job has, as far as this node knows, only if another node knew of
+// the job a moment earlier.
+const (
+	knownEach, knownBurst     = 50, 100
+	unknownEach, unknownBurst = 20, 50
+)
 
 func newAuthority(o Options, trouble *troubles) *authority {
-	a := &authority{storage: newStorage(o.ACME), trouble: trouble, unknown: rate.NewLimiter(unknownEach, unknownBurst)}
+	a := &authority{storage: newStorage(o.ACME), trouble: trouble,
+		known: rate.NewLimiter(knownEach, knownBurst), unknown: rate.NewLimiter(unknownEach, unknownBurst)}
 	a.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return a.config, nil }, Logger: zap.NewNop(),
 	})
@@ -130,10 +136,10 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request, host string) 
 }
 
 // mayBeChallenged tells whether a node may just be getting a certificate for a host, so that it is to be looked up. One that this node does not
-// know may be new, and another node was faster: of those, so many are looked up and no more.
+// know may be new, and another node was faster. So many are looked up and no more: the others are told that there is nothing.
 func (s *Server) mayBeChallenged(host string) bool {
 	if site, known := s.table.Load().Hosts[host]; known {
-		return site.TLS != nil && site.TLS.ACME
+		return site.TLS != nil && site.TLS.ACME && s.acme.known.Allow()
 	}
 	return host != "" && s.acme.unknown.Allow()
 }

@@ -14,7 +14,7 @@ import (
 
 	"teamtask.dev/ozymandias/etcdtest"
 	"teamtask.dev/ozymandias/ingress"
-	"teamtask.dev/ozymandias/ingress/routes"
+	"teamtask.dev/ozymandias/job"
 )
 
 // asked counts how often etcd is asked for challenges, and how often without an end to that.
@@ -33,36 +33,48 @@ func (a *asked) Get(ctx context.Context, key string, options ...clientv3.OpOptio
 	return a.KV.Get(ctx, key, options...)
 }
 
-// Nobody outside can keep etcd busy by asking for challenges of hosts that no job has, neither by HTTP nor by TLS; nor does anybody wait for it
-// for ever.
-func TestChallengesForUnknownHosts(t *testing.T) {
+// Nobody outside can keep etcd busy by asking for challenges, neither by HTTP nor by TLS, be it of hosts that no job has or of one that a
+// certificate is to be had for; nor does anybody wait for it for ever.
+func TestChallengesOfStrangers(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
 	counting := &asked{KV: etcd.Direct.KV}
 	etcd.Direct.KV = counting
-	n := start(t, ingress.Options{ACME: &ingress.ACME{Directory: "https://" + free(t) + "/dir", Etcd: etcd.Direct, Encrypt: flip, Decrypt: flip}}, routes.Table{})
-	for name, show := range map[string]func(host string){
-		"http-01": func(host string) {
-			n.wants(t, http.StatusNotFound, "", http.MethodGet, host+"/.well-known/acme-challenge/x", "")
-		},
-		"tls-alpn-01": func(host string) {
-			c, err := tls.Dial("tcp", n.https, &tls.Config{ServerName: host, NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true})
-			if err == nil {
-				c.Close()
-				t.Errorf("it has a certificate for %s", host)
-			}
-		},
+	n := start(t, ingress.Options{ACME: &ingress.ACME{Directory: "https://" + free(t) + "/dir", Etcd: etcd.Direct, Encrypt: flip, Decrypt: flip}},
+		secured(job.TLS{ACME: true}, "a.example"))
+	byHTTP := func(code int) func(string) {
+		return func(host string) { n.wants(t, code, "", http.MethodGet, host+"/.well-known/acme-challenge/x", "") }
+	}
+	byTLS := func(host string) {
+		c, err := tls.Dial("tcp", n.https, &tls.Config{ServerName: host, NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true})
+		if err == nil {
+			c.Close()
+			t.Errorf("it has a certificate for %s", host)
+		}
+	}
+	unknown := func(i int64) string { return fmt.Sprintf("x%d.example", i) }
+	known := func(int64) string { return "a.example" }
+	for _, c := range []struct {
+		name              string
+		show              func(host string)
+		host              func(int64) string
+		atOnce, perSecond int64
+	}{
+		{"http-01 of many", byHTTP(http.StatusNotFound), unknown, 50, 20},
+		{"tls-alpn-01 of many", byTLS, unknown, 50, 20},
+		{"http-01 of one", byHTTP(http.StatusPermanentRedirect), known, 100, 50},
+		{"tls-alpn-01 of one", byTLS, known, 100, 50},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			begin, before, shown := time.Now(), counting.times.Load(), int64(0)
 			asked := func() int64 { return counting.times.Load() - before }
 			for ; shown < asked()+20; shown++ {
-				if shown > 1000 {
+				if shown > 5000 {
 					t.Fatal("there is no limit")
 				}
-				show(fmt.Sprintf("x%d.example", shown))
+				c.show(c.host(shown))
 			}
-			if most := 50 + 20*int64(time.Since(begin)/time.Second+1); asked() > most {
+			if most := c.atOnce + c.perSecond*int64(time.Since(begin)/time.Second+1); asked() > most {
 				t.Errorf("etcd was asked %d times for %d challenges", asked(), shown)
 			}
 			if counting.endless.Load() > 0 {

@@ -21,7 +21,8 @@ import (
 //	lose n1 / boot n1                its lease ends; its process comes back
 //	work                             all machines do what they are to do
 //	read n1 / stop n1 / start n1 / heal n1 / report n1    one does a part of it
-//	sick n1 / end web-0 / break web-0 / break-down web-0
+//	sick n1 / slow n1                what it starts does not become healthy; goes on starting
+//	end web-0 / break web-0 / break-down web-0
 //	unfit n1 no disk / fit n1        it can run nothing, and says why
 //	load n1 1.7                      its load
 //	forget n1                        it is known no more
@@ -75,6 +76,8 @@ func (w *world) command(t *testing.T, line string) (lines []string) {
 		w.boot(name)
 	case "sick":
 		w.machine(name).sick = true
+	case "slow":
+		w.machine(name).slow = true
 	case "end":
 		w.phase(name, Ended)
 	case "break-down":

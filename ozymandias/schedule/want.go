@@ -22,6 +22,7 @@ type want struct {
 	home   *Node           // where it is planned, or nil
 	stays  bool            // it may not be moved now
 	until  []*want         // of its job, which are not up: it stays because of these
+	behind bool            // it stays because as many as may be are on their way from draining nodes
 	done   bool            // it is decided what becomes of it
 	from   string          // where it is, in the course of deciding; "" for nowhere
 	sticks string          // the one node where it may be, as a sticky volume is there
@@ -118,20 +119,31 @@ func (d *decider) pace(t *task, wants []*want) {
 		case t.Spec.Daemon:
 			w.stays = true
 		case disturbed(w) || w.extra:
-		case missing < atMost && d.moving < movesAtOnce:
-			missing++
-			d.moving++
-		default:
-			if w.stays = true; len(down) == missing && missing >= atMost { // none has just begun to leave
+		case missing >= atMost:
+			if w.stays = true; len(down) == missing { // none has just begun to leave
 				w.until = down
 			}
+		case d.moving >= movesAtOnce:
+			w.stays, w.behind = true, true
+		default:
+			missing++
+			d.moving++
 		}
 	}
 }
 
-// stuck says of what stays on draining nodes for the sake of others of its job that nothing comes of these, so that it may stay for ever.
+// stuck says of what stays on draining nodes for the sake of others that nothing comes of these, so that it may stay for ever.
 func (d *decider) stuck() {
+	var moving []*want
 	for _, w := range d.wants {
+		if d.where[w.Instance].moving() {
+			moving = append(moving, w)
+		}
+	}
+	for _, w := range d.wants {
+		if w.behind {
+			w.until = moving
+		}
 		if len(w.until) == 0 || w.wait != nil || w.at != w.home.Name || slices.ContainsFunc(w.until, d.coming) {
 			continue
 		}
@@ -139,8 +151,12 @@ func (d *decider) stuck() {
 		if more := len(w.until) - 1; more > 0 {
 			others = fmt.Sprintf("%s and %d more are", w.until[0].name, more)
 		}
-		w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Node: w.at, Verdict: placement.NotFound, Why: fmt.Sprintf("%s stays on %s for now: %s not up, and at most %d of %s may be missing",
-			w.name, w.at, others, max(1, w.task.Spec.Update.MaxUnavailable), w.task.Spec.Name)}
+		limit := fmt.Sprintf("at most %d of %s may be missing", max(1, w.task.Spec.Update.MaxUnavailable), w.task.Spec.Name)
+		if w.behind {
+			limit = fmt.Sprintf("at most %d may be on their way at once", movesAtOnce)
+		}
+		w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Node: w.at, Verdict: placement.NotFound,
+			Why: fmt.Sprintf("%s stays on %s for now: %s not up, and %s", w.name, w.at, others, limit)}
 	}
 }
 

@@ -35,6 +35,7 @@ type machine struct {
 	seen              Plan // the plan it goes by
 	runs              map[Instance]Condition
 	sick              bool   // what it starts does not become healthy
+	slow              bool   // what it starts goes on starting
 	unfit             string // why it can run nothing
 }
 
@@ -169,7 +170,11 @@ func (w *world) start(name string) {
 		}
 		w.epochs[p.Instance] = p.Epoch
 		w.sticks(n, p)
-		m.runs[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running, Since: w.now}
+		phase := Running
+		if m.slow {
+			phase = Starting
+		}
+		m.runs[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: phase, Since: w.now}
 	}
 }
 
