@@ -8,6 +8,7 @@ import (
 
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/strangers"
 )
 
 // Local is what is served on the node's Unix socket: who may open that is an admin.
@@ -49,7 +50,7 @@ func (a *API) caller(r *http.Request) (v1.Role, error) {
 		return "", err
 	}
 	// It may have been made a moment ago.
-	if err := a.strangers.admit(r.RemoteAddr, now); err != nil {
+	if err := a.listen(r.RemoteAddr, now); err != nil {
 		return "", err
 	}
 	if known, err = a.credentials.since(r.Context(), now); err != nil {
@@ -59,6 +60,17 @@ func (a *API) caller(r *http.Request) (v1.Role, error) {
 		return role, nil
 	}
 	return "", v1.Unauthenticated.New("%s", shown.unknown)
+}
+
+// tries are how often what is shown and not known is looked up, as it may have been made a moment ago.
+var tries = strangers.Limits{Each: 1, EachAtOnce: 10, All: 20, AllAtOnce: 50}
+
+// listen tells, by an error, if there were too many tries from an address, or in all.
+func (a *API) listen(remote string, now time.Time) error {
+	if a.strangers.Admit(remote, now) {
+		return nil
+	}
+	return again(v1.TooManyTries.New("what you show was not known a moment ago, and too much of that kind was shown lately: if it is new, try again in a second"))
 }
 
 // show is what a caller shows: a certificate rather than a token.

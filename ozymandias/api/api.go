@@ -24,6 +24,7 @@ import (
 	"teamtask.dev/ozymandias/scheduler"
 	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/ozymandias/state"
+	"teamtask.dev/ozymandias/strangers"
 	"teamtask.dev/version"
 )
 
@@ -77,7 +78,7 @@ type API struct {
 	credentials recent[credentials]
 	joinToken   recent[pki.Token]
 	etcdAnswers recent[struct{}]
-	strangers   *strangers
+	strangers   *strangers.Limiter
 	searches    chan struct{} // has one for each search that goes on
 
 	mu       sync.Mutex
@@ -99,7 +100,7 @@ func New(o Options) (*API, error) {
 	if o.Admit != nil && o.JoinToken == nil {
 		return nil, errors.New("an API that admits nodes needs the option JoinToken")
 	}
-	a := &API{Options: o, strangers: newStrangers(), searches: make(chan struct{}, searchesAtOnce), peers: toPeers(o.Peers)}
+	a := &API{Options: o, strangers: strangers.New(tries), searches: make(chan struct{}, searchesAtOnce), peers: toPeers(o.Peers)}
 	a.credentials.read, a.joinToken.read, a.etcdAnswers.read = a.readCredentials, a.readJoinToken, a.askEtcd
 	mux := http.NewServeMux()
 	described := describe(mux)

@@ -133,7 +133,7 @@ func (a *API) join(ctx context.Context, in *joining) (json.RawMessage, error) {
 		return nil, err
 	}
 	if !token.Matches(request.Secret) {
-		if err := a.strangers.admit(in.remote, now); err != nil {
+		if err := a.listen(in.remote, now); err != nil {
 			return nil, err
 		}
 	}

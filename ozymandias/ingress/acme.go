@@ -15,9 +15,9 @@ import (
 	"github.com/caddyserver/certmagic"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"teamtask.dev/ozymandias/schedule"
+	"teamtask.dev/ozymandias/strangers"
 )
 
 // challengeProtocol is what an authority asks for to see who has a host: RFC 8737, 6.2.
@@ -42,26 +42,20 @@ type ACME struct {
 
 // An authority gets certificates and renews them.
 type authority struct {
-	config  *certmagic.Config
-	cache   *certmagic.Cache // its [certmagic.Cache.Stop] ends renewing
-	issuer  *certmagic.ACMEIssuer
-	storage storage
-	trouble *troubles
-	known   *rate.Limiter // of challenges for hosts that are to have certificates of the authority's
-	unknown *rate.Limiter // of challenges for hosts that this node does not know
+	config    *certmagic.Config
+	cache     *certmagic.Cache // its [certmagic.Cache.Stop] ends renewing
+	issuer    *certmagic.ACMEIssuer
+	storage   storage
+	trouble   *troubles
+	strangers *strangers.Limiter
 }
 
-// How many challenges are looked up per second, and how many at once after a rest. Each is a question to etcd, and anybody may send them. An
-// authority asks for a certificate from a handful of places; of a host that no job has, as far as this node knows, only if another node knew of
-// the job a moment earlier.
-const (
-	knownEach, knownBurst     = 50, 100
-	unknownEach, unknownBurst = 20, 50
-)
+// challenges are how many are looked up that another node may have been given by the authority, if it is the authority that asks. It asks for a
+// certificate from a handful of places, each of them once or twice; for many hosts at once if there are many new ones.
+var challenges = strangers.Limits{Each: 10, EachAtOnce: 50, All: 200, AllAtOnce: 200}
 
 func newAuthority(o Options, trouble *troubles) *authority {
-	a := &authority{storage: newStorage(o.ACME), trouble: trouble,
-		known: rate.NewLimiter(knownEach, knownBurst), unknown: rate.NewLimiter(unknownEach, unknownBurst)}
+	a := &authority{storage: newStorage(o.ACME), trouble: trouble, strangers: strangers.New(challenges)}
 	a.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return a.config, nil }, Logger: zap.NewNop(),
 	})
@@ -132,16 +126,17 @@ func (a *authority) clean(ctx context.Context) {
 
 // challenge answers the authority if that is who asks.
 func (s *Server) challenge(w http.ResponseWriter, r *http.Request, host string) bool {
-	return s.acme != nil && certmagic.LooksLikeHTTPChallenge(r) && s.mayBeChallenged(host) && s.acme.issuer.HandleHTTPChallenge(w, r)
+	return s.acme != nil && certmagic.LooksLikeHTTPChallenge(r) && s.mayBeChallenged(host, r.RemoteAddr) && s.acme.issuer.HandleHTTPChallenge(w, r)
 }
 
-// mayBeChallenged tells whether a node may just be getting a certificate for a host, so that it is to be looked up. One that this node does not
-// know may be new, and another node was faster. So many are looked up and no more: the others are told that there is nothing.
-func (s *Server) mayBeChallenged(host string) bool {
-	if site, known := s.table.Load().Hosts[host]; known {
-		return site.TLS != nil && site.TLS.ACME && s.acme.known.Allow()
+// mayBeChallenged tells whether a host may just be getting a certificate. What this process asked for itself it has at hand; what another node
+// did is a question to etcd, also for hosts that this node does not know, as the other one may have heard of a job a moment earlier.
+func (s *Server) mayBeChallenged(host, from string) bool {
+	if site, known := s.table.Load().Hosts[host]; host == "" || known && (site.TLS == nil || !site.TLS.ACME) {
+		return false
 	}
-	return host != "" && s.acme.unknown.Allow()
+	_, ours := certmagic.GetACMEChallenge(host)
+	return ours || s.acme.strangers.Admit(from, time.Now())
 }
 
 // An issuer asks the authority, but not more often than it stands.

@@ -122,6 +122,33 @@ func (a *authority) options(etcd *etcdtest.Etcd) *ingress.ACME {
 	return &ingress.ACME{Directory: a.directory, Roots: roots, Etcd: etcd.Direct, Encrypt: flip, Decrypt: flip}
 }
 
+// Strangers keep no node from getting a certificate, not even from where the authority itself asks.
+func TestCertificateAmongStrangers(t *testing.T) {
+	t.Parallel()
+	const host = "wanted.example"
+	at := free(t)
+	ip, _, _ := net.SplitHostPort(at)
+	authority := newAuthority(t, at, freeAt(t, ip), time.Hour)
+	n := start(t, ingress.Options{HTTP: at, ACME: authority.options(etcdtest.Start(t))}, routes.Table{})
+	shown := 0
+	show := func() {
+		for range 60 {
+			shown++
+			n.wants(t, http.StatusNotFound, "", http.MethodGet, fmt.Sprintf("x%d.example/.well-known/acme-challenge/x", shown), "")
+		}
+	}
+	show()
+	n.SetTable(secured(job.TLS{ACME: true}, host, instance(t, says("hello"))))
+	eventually(t, "it has the certificate", func() bool {
+		show()
+		_, err := n.handshake(host, authority.issued)
+		return err == nil || len(n.Problems()) > 0
+	})
+	if problems := n.Problems(); len(problems) > 0 {
+		t.Errorf("problems: %+v", problems)
+	}
+}
+
 // One node asks for a certificate, and the authority turns to another one, which does not even know the host yet. In the end both
 // have it.
 func TestCertificateFromAnAuthority(t *testing.T) {

@@ -30,7 +30,7 @@ func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	host := routes.Host(hello.ServerName)
 	site, known := s.table.Load().Hosts[host]
 	if slices.Equal(hello.SupportedProtos, []string{challengeProtocol}) {
-		if s.acme != nil && s.mayBeChallenged(host) {
+		if s.acme != nil && s.mayBeChallenged(host, hello.Conn.RemoteAddr().String()) {
 			return s.acme.config.GetCertificate(hello)
 		}
 		return nil, nil

@@ -1,4 +1,4 @@
-package api
+package strangers
 
 import (
 	"fmt"
@@ -8,11 +8,13 @@ import (
 	"pgregory.net/rapid"
 )
 
+var limits = Limits{Each: 1, EachAtOnce: 10, All: 20, AllAtOnce: 50}
+
 // Whatever is tried, and from wherever, neither one source nor all together get more than their limits; who has rested a second is listened to
 // if not all are too many; and what is kept of sources does not grow.
 func TestStrangers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := newStrangers()
+		s := New(limits)
 		begin := time.Unix(1e9, 0)
 		now, last := begin, map[int]time.Time{}
 		all, each := 0, map[int]int{}
@@ -20,19 +22,19 @@ func TestStrangers(t *testing.T) {
 		for _, pause := range rapid.SliceOfN(rapid.SampledFrom([]time.Duration{0, 0, 0, time.Millisecond, time.Second, time.Minute}), 1, 300).Draw(t, "pauses") {
 			now = now.Add(pause)
 			from := rapid.IntRange(1, sources).Draw(t, "source")
-			err := s.admit(fmt.Sprintf("10.%d.%d.%d:1", from>>16, from>>8&255, from&255), now)
+			admitted := s.Admit(fmt.Sprintf("10.%d.%d.%d:1", from>>16, from>>8&255, from&255), now)
 			passed := now.Sub(begin).Seconds()
-			if err == nil {
+			if admitted {
 				all++
 				each[from]++
 			} else if before, tried := last[from]; (!tried || now.Sub(before) >= time.Second) && pause >= time.Second {
-				t.Fatalf("after a rest: %v", err)
+				t.Fatal("refused after a rest")
 			}
 			last[from] = now
-			if all > burstAll+int(passed*triesAll) || each[from] > burstEach+int(passed*triesEach) {
+			if all > limits.AllAtOnce+int(passed*float64(limits.All)) || each[from] > limits.EachAtOnce+int(passed*float64(limits.Each)) {
 				t.Fatalf("%d were let try in %.1f s, %d of them from one source", all, passed, each[from])
 			}
-			if len(s.each) > burstAll+triesAll*burstEach/triesEach {
+			if len(s.each) > limits.AllAtOnce+limits.All*limits.EachAtOnce/limits.Each {
 				t.Fatalf("%d sources are kept", len(s.each))
 			}
 		}
@@ -41,25 +43,25 @@ func TestStrangers(t *testing.T) {
 
 // Many sources that try once each have the limit of all, and are forgotten when they have rested.
 func TestManyStrangers(t *testing.T) {
-	s, now := newStrangers(), time.Unix(1e9, 0)
+	s, now := New(limits), time.Unix(1e9, 0)
 	crowd := func(network int) (admitted int) {
 		for i := range 1000 {
-			if s.admit(fmt.Sprintf("10.%d.%d.%d:1", network, i>>8, i&255), now) == nil {
+			if s.Admit(fmt.Sprintf("10.%d.%d.%d:1", network, i>>8, i&255), now) {
 				admitted++
 			}
 		}
 		return admitted
 	}
-	if n := crowd(1); n != burstAll {
-		t.Errorf("at once %d were let try, want %d", n, burstAll)
+	if n := crowd(1); n != limits.AllAtOnce {
+		t.Errorf("at once %d were let try, want %d", n, limits.AllAtOnce)
 	}
 	now = now.Add(time.Second)
-	if n := crowd(2); n != triesAll {
-		t.Errorf("a second later %d were let try, want %d", n, triesAll)
+	if n := crowd(2); n != limits.All {
+		t.Errorf("a second later %d were let try, want %d", n, limits.All)
 	}
 	now = now.Add(time.Minute)
-	if err := s.admit("10.3.0.1:1", now); err != nil || len(s.each) != 1 {
-		t.Errorf("after a rest: %v, and %d sources are kept", err, len(s.each))
+	if admitted := s.Admit("10.3.0.1:1", now); !admitted || len(s.each) != 1 {
+		t.Errorf("after a rest: %t, and %d sources are kept", admitted, len(s.each))
 	}
 }
 
