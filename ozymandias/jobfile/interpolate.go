@@ -23,7 +23,7 @@ func (c *compose) interpolate(n *yaml.Node, path string) {
 		if !strings.Contains(n.Value, "$") {
 			return
 		}
-		value, err := expand(n.Value)
+		value, err := expand(n.Value, 0)
 		if err != nil {
 			c.report.fault(at(n), path, "%q: %s", cut(n.Value), err)
 			return
@@ -35,8 +35,14 @@ func (c *compose) interpolate(n *yaml.Node, path string) {
 	}
 }
 
+// deepest is how many variables may stand in one another's defaults. Each level is read again for those within.
+const deepest = 20
+
 // expand replaces $NAME and ${NAME...} where no name has a value; $$ is a dollar sign.
-func expand(s string) (string, error) {
+func expand(s string, depth int) (string, error) {
+	if depth > deepest {
+		return "", fmt.Errorf("more than %d variables stand in one another's defaults: write the value", deepest)
+	}
 	var out strings.Builder
 	for {
 		head, tail, found := strings.Cut(s, "$")
@@ -53,7 +59,7 @@ func expand(s string) (string, error) {
 			if end < 0 {
 				return "", fmt.Errorf("${ is not closed: close it, or write $$ for a dollar sign")
 			}
-			value, err := substitute(tail[1:end])
+			value, err := substitute(tail[1:end], depth)
 			if err != nil {
 				return "", err
 			}
@@ -86,7 +92,7 @@ func closing(s string) int {
 }
 
 // substitute returns what NAME, NAME:-default, NAME-default, NAME:+other, NAME+other, NAME:?message or NAME?message comes to.
-func substitute(s string) (string, error) {
+func substitute(s string, depth int) (string, error) {
 	name := variable(s)
 	operator, operand := strings.TrimPrefix(s[len(name):], ":"), ""
 	if operator != "" {
@@ -96,7 +102,7 @@ func substitute(s string) (string, error) {
 	case name == "":
 		return "", fmt.Errorf("${%s} names no variable: write $$ for a dollar sign", cut(s))
 	case operator == "-":
-		return expand(operand)
+		return expand(operand, depth+1)
 	case operator == "+":
 		return "", nil
 	case operator == "?" || s == name:

@@ -22,8 +22,9 @@ func TestExpand(t *testing.T) {
 		"${A:+b}${A+b}":            "",
 		"postgres://${H:-db}:5432": "postgres://db:5432",
 		"${A_1:-$$}":               "$",
+		nested(20):                 "a",
 	} {
-		if got, err := expand(text); err != nil || got != want {
+		if got, err := expand(text, 0); err != nil || got != want {
 			t.Errorf("%q is %q, %v; want %q", text, got, err, want)
 		}
 	}
@@ -40,12 +41,17 @@ func TestExpand(t *testing.T) {
 		"${1}":       "names no variable",
 		"${A!b}":     "is no variable",
 		"${A:}":      "is no variable",
+		nested(21):   "more than 20 variables stand in one another's defaults",
+		nested(1e5):  "more than 20 variables stand in one another's defaults",
 	} {
-		if got, err := expand(text); err == nil || !strings.Contains(err.Error(), why) {
+		if got, err := expand(text, 0); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%q is %q, %v; want an error that says %q", text, got, err, why)
 		}
 	}
 }
+
+// nested is so many variables, each of them the default of another.
+func nested(n int) string { return strings.Repeat("${A:-", n) + "a" + strings.Repeat("}", n) }
 
 // What compose-go makes of a text when no variable is set, this makes of it too.
 func TestExpandAsComposeDoes(t *testing.T) {
@@ -56,7 +62,7 @@ func TestExpandAsComposeDoes(t *testing.T) {
 		if err != nil {
 			t.Skip(err)
 		}
-		if got, err := expand(text); err != nil || got != want {
+		if got, err := expand(text, 0); err != nil || got != want {
 			t.Fatalf("%q is %q, %v; compose-go makes %q of it", text, got, err, want)
 		}
 	})

@@ -19,10 +19,10 @@
 //
 //	vault auth enable cert
 //	vault policy write webapp - <<< 'path "secret/data/webapp" { capabilities = ["read"] }'
-//	vault write auth/cert/certs/webapp certificate=@ca.pem token_policies=webapp token_ttl=1m
+//	vault write auth/cert/certs/webapp certificate=@ca.pem allowed_dns_sans=node.ozymandias.internal token_policies=webapp token_ttl=1m
 //
-// It is the nodes that Vault trusts, with what any job asks for by any role; who may apply jobs can read what those roles can. The values
-// are read each time that an instance starts, from both versions of the key-value engine; a value changed in Vault is seen from the next start
-// on. What Vault makes anew for each reader and takes back after a while, such as users of databases, is refused, since nobody would renew
-// it.
+// The name is in the certificates of nodes and in no other that the authority signs. So it is the nodes that Vault trusts, with what any
+// job asks for by any role; who may apply jobs can read what those roles can. The values are read each time that an instance starts, from
+// both versions of the key-value engine; a value changed in Vault is seen from the next start on. What Vault makes anew for each reader and
+// takes back after a while, such as users of databases, is refused, since nobody would renew it.
 package secrets

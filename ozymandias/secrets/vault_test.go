@@ -9,8 +9,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/ozymandias/secrets/vaulttest"
 )
@@ -28,17 +30,51 @@ func at(t *testing.T, address string, ca *x509.CertPool, certificate tls.Certifi
 	return s
 }
 
+func authority(t *testing.T) *pki.Authority {
+	t.Helper()
+	a, err := pki.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// text is the authority's certificate.
+func text(t *testing.T, a *pki.Authority) string {
+	t.Helper()
+	certificate, _, err := a.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(certificate)
+}
+
+func issue(t *testing.T, a *pki.Authority) tls.Certificate {
+	t.Helper()
+	certificate, key := vaulttest.Issue(t, a, "n1")
+	return pair(t, certificate, key)
+}
+
+func pair(t *testing.T, certificate, key []byte) tls.Certificate {
+	t.Helper()
+	p, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // A node takes on the role and reads what the role may read, from both versions of the key-value engine. What goes wrong is said in words
 // that tell what to do.
 func TestVault(t *testing.T) {
-	v, cluster := vaulttest.Start(t), vaulttest.NewAuthority(t)
+	v, cluster := vaulttest.Start(t), authority(t)
 	v.Write(t, "sys/mounts/secret", object{"type": "kv", "options": object{"version": "2"}})
 	v.Write(t, "sys/mounts/old", object{"type": "kv", "options": object{"version": "1"}})
 	v.Write(t, "sys/auth/cert", object{"type": "cert"})
 	v.Write(t, "sys/policies/acl/webapp", object{"policy": `path "secret/data/webapp*" { capabilities = ["read"] } path "secret/webapp" { capabilities = ["read"] } path "old/*" { capabilities = ["read"] }`})
-	v.Write(t, "auth/cert/certs/webapp", object{"certificate": cluster.PEM(), "token_policies": []string{"webapp"}, "token_ttl": "1m"})
-	v.Write(t, "auth/cert/certs/batch", object{"certificate": cluster.PEM(), "token_policies": []string{"webapp"}, "token_type": "batch"})
-	v.Write(t, "auth/cert/certs/other", object{"certificate": vaulttest.NewAuthority(t).PEM(), "token_policies": []string{"webapp"}})
+	v.Write(t, "auth/cert/certs/webapp", object{"certificate": text(t, cluster), "allowed_dns_sans": pki.NodeHost, "token_policies": []string{"webapp"}, "token_ttl": "1m"})
+	v.Write(t, "auth/cert/certs/batch", object{"certificate": text(t, cluster), "token_policies": []string{"webapp"}, "token_type": "batch"})
+	v.Write(t, "auth/cert/certs/other", object{"certificate": text(t, authority(t)), "token_policies": []string{"webapp"}})
 	v.Write(t, "secret/data/webapp", object{"data": object{"password": "xyzzy", "port": 5432, "tags": []string{"a", "b"}, "void": nil}})
 	v.Write(t, "secret/data/webapp/with blank", object{"data": object{"password": "plugh"}})
 	v.Write(t, "secret/data/elsewhere", object{"data": object{"password": "plugh"}})
@@ -46,7 +82,7 @@ func TestVault(t *testing.T) {
 	v.Write(t, "old/odd", object{"data": "d", "metadata": object{"version": 1}})
 	v.Write(t, "old/nested", object{"data": object{"a": 1}, "metadata": object{}})
 	v.Write(t, "old/three", object{"data": object{"a": 1}, "metadata": object{"version": 1}, "more": "m"})
-	node := at(t, v.Address, v.CA, cluster.Issue(t, "n1"))
+	node := at(t, v.Address, v.CA, issue(t, cluster))
 	for _, c := range []struct {
 		path, key, role string
 		want, fault     string
@@ -78,12 +114,20 @@ func TestVault(t *testing.T) {
 		}
 	}
 	read := job.Secret{Vault: &job.Vault{Path: "secret/data/webapp", Key: "password", Role: "webapp"}}
-	stranger := at(t, v.Address, v.CA, vaulttest.NewAuthority(t).Issue(t, "n1"))
+	stranger := at(t, v.Address, v.CA, issue(t, authority(t)))
 	if got, err := stranger.Resolve(t.Context(), read); err == nil {
 		t.Errorf("a node of another cluster reads %q", got)
 	}
+	// Nor does anybody who only has a certificate for the API.
+	certificate, key, err := cluster.IssueAdmin(time.Now(), "ann", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := at(t, v.Address, v.CA, pair(t, certificate, key)).Resolve(t.Context(), read); err == nil {
+		t.Errorf("an admin reads %q", got)
+	}
 	// Nor is a Vault believed that nobody vouches for.
-	if got, err := at(t, v.Address, cluster.Pool(), cluster.Issue(t, "n1")).Resolve(t.Context(), read); !errors.As(err, new(*tls.CertificateVerificationError)) {
+	if got, err := at(t, v.Address, cluster.Pool(), issue(t, cluster)).Resolve(t.Context(), read); !errors.As(err, new(*tls.CertificateVerificationError)) {
 		t.Errorf("from a Vault that is not vouched for: %q, %v", got, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
@@ -125,7 +169,7 @@ func TestOddAnswers(t *testing.T) {
 			defer server.Close()
 			pool := x509.NewCertPool()
 			pool.AddCert(server.Certificate())
-			got, err := at(t, server.URL, pool, vaulttest.NewAuthority(t).Issue(t, "n1")).Resolve(t.Context(), job.Secret{Vault: &job.Vault{Path: "a", Key: "k", Role: "r"}})
+			got, err := at(t, server.URL, pool, issue(t, authority(t))).Resolve(t.Context(), job.Secret{Vault: &job.Vault{Path: "a", Key: "k", Role: "r"}})
 			if got != nil || err == nil || !strings.Contains(err.Error(), c.fault) {
 				t.Errorf("it is %q, %v; want %s", got, err, c.fault)
 			}
@@ -147,7 +191,7 @@ func TestRevoked(t *testing.T) {
 	server := httptest.NewTLSServer(mux)
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
-	_, err := at(t, server.URL, pool, vaulttest.NewAuthority(t).Issue(t, "n1")).Resolve(ctx, job.Secret{Vault: &job.Vault{Path: "a", Key: "k", Role: "r"}})
+	_, err := at(t, server.URL, pool, issue(t, authority(t))).Resolve(ctx, job.Secret{Vault: &job.Vault{Path: "a", Key: "k", Role: "r"}})
 	server.Close() // waits for what is asked
 	if !errors.Is(err, context.Canceled) || revoked != "t" {
 		t.Errorf("Resolve() = %v, and the token given back is %q", err, revoked)

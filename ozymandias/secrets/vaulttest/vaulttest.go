@@ -5,22 +5,16 @@ package vaulttest
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/big"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -30,6 +24,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"teamtask.dev/ozymandias/pki"
 )
 
 // Vault is one for a test.
@@ -50,15 +46,14 @@ func Start(t *testing.T) *Vault {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	authority := NewAuthority(t)
-	own := authority.Issue(t, "vault")
-	certificate, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	secret, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
+	authority, err := pki.NewAuthority(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: own.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+	own, secret := Issue(t, authority, "vault")
+	certificate, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, text := range map[string][]byte{certificate: own, key: secret} {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -190,61 +185,18 @@ func build() (program string, err error) {
 	return program, os.Rename(part, program)
 }
 
-// Authority issues certificates.
-type Authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-// NewAuthority makes one.
-func NewAuthority(t *testing.T) *Authority {
+// Issue makes a key and issues a node's certificate, which is good for a server on the loopback, too. They are PEM.
+func Issue(t *testing.T, authority *pki.Authority, name string) (certificate, key []byte) {
 	t.Helper()
-	a := &Authority{}
-	a.certificate = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	a.certificate, a.key = a.sign(t, a.certificate)
-	return a
-}
-
-// sign has the authority, or itself if it has nothing yet, sign a certificate for a new key.
-func (a *Authority) sign(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	k, err := pki.NewKey()
+	if err == nil {
+		key, err = pki.EncodeKey(k)
 	}
-	signing := a.key
-	if signing == nil {
-		signing = key
+	if err == nil {
+		certificate, err = authority.IssueNode(time.Now(), k.Public(), name, netip.IPv6Loopback())
 	}
-	signed, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), signing)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := x509.ParseCertificate(signed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return certificate, key
-}
-
-// Issue issues a certificate for a server on the loopback and for a client of that name.
-func (a *Authority) Issue(t *testing.T, name string) tls.Certificate {
-	t.Helper()
-	certificate, key := a.sign(t, &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}})
-	return tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}
-}
-
-// Pool is the authority alone.
-func (a *Authority) Pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.certificate)
-	return pool
-}
-
-// PEM is the authority's certificate.
-func (a *Authority) PEM() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw}))
 }
