@@ -54,7 +54,7 @@ func (d *decider) planNode(n *Node, wants []*want) {
 		}
 		next.Instances = append(next.Instances, planned)
 	}
-	if !n.current() {
+	if !n.Current() {
 		changed = len(next.Instances)+len(n.Plan.Instances)+len(n.Plan.Leaving) > 0
 	} else {
 		next.Leaving = slices.Clone(d.held[n.Name])

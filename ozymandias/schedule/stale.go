@@ -56,7 +56,7 @@ func (s *State) leftovers() *leftovers { return &leftovers{State: s} }
 
 // of are those on a node.
 func (l *leftovers) of(n *Node) (stale []Leftover) {
-	if l.Partial || !n.Alive() || !n.current() && len(n.Plan.Instances) > 0 {
+	if l.Partial || !n.Alive() || !n.Current() && len(n.Plan.Instances) > 0 {
 		return nil
 	}
 	for _, v := range n.Volumes {
@@ -121,7 +121,7 @@ func (l *leftovers) settledOf(j *Job) []settlement {
 		l.settled = map[string][]settlement{}
 		for at := range l.Nodes {
 			n := &l.Nodes[at]
-			if !n.current() {
+			if !n.Current() {
 				continue
 			}
 			for _, p := range n.Plan.Instances {
