@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/rollout"
 )
 
@@ -128,10 +129,8 @@ func (d *decider) ids(t *task) (ids []string) {
 
 // eligible tells whether a daemon is to run on a node. On one that is draining it goes last.
 func (d *decider) eligible(t *task, n *Node) bool {
-	for label, value := range t.Spec.Placement.Requires {
-		if has, ok := n.Labels[label]; !ok || has != value {
-			return false
-		}
+	if !placement.Meets(n.Labels, t.Spec.Placement.Requires) {
+		return false
 	}
 	if !n.Draining || !n.Alive() {
 		return n.Alive()
