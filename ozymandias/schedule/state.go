@@ -213,8 +213,7 @@ type ContainerState string
 
 // The states of containers.
 const (
-	ContainerWaiting ContainerState = "Waiting" // for its image, or for those that it depends on
-	ContainerCreated ContainerState = "Created"
+	ContainerCreated ContainerState = "Created" // and not started yet: it may depend on others
 	ContainerRunning ContainerState = "Running"
 	ContainerEnded   ContainerState = "Ended"
 )
