@@ -280,7 +280,8 @@ func (d *decider) remove(t *task) {
 	d.tell(t, "", "%s is gone", t.Spec.Name)
 }
 
-// prune forgets revisions that nothing runs and nothing goes back to.
+// prune forgets revisions that nothing runs and nothing goes back to. What a node runs may be neither planned nor leaving, while it goes from one
+// revision to the next.
 func (d *decider) prune(t *task) {
 	used := map[int64]bool{t.Stable: true, t.Deploy.From: true, t.Deploy.To: true}
 	for i := range d.Nodes {
@@ -295,6 +296,9 @@ func (d *decider) prune(t *task) {
 			for _, l := range plan.Leaving {
 				used[l.Revision] = used[l.Revision] || l.Job == t.UID
 			}
+		}
+		for i, c := range d.Nodes[i].Report.Instances {
+			used[c.Revision] = used[c.Revision] || i.Job == t.UID
 		}
 	}
 	t.Specs = maps.Clone(t.Specs)

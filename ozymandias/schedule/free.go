@@ -56,9 +56,12 @@ func (s *State) waitsForRoom(here *Node, p Planned) string {
 	used := placement.Resources{Memory: int64(needs.Memory), CPU: int64(needs.CPUs)}
 	var leaving []string
 	for i, c := range here.Report.Instances {
-		other := s.Spec(i.Job, c.Revision)
-		if i == p.Instance || c.Phase == Waiting || other == nil {
+		if i == p.Instance || c.Phase == Waiting {
 			continue
+		}
+		other := s.Spec(i.Job, c.Revision)
+		if other == nil { // so it is not planned: it is on its way out
+			return "something has not stopped yet of which it is not known what it takes"
 		}
 		n := other.Needs()
 		used.Memory += int64(n.Memory)
