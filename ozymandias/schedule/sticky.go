@@ -15,7 +15,7 @@ func (d *decider) stick(w *want) {
 		return
 	}
 	n := d.Node(w.task.Homes[w.ID])
-	if planned := d.planned(w.Instance); planned != nil {
+	if planned := d.planned(w.Instance); planned != nil && !d.bare(w) {
 		n = planned
 	}
 	if n == nil || n.Alive() && n != w.home && !has(n, w.Instance) && !d.doubtful(w.Instance, n) {

@@ -116,25 +116,36 @@ func (d *decider) stores(t *task) (groups [][]string) {
 }
 
 // tie keeps an instance with local volumes to the node that has them, as long as that is alive and not draining. Where it does not
-// fit there any more, or may not stay, it goes where it left volumes before, to the last it used of these; only where there are none, or it does
-// not fit, it begins with empty ones. One that publishes ports keeps to its node, too, as others of the
-// cluster keep away from it: placement does not know of ports and would move it among them.
+// fit there any more, or may not stay, it goes where it left volumes before, to the last it used of these; so does one that
+// runs at a revision without any, and is to have them again. Only where there are none, or it does not fit, it begins with empty ones. One
+// that publishes ports keeps to its node, too, as others of the cluster keep away from it: placement does not know of ports and would
+// move it among them.
 func (d *decider) tie(w *want) {
 	volumes := w.spec.Needs().Local > 0
 	if !volumes && len(w.spec.HostPorts()) == 0 || w.stays || w.sticks != "" {
 		return
 	}
-	if w.home != nil && !w.home.Draining {
-		w.tied = []string{w.home.Name}
+	var nodes []*Node
+	if volumes {
+		nodes = d.left(w.Instance)
 	}
-	if !volumes {
-		return
+	if w.home != nil {
+		at := 0
+		if volumes && d.bare(w) {
+			at = len(nodes)
+		}
+		nodes = slices.Insert(nodes, at, w.home)
 	}
-	for _, n := range d.left(w.Instance) {
-		if !n.Draining && n != w.home {
+	for _, n := range nodes {
+		if !n.Draining && !slices.Contains(w.tied, n.Name) {
 			w.tied = append(w.tied, n.Name)
 		}
 	}
+}
+
+// bare tells whether an instance is planned at a revision without volumes of its own.
+func (d *decider) bare(w *want) bool {
+	return w.home != nil && w.task.runs(d.where[w.Instance].Planned.Revision).Needs().Local == 0
 }
 
 // left are the living nodes that have a volume of an instance, or of a job, the one used last first.
