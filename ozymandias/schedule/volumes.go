@@ -36,8 +36,8 @@ func (d *decider) store(t *task, wants []*want) {
 			break
 		}
 	}
-	if left := d.left(Instance{Job: t.UID}); len(s.groups) == 0 && len(left) > 0 {
-		s.groups = [][]string{d.sharing(left[0])}
+	if keepers := d.keepers(Instance{Job: t.UID}); len(s.groups) == 0 && len(keepers) > 0 {
+		s.groups = [][]string{d.sharing(keepers[0])}
 	}
 	if len(s.groups) == 0 {
 		s.groups = d.stores(t)
@@ -53,7 +53,7 @@ func (d *decider) store(t *task, wants []*want) {
 func (d *decider) takes(t *task) int64 {
 	if group := t.storage.groups[t.storage.choice]; len(group) > 0 {
 		owner := Instance{Job: t.UID}
-		if n := d.Node(group[0]); n.Labels[StorageLabel] != "" || has(n, owner) && !d.spare[spare{n.Name, owner}] {
+		if n := d.Node(group[0]); n.Labels[StorageLabel] != "" || has(n, owner) && !d.dispensable[ownerOn{n.Name, owner}] {
 			return 0
 		}
 	}
@@ -127,7 +127,7 @@ func (d *decider) tie(w *want) {
 	}
 	var nodes []*Node
 	if volumes {
-		nodes = d.left(w.Instance)
+		nodes = d.keepers(w.Instance)
 	}
 	if w.home != nil {
 		at := 0
@@ -148,8 +148,8 @@ func (d *decider) bare(w *want) bool {
 	return w.home != nil && w.task.runs(d.where[w.Instance].Planned.Revision).Needs().Local == 0
 }
 
-// left are the living nodes that have a volume of an instance, or of a job, the one used last first.
-func (d *decider) left(i Instance) (nodes []*Node) {
+// keepers are the living nodes that have a volume of an instance, or of a job, the one used last first.
+func (d *decider) keepers(i Instance) (nodes []*Node) {
 	for at := range d.Nodes {
 		if n := &d.Nodes[at]; n.Alive() && has(n, i) {
 			nodes = append(nodes, n)
@@ -185,7 +185,7 @@ func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resourc
 		}
 	}
 	for _, v := range n.Volumes {
-		if !counted[v.Instance] && !d.spare[spare{n.Name, v.Instance}] {
+		if !counted[v.Instance] && !d.dispensable[ownerOn{n.Name, v.Instance}] {
 			r.Disk += v.Space
 		}
 	}
