@@ -14,7 +14,7 @@ import (
 // place finds a node for everything that is to run. What a deploy adds for a while comes last, and nothing is moved for it.
 func (d *decider) place() error {
 	d.gather()
-	var first, extra []*want
+	var regular, extra []*want
 	byTask := map[*task][]*want{}
 	for _, w := range d.wants {
 		d.tie(w)
@@ -22,21 +22,21 @@ func (d *decider) place() error {
 		if w.extra && w.home == nil {
 			extra = append(extra, w)
 		} else {
-			first = append(first, w)
+			regular = append(regular, w)
 		}
 	}
 	for _, t := range d.tasks {
 		d.store(t, byTask[t])
 	}
 	d.avoid()
-	if err := d.solve(first); err != nil {
+	if err := d.solve(regular); err != nil {
 		return err
 	}
 	if len(extra) == 0 {
 		return nil
 	}
 	all := slices.Clone(extra)
-	for _, w := range first {
+	for _, w := range regular {
 		if w.at != "" {
 			w.from, w.stays, w.done = w.at, true, true
 			all = append(all, w)
@@ -51,7 +51,7 @@ func (d *decider) problem(wants []*want) placement.Problem {
 	planned := map[string]placement.Resources{}
 	counted := map[string]map[Instance]bool{}
 	for _, w := range wants {
-		if w.lost != "" {
+		if w.refused != "" {
 			continue
 		}
 		in := d.instance(w)
@@ -99,8 +99,8 @@ func (d *decider) solve(wants []*want) error {
 			for len(w.banned) > 0 && len(w.tied) > 0 && len(d.ties(w)) == 0 {
 				w.tied = w.tied[1:]
 			}
-			if len(w.banned) > 0 && w.lost == "" && len(d.ties(w)) == 0 {
-				w.lost = publishes(w.spec) + ", which others have on " + placement.Enumerate(slices.Sorted(maps.Keys(w.banned)), "and")
+			if len(w.banned) > 0 && w.refused == "" && len(d.ties(w)) == 0 {
+				w.refused = publishes(w.spec) + ", which others have on " + placement.Enumerate(slices.Sorted(maps.Keys(w.banned)), "and")
 			}
 		}
 		d.omit(wants)
@@ -123,9 +123,9 @@ func (d *decider) take(wants []*want, r placement.Result) {
 			continue
 		}
 		w.at, w.move, w.wait = w.from, "", nil
-		if w.lost != "" {
+		if w.refused != "" {
 			w.at = ""
-			w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Verdict: placement.ProvedInfeasible, Why: w.name.String() + " " + w.lost}
+			w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Verdict: placement.ProvedInfeasible, Why: w.name.String() + " " + w.refused}
 			if w.awaits {
 				w.wait.Verdict = placement.NotFound
 			}
@@ -260,7 +260,7 @@ func (d *decider) ban(wants []*want) (again bool) {
 
 func (d *decider) banOne(w *want, node string) {
 	if w.banned[node] || w.stays {
-		w.lost = fmt.Sprintf("%s, which another has on %s, too", publishes(w.spec), node)
+		w.refused = fmt.Sprintf("%s, which another has on %s, too", publishes(w.spec), node)
 		return
 	}
 	if w.banned == nil {

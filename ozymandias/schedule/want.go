@@ -19,21 +19,21 @@ type want struct {
 	name     placement.Name
 	extra    bool // it is there only while a deploy is under way, and gives way to everything
 
-	home   *Node           // where it is planned, or nil
-	stays  bool            // it may not be moved now
-	until  []*want         // of its job, which are not up: it stays because of these
-	behind bool            // it stays because as many as may be are on their way from draining nodes
-	done   bool            // it is decided what becomes of it
-	from   string          // where it is, in the course of deciding; "" for nowhere
-	sticks string          // the one node where it may be, as a sticky volume is there
-	tied   []string        // where its volumes are, which it used last first: it is to be there, as long as there is hope
-	banned map[string]bool // nodes where others have its ports
-	avoids map[string]bool // nodes where others have them already; it may not insist as long as it has any other choice
-	insist bool
-	anchor string // the node from which it has kept another with its ports, and where it remains for that
-	adrift bool   // it did not fit there after all
-	lost   string // why it can be nowhere, where placement is not asked
-	awaits bool   // that is because it waits for its node, which was lost with most others
+	home    *Node           // where it is planned, or nil
+	stays   bool            // it may not be moved now
+	until   []*want         // of its job, which are not up: it stays because of these
+	behind  bool            // it stays because as many as may be are on their way from draining nodes
+	done    bool            // it is decided what becomes of it
+	from    string          // where it is, in the course of deciding; "" for nowhere
+	sticks  string          // the one node where it may be, as a sticky volume is there
+	tied    []string        // where its volumes are, which it used last first: it is to be there, as long as there is hope
+	banned  map[string]bool // nodes where others have its ports
+	avoids  map[string]bool // nodes where others have them already; it may not insist as long as it has any other choice
+	insist  bool
+	anchor  string // the node from which it has kept another with its ports, and where it remains for that
+	adrift  bool   // it did not fit there after all
+	refused string // why it can be nowhere, where placement is not asked
+	awaits  bool   // that is because it waits for its node, which was lost with most others
 
 	at    string // where it is to be in the end
 	move  string // why it goes there
@@ -71,7 +71,7 @@ func (d *decider) gather() {
 // await has an instance wait for a node that is lost.
 func (w *want) await(n *Node) {
 	w.awaits = true
-	w.lost = fmt.Sprintf("waits for %s, which was lost with most others: until it is back, or for %s", n.Name, patience)
+	w.refused = fmt.Sprintf("waits for %s, which was lost with most others: until it is back, or for %s", n.Name, patience)
 }
 
 // together has a job with shared volumes wait as a whole for the node that has them: what started meanwhile would begin them anew.
@@ -84,7 +84,7 @@ func (d *decider) together(t *task, wants []*want) {
 		return
 	}
 	for _, w := range wants {
-		w.awaits, w.lost = true, wants[at].lost
+		w.awaits, w.refused = true, wants[at].refused
 	}
 }
 
