@@ -193,16 +193,39 @@ func (d *decider) loosen(wants []*want) (again bool) {
 	return again
 }
 
-// elsewhere tries the next place for the shared volumes of a job of which nothing has a place.
+// elsewhere tries the next place for the shared volumes of a job of which nothing has a place, or which themselves have no room there. If they
+// have none anywhere, nothing of the job has a place.
 func (d *decider) elsewhere(wants []*want) (again bool) {
 	placed := map[*task]bool{}
 	for _, w := range wants {
 		placed[w.task] = placed[w.task] || w.at != ""
 	}
 	for t, any := range placed {
-		if s := t.storage; s != nil && !any && s.choice+1 < len(s.groups) {
+		s := t.storage
+		if s == nil {
+			continue
+		}
+		homeless := any && s.carrier.at == "" && d.takes(t) > 0
+		switch {
+		case any && !homeless:
+		case homeless && s.carrier.refused != "": // for other reasons than room
+			s.carrier = wants[slices.IndexFunc(wants, func(w *want) bool { return w.task == t && w.at != "" })]
+			again = true
+		case s.choice+1 < len(s.groups):
 			s.choice++
 			again = true
+		case homeless:
+			again = s.refuse(wants) || again
+		}
+	}
+	return again
+}
+
+// refuse keeps everything of a job from where there is no room for the volumes that it has in common.
+func (s *storage) refuse(wants []*want) (again bool) {
+	for _, w := range wants {
+		if w.task.storage == s && w.home == nil && w.refused == "" && !w.done && w.at != "" {
+			w.refused, again = "has no room for the volumes that its job has in common, see "+s.carrier.name.String(), true
 		}
 	}
 	return again

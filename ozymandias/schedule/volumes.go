@@ -46,6 +46,9 @@ func (d *decider) store(t *task, wants []*want) {
 		s.groups = [][]string{nil} // no node at all: placement says so
 	}
 	s.carrier = wants[0]
+	if at := slices.IndexFunc(wants, func(w *want) bool { return w.home != nil }); at >= 0 {
+		s.carrier = wants[at]
+	}
 }
 
 // takes is how much disk the shared volumes of a job take where they are to be: none in storage that nodes have in common, which is
