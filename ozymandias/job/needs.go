@@ -1,6 +1,9 @@
 package job
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Needs is what one instance takes of its node.
 type Needs struct {
@@ -15,23 +18,35 @@ type Needs struct {
 // Needs sums up the containers of one instance of a valid job. Volumes of one name count once.
 func (j Job) Needs() Needs {
 	var n Needs
-	counted := map[string]bool{}
 	for _, c := range j.Containers {
 		n.Memory += c.Memory
 		n.CPUs += c.CPUs
-		for _, v := range c.Volumes {
-			if v.Name != "" && counted[v.Name] {
-				continue
-			}
-			counted[v.Name] = true
-			if v.Type == Shared {
-				n.Shared += v.Space
-			} else {
-				n.Local += v.Space
-			}
+	}
+	for _, v := range j.Volumes() {
+		if v.Type == Shared {
+			n.Shared += v.Space
+		} else {
+			n.Local += v.Space
 		}
 	}
 	return n
+}
+
+// Volumes are those of one instance of a valid job, by the names under which nodes keep them.
+func (j Job) Volumes() map[string]Volume {
+	volumes := map[string]Volume{}
+	for name, c := range j.Containers {
+		for _, v := range c.Volumes {
+			volumes[v.KeptAs(name)] = v
+		}
+	}
+	return volumes
+}
+
+// KeptAs is the name under which nodes keep a volume of a container: its own, or if it has none, as no other container has it, one of the
+// container's and its path. No name that a person gives has a colon.
+func (v Volume) KeptAs(container string) string {
+	return cmp.Or(v.Name, container+":"+v.Path)
 }
 
 // Sticky tells whether instances run only where their volumes are.

@@ -84,12 +84,9 @@ func (l *loop) container(ctx context.Context, a converge.Action, pod, name strin
 		if l.Volumes == nil {
 			return c, errors.New("this node has no volumes")
 		}
-		owner := schedule.Volume{Instance: a.Instance, Name: v.Name, Space: int64(v.Space), Epoch: a.Epoch}
+		owner := schedule.Volume{Instance: a.Instance, Name: v.KeptAs(name), Space: int64(v.Space), Epoch: a.Epoch}
 		if v.Type == job.Shared {
 			owner.ID = ""
-		}
-		if v.Name == "" {
-			owner.Name = name + ":" + v.Path // the container's own; no name that a person gives has a colon
 		}
 		path, err := l.volume(ctx, owner)
 		if err != nil {

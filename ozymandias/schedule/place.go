@@ -49,19 +49,21 @@ func (d *decider) place() error {
 func (d *decider) problem(wants []*want) placement.Problem {
 	var p placement.Problem
 	planned := map[string]placement.Resources{}
-	counted := map[string]map[Instance]bool{}
+	counted := map[string]map[Instance]*job.Job{}
 	for _, w := range wants {
 		if w.refused != "" {
 			continue
 		}
 		in := d.instance(w)
 		p.Instances = append(p.Instances, in)
-		planned[w.from] = add(planned[w.from], in.Needs)
+		planned[w.from] = add(planned[w.from], d.granted(w, in.Needs))
 		for _, name := range append(slices.Clone(in.Tied), w.from) {
 			if counted[name] == nil {
-				counted[name] = map[Instance]bool{}
+				counted[name] = map[Instance]*job.Job{}
 			}
-			counted[name][w.Instance] = counted[name][w.Instance] || name == w.from || len(w.tied) > 0 || w.sticks != ""
+			if name == w.from || len(w.tied) > 0 || w.sticks != "" {
+				counted[name][w.Instance] = w.spec
+			}
 		}
 	}
 	for i := range d.Nodes {
@@ -205,7 +207,7 @@ func (d *decider) elsewhere(wants []*want) (again bool) {
 		if s == nil {
 			continue
 		}
-		homeless := any && s.carrier.at == "" && d.takes(t) > 0
+		homeless := any && s.carrier.at == "" && d.takes(t, &t.Spec) > 0
 		switch {
 		case any && !homeless:
 		case homeless && s.carrier.refused != "": // for other reasons than room

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/placement"
 )
 
@@ -14,18 +15,16 @@ type storage struct {
 	groups  [][]string // the choices, the best first
 	choice  int
 	carrier *want // who is counted for the space, where it is not taken yet
-	space   int64
 }
 
 // store finds where the shared volumes of a job are or could be. While something of the job is planned it is where that is; else
 // where the volumes are that were used last, of those on nodes that are alive; else they begin anew. On a draining node they stay: unlike one that is
 // lost, it can still be asked not to lose them.
 func (d *decider) store(t *task, wants []*want) {
-	space := int64(t.Spec.Needs().Shared)
-	if space == 0 || len(wants) == 0 {
+	if t.Spec.Needs().Shared == 0 || len(wants) == 0 {
 		return
 	}
-	s := &storage{space: space}
+	s := &storage{}
 	t.storage = s
 	for _, w := range wants {
 		if w.home != nil {
@@ -51,16 +50,37 @@ func (d *decider) store(t *task, wants []*want) {
 	}
 }
 
-// takes is how much disk the shared volumes of a job take where they are to be: none in storage that nodes have in common, which is
-// not the nodes' own, nor where they are already, which is counted apart.
-func (d *decider) takes(t *task) int64 {
+// takes is how much more disk the shared volumes of a job take at a revision, where they are to be: none in storage that nodes have in
+// common, which is not the nodes' own. What is there already is counted apart.
+func (d *decider) takes(t *task, spec *job.Job) (more int64) {
+	n, owner := &Node{}, Instance{Job: t.UID}
 	if group := t.storage.groups[t.storage.choice]; len(group) > 0 {
-		owner := Instance{Job: t.UID}
-		if n := d.Node(group[0]); n.Labels[StorageLabel] != "" || has(n, owner) && !d.dispensable[ownerOn{n.Name, owner}] {
-			return 0
+		n = d.Node(group[0])
+	}
+	if n.Labels[StorageLabel] != "" {
+		return 0
+	}
+	for name, v := range spec.Volumes() {
+		if v.Type != job.Shared {
+			continue
+		}
+		there := int64(0)
+		if !d.dispensable[ownerOn{n.Name, owner}] {
+			there = n.space(owner, name)
+		}
+		more += max(0, int64(v.Space)-there)
+	}
+	return more
+}
+
+// space is how large a volume on a node is, which may be more than its job asks for now: what has been given is not taken back.
+func (n *Node) space(owner Instance, name string) int64 {
+	for _, v := range n.Volumes {
+		if v.Instance == owner && v.Name == name {
+			return v.Space
 		}
 	}
-	return t.storage.space
+	return 0
 }
 
 // sharing are the nodes that have the same shared volumes as n.
@@ -177,9 +197,9 @@ func has(n *Node, i Instance) bool {
 	return slices.ContainsFunc(n.Volumes, func(v Volume) bool { return v.Instance == i })
 }
 
-// taken is the room on a node that is not to be had though nothing that is planned has it: what is leaving, and volumes that nobody
-// there counts.
-func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resources) {
+// taken is the room on a node that is not to be had though nothing that is planned has it: what is leaving, volumes that nobody
+// there counts, and what they have beyond what is counted: since they were larger, or because their job has them no more.
+func (d *decider) taken(n *Node, counted map[Instance]*job.Job) (r placement.Resources) {
 	for _, l := range d.held[n.Name] {
 		if spec := d.Spec(l.Job, l.Revision); spec != nil {
 			needs := spec.Needs()
@@ -188,7 +208,9 @@ func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resourc
 		}
 	}
 	for _, v := range n.Volumes {
-		if !counted[v.Instance] && !d.dispensable[ownerOn{n.Name, v.Instance}] {
+		if spec := counted[v.Instance]; spec != nil {
+			r.Disk += max(0, v.Space-int64(spec.Volumes()[v.Name].Space))
+		} else if !d.dispensable[ownerOn{n.Name, v.Instance}] {
 			r.Disk += v.Space
 		}
 	}

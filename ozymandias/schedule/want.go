@@ -190,11 +190,29 @@ func (d *decider) instance(w *want) placement.Instance {
 func (d *decider) needs(w *want) placement.Resources {
 	needs := w.spec.Needs()
 	r := placement.Resources{Memory: int64(needs.Memory), CPU: int64(needs.CPUs), Disk: int64(needs.Local)}
-	if s := w.task.storage; s != nil && s.carrier == w {
-		r.Disk += d.takes(w.task)
+	if w.carries() {
+		r.Disk += d.takes(w.task, &w.task.Spec)
 	}
 	return r
 }
+
+// granted is what of an instance's needs was planned where it is already. Disk that it asks for in addition has to be there.
+func (d *decider) granted(w *want, needs placement.Resources) placement.Resources {
+	at, ok := d.where[w.Instance]
+	if needs.Disk == 0 || !ok || at.node.Name != w.from {
+		return needs
+	}
+	spec := w.task.runs(at.Planned.Revision)
+	before := int64(spec.Needs().Local)
+	if w.carries() {
+		before += d.takes(w.task, spec)
+	}
+	needs.Disk = min(needs.Disk, before)
+	return needs
+}
+
+// carries tells whether the volumes that its job has in common are counted with an instance.
+func (w *want) carries() bool { return w.task.storage != nil && w.task.storage.carrier == w }
 
 // importance decides who gives way.
 func (w *want) importance() int {

@@ -218,11 +218,14 @@ func (w *world) has(node string, owner Instance) bool {
 
 // crowded tells whether there is no room for a volume.
 func (w *world) crowded(n *Node, owner Instance, v job.Volume) bool {
-	used := int64(v.Space)
+	used, more := int64(0), int64(v.Space)
 	for _, there := range w.disks[n.Name] {
 		used += there.Space
+		if there.Instance == owner && there.Name == v.Name {
+			more = max(0, more-there.Space)
+		}
 	}
-	return !w.has(n.Name, owner) && used > n.Capacity.Disk
+	return more > 0 && used+more > n.Capacity.Disk
 }
 
 // clean has a machine remove the volumes that are stale by a state that may be an old one, but not older than its plan.
@@ -243,7 +246,7 @@ func (w *world) clean(name string, s State) {
 func (w *world) use(node string, owner Instance, v job.Volume, epoch int64) {
 	disk := slices.Clone(w.disks[node])
 	if at := slices.IndexFunc(disk, func(has Volume) bool { return has.Instance == owner && has.Name == v.Name }); at >= 0 {
-		disk[at].Epoch = max(disk[at].Epoch, epoch)
+		disk[at].Epoch, disk[at].Space = max(disk[at].Epoch, epoch), max(disk[at].Space, int64(v.Space))
 	} else {
 		disk = append(disk, Volume{owner, v.Name, int64(v.Space), epoch})
 	}
