@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-
-	"teamtask.dev/ozymandias/placement"
 )
 
 // storage is what the shared volumes of a job ask for: that all its instances are where these are. That is one node or, of nodes
@@ -172,22 +170,4 @@ func used(n *Node, i Instance) (epoch int64) {
 // has tells whether a node has a volume of an instance, or of a job.
 func has(n *Node, i Instance) bool {
 	return slices.ContainsFunc(n.Volumes, func(v Volume) bool { return v.Instance == i })
-}
-
-// taken is the room on a node that is not to be had though nothing that is planned has it: what is leaving, and volumes that nobody
-// there counts.
-func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resources) {
-	for _, l := range d.held[n.Name] {
-		if spec := d.Spec(l.Job, l.Revision); spec != nil {
-			needs := spec.Needs()
-			r.Memory += int64(needs.Memory)
-			r.CPU += int64(needs.CPUs)
-		}
-	}
-	for _, v := range n.Volumes {
-		if !counted[v.Instance] && !d.dispensable[ownerOn{n.Name, v.Instance}] {
-			r.Disk += v.Space
-		}
-	}
-	return r
 }
