@@ -129,7 +129,7 @@ func (d *decider) tie(w *want) {
 	}
 	if w.home != nil {
 		at := 0
-		if volumes && d.bare(w) {
+		if d.bare(w) {
 			at = len(nodes)
 		}
 		nodes = slices.Insert(nodes, at, w.home)
@@ -141,9 +141,9 @@ func (d *decider) tie(w *want) {
 	}
 }
 
-// bare tells whether an instance is planned at a revision without volumes of its own.
+// bare tells whether an instance is to have volumes of its own again, and is planned at a revision without any.
 func (d *decider) bare(w *want) bool {
-	return w.home != nil && w.task.runs(d.where[w.Instance].Planned.Revision).Needs().Local == 0
+	return w.home != nil && w.spec.Needs().Local > 0 && w.task.runs(d.where[w.Instance].Planned.Revision).Needs().Local == 0
 }
 
 // keepers are the living nodes that have a volume of an instance, or of a job, the one used last first.
