@@ -15,10 +15,10 @@ func (d *decider) stick(w *want) {
 		return
 	}
 	n := d.Node(w.task.Homes[w.ID])
-	if planned := d.planned(w.Instance); planned != nil && !d.bare(w) {
+	if planned := d.planned(w.Instance); planned != nil {
 		n = planned
 	}
-	if n == nil || n.Alive() && n != w.home && !has(n, w.Instance) && !d.doubtful(w.Instance, n) {
+	if n == nil || d.bare(w) || n.Alive() && n != w.home && !has(n, w.Instance) && !d.doubtful(w.Instance, n) {
 		keepers := d.keepers(w.Instance)
 		if len(keepers) == 0 {
 			return

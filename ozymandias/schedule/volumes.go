@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"teamtask.dev/ozymandias/job"
-	"teamtask.dev/ozymandias/placement"
 )
 
 // storage is what the shared volumes of a job ask for: that all its instances are where these are. That is one node or, of nodes
@@ -154,7 +153,7 @@ func (d *decider) tie(w *want) {
 	}
 	if w.home != nil {
 		at := 0
-		if volumes && d.bare(w) {
+		if d.bare(w) {
 			at = len(nodes)
 		}
 		nodes = slices.Insert(nodes, at, w.home)
@@ -166,9 +165,9 @@ func (d *decider) tie(w *want) {
 	}
 }
 
-// bare tells whether an instance is planned at a revision without volumes of its own.
+// bare tells whether an instance is to have volumes of its own again, and is planned at a revision without any.
 func (d *decider) bare(w *want) bool {
-	return w.home != nil && w.task.runs(d.where[w.Instance].Planned.Revision).Needs().Local == 0
+	return w.home != nil && w.spec.Needs().Local > 0 && w.task.runs(d.where[w.Instance].Planned.Revision).Needs().Local == 0
 }
 
 // keepers are the living nodes that have a volume of an instance, or of a job, the one used last first.
@@ -195,24 +194,4 @@ func used(n *Node, i Instance) (epoch int64) {
 // has tells whether a node has a volume of an instance, or of a job.
 func has(n *Node, i Instance) bool {
 	return slices.ContainsFunc(n.Volumes, func(v Volume) bool { return v.Instance == i })
-}
-
-// taken is the room on a node that is not to be had though nothing that is planned has it: what is leaving, volumes that nobody
-// there counts, and what they have beyond what is counted: since they were larger, or because their job has them no more.
-func (d *decider) taken(n *Node, counted map[Instance]*job.Job) (r placement.Resources) {
-	for _, l := range d.held[n.Name] {
-		if spec := d.Spec(l.Job, l.Revision); spec != nil {
-			needs := spec.Needs()
-			r.Memory += int64(needs.Memory)
-			r.CPU += int64(needs.CPUs)
-		}
-	}
-	for _, v := range n.Volumes {
-		if spec := counted[v.Instance]; spec != nil {
-			r.Disk += max(0, v.Space-int64(spec.Volumes()[v.Name].Space))
-		} else if !d.dispensable[ownerOn{n.Name, v.Instance}] {
-			r.Disk += v.Space
-		}
-	}
-	return r
 }
