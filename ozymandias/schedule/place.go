@@ -153,10 +153,14 @@ func (d *decider) take(wants []*want, r placement.Result) {
 			w.move = "another gets a port of " + w.from + " that it publishes"
 		}
 	}
+	chosen := slices.ContainsFunc(wants, (*want).chosen)
 	for _, x := range r.Waiting {
 		w := byName[x.Name]
 		if w.done {
 			continue
+		}
+		if chosen && d.fitsAlone(w) { // placement has proved that there is no way, but only by what was chosen
+			x.Verdict, x.Refusal.Verdict, x.Refusal.TooLarge = placement.NotFound, placement.NotFound, false
 		}
 		w.at, w.wait = x.Stays, d.explain(w, x)
 		if x.Stops != "" {
@@ -192,6 +196,20 @@ func (d *decider) explain(w *want, x placement.Waiting) *Wait {
 		why += "; others have its ports on " + namesOf(w.ports.banned)
 	}
 	return &Wait{Instance: w.Instance, Name: w.name.String(), Node: x.Stays, Verdict: x.Verdict, Why: why, Refusal: &x.Refusal}
+}
+
+// chosen tells whether placement was asked with fewer nodes to choose from than there are for an instance, so that another choice might have
+// done better, for it or for others.
+func (w *want) chosen() bool {
+	return len(w.ports.banned) > 0 || w.ports.anchor != "" || w.task.storage != nil && len(w.task.storage.groups) > 1
+}
+
+// fitsAlone tells whether there is a node that would have room for an instance if nothing else were there.
+func (d *decider) fitsAlone(w *want) bool {
+	needs := d.needs(w)
+	return slices.ContainsFunc(d.Nodes, func(n Node) bool {
+		return n.Alive() && needs.Memory <= n.Capacity.Memory && needs.Disk <= n.Capacity.Disk && needs.CPU <= n.Capacity.CPU
+	})
 }
 
 // namesOf are the keys of a map, as in a sentence.

@@ -85,7 +85,7 @@ func (d *decider) avoid() {
 }
 
 // ban keeps an instance from a node where another job's has one of its ports. What placement would move there only now stays away;
-// else the more important gets the port, and of what is equally important who has it.
+// else the more important gets the port; of what is equally important who has it, or else who needs more, as that has fewer places to go to.
 func (d *decider) ban(wants []*want) (again bool) {
 	publishers := map[string][]*want{}
 	for _, w := range wants {
@@ -97,7 +97,7 @@ func (d *decider) ban(wants []*want) (again bool) {
 		list := publishers[node]
 		slices.SortFunc(list, func(a, b *want) int {
 			return cmp.Or(first(a.done, b.done), first(!a.moves(), !b.moves()), -cmp.Compare(a.importance(), b.importance()),
-				first(a.from == node, b.from == node), a.name.Compare(b.name))
+				first(a.from == node, b.from == node), -cmp.Compare(a.spec.Needs().Memory, b.spec.Needs().Memory), a.name.Compare(b.name))
 		})
 		for at, w := range list {
 			for _, other := range list[:at] {
