@@ -84,6 +84,20 @@ func (d *decider) avoid() {
 	}
 }
 
+// publishers are the nodes where others, that are there to stay, have a port of an instance's.
+func (d *decider) publishers(w *want) map[string]bool {
+	ports, nodes := w.spec.HostPorts(), map[string]bool{}
+	if len(ports) == 0 {
+		return nil
+	}
+	for _, other := range d.wants {
+		if other.task != w.task && other.at != "" && collide(ports, other.spec.HostPorts()) {
+			nodes[other.at] = true
+		}
+	}
+	return nodes
+}
+
 // ban keeps an instance from a node where another job's has one of its ports. What placement would move there only now stays away;
 // else the more important gets the port; of what is equally important who has it, or else who needs more, as that has fewer places to go to.
 func (d *decider) ban(wants []*want) (again bool) {
@@ -129,7 +143,10 @@ func (d *decider) banOne(w *want, node string) {
 }
 
 // publishes says which ports of its node an instance asks for.
-func publishes(spec *job.Job) string {
+func publishes(spec *job.Job) string { return "publishes " + ports(spec) + " of its node" }
+
+// ports are those of the node that an instance asks for, in words.
+func ports(spec *job.Job) string {
 	var ports []string
 	for _, p := range spec.HostPorts() {
 		text := strconv.Itoa(int(p.Host))
@@ -139,9 +156,9 @@ func publishes(spec *job.Job) string {
 		ports = append(ports, text)
 	}
 	if len(ports) == 1 {
-		return "publishes port " + ports[0] + " of its node"
+		return "port " + ports[0]
 	}
-	return "publishes ports of its node (" + placement.Enumerate(ports, "and") + ")"
+	return "ports " + placement.Enumerate(ports, "and")
 }
 
 // collide tells whether two sets of ports cannot be published on one node.

@@ -56,10 +56,17 @@ func Losses(s State, now time.Time) ([]placement.Loss, error) {
 	if err != nil {
 		return nil, err
 	}
+	publishers := map[placement.Name]*want{}
 	for _, w := range d.wants {
 		w.from = w.at
 		w.stays = false
 		w.tied = nil // who has lost its node has lost its volumes
+		if w.ports = (portRules{banned: d.publishers(w)}); len(w.ports.banned) > 0 {
+			publishers[w.name] = w
+		}
+		if s := w.task.storage; s != nil && w.at != "" && d.Node(w.at).Labels[StorageLabel] == "" {
+			s.groups, s.choice = [][]string{nil}, 0 // and so has its job: they begin anew elsewhere
+		}
 	}
 	losses, err := placement.WithoutEach(d.problem(d.wants))
 	daemons := map[string]bool{}
@@ -69,6 +76,12 @@ func Losses(s State, now time.Time) ([]placement.Loss, error) {
 	for i := range losses {
 		l := &losses[i] // a daemon's instance is of no use elsewhere: it is not lost, but not wanted any more
 		l.Lost = slices.DeleteFunc(l.Lost, func(w placement.Waiting) bool { return daemons[w.Job] })
+		for at := range l.Lost {
+			if w := publishers[l.Lost[at].Name]; w != nil && l.Lost[at].Refusal.Usable == 0 { // for placement it may only be where it is
+				r := &l.Lost[at].Refusal
+				r.Tied, r.Requires, r.Nodes = nil, []string{"free " + ports(w.spec)}, []placement.Obstacle{{Reason: placement.Labels}}
+			}
+		}
 		if len(l.Lost)+len(l.Displaced) == 0 {
 			l.Verdict = placement.Fits
 		}
