@@ -271,15 +271,13 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	parts.serve(door.Run)
 	parts.Go(func() error { return route(ctx, mirror, door) })
 
-	admit := c.Admit
+	var members api.Membership = c
 	if alone != nil {
-		admit = func(context.Context, cluster.JoinRequest) (cluster.Welcome, error) {
-			return cluster.Welcome{}, fmt.Errorf("node %s cannot reach pods of other machines: %w", s.name, alone)
-		}
+		members = hermit{c, fmt.Errorf("node %s cannot reach pods of other machines: %w", s.name, alone)}
 	}
-	doors, err := api.New(api.Options{Node: s.name, Mirror: mirror, Store: store, Scheduler: decider, Etcd: c.Client(), Prefix: state.DefaultPrefix,
+	doors, err := api.New(api.Options{Node: s.name, Mirror: mirror, Store: store, Scheduler: decider, Members: members, Etcd: c.Client(), Prefix: state.DefaultPrefix,
 		Podman: n.Podman(), Container: n.Container, Logs: n.Logs(), Peers: c.Dial(), Collectors: []prometheus.Collector{door}, Images: pictures, Secrets: keeper,
-		Admit: admit, JoinToken: c.Token, NewJoinToken: c.NewToken, Forget: c.Forget, Nodes: c.Nodes, Authority: c.Authority(), IngressPorts: s.taken()})
+		Authority: c.Authority(), IngressPorts: s.taken()})
 	if err != nil {
 		ears.close()
 		return err
@@ -289,6 +287,16 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 		return serveAPI(ctx, doors, ears, c.Server(), log)
 	})
 	return nil
+}
+
+// hermit is the membership of a node that stays alone: it lets no other in.
+type hermit struct {
+	api.Membership
+	why error
+}
+
+func (h hermit) Admit(context.Context, cluster.JoinRequest) (cluster.Welcome, error) {
+	return cluster.Welcome{}, h.why
 }
 
 // settle is how long news of the state are let gather before the ingress goes by them.

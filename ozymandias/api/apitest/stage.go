@@ -26,7 +26,8 @@ import (
 	"teamtask.dev/ozymandias/state"
 )
 
-// Remote serves an API to other machines, at an address of this one: port 0 is any. self is how its node shows itself to others.
+// Remote serves an API to other machines, at an address of this one: port 0 is any. Its node is one of the members then; self is how it shows itself
+// to others.
 func (c *Cluster) Remote(o api.Options, authority *pki.Authority, address string, port int) (url string, self *tls.Config) {
 	c.Helper()
 	key, err := pki.NewKey()
@@ -41,6 +42,7 @@ func (c *Cluster) Remote(o api.Options, authority *pki.Authority, address string
 	if err != nil {
 		c.Fatal(err)
 	}
+	c.Members.enter(o.Node, identity.Certificate())
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(address), Port: port})
 	if err != nil {
 		c.Fatal(err)
