@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -189,10 +190,10 @@ func (d *directory) keepMade() error {
 	if err != nil {
 		return fmt.Errorf("keep the data of etcd that were made: %w", err)
 	}
-	if err := os.Rename(d.etcdNew(), d.etcdMade()); err != nil {
+	if err := durable.Rename(d.etcdNew(), d.etcdMade()); err != nil {
 		return fmt.Errorf("keep the data of etcd that were made: %w", err)
 	}
-	return syncDirectory(d.path)
+	return nil
 }
 
 // placeMade puts what was made in its place. Interrupted, it is done the next time.
@@ -205,8 +206,8 @@ func (d *directory) placeMade() error {
 			return fmt.Errorf("keep the data of etcd: %w", err)
 		}
 	}
-	if err := os.Rename(d.etcdMade(), d.etcd()); err != nil {
+	if err := durable.Rename(d.etcdMade(), d.etcd()); err != nil {
 		return fmt.Errorf("put the data of etcd in place: %w", err)
 	}
-	return syncDirectory(d.path)
+	return nil
 }

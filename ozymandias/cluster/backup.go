@@ -13,6 +13,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/state"
 )
@@ -146,7 +147,7 @@ func beginRestored(now time.Time, o Options, dir *directory) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(dir.draft(restoredFile), text); err != nil {
+	if err := durable.Write(dir.draft(restoredFile), text); err != nil {
 		return err
 	}
 	return dir.settle(self{Name: o.Name, Address: o.Address, Restoring: true}, authority, certificate, b.Key)

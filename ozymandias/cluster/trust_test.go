@@ -15,6 +15,7 @@ import (
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/pki"
 )
 
@@ -159,7 +160,7 @@ func TestRenewWhileRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(c.dir.pki(nodeFile), old); err != nil {
+	if err := durable.Write(c.dir.pki(nodeFile), old); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.identity.Renew(old); err != nil {
