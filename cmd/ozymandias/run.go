@@ -179,7 +179,7 @@ func runParts(ctx context.Context, c *cluster.Cluster, s settings, leave func() 
 func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, log *slog.Logger) error {
 	ctx := parts.served
 	part := func(name string) *slog.Logger { return log.With("part", name) }
-	store := state.New(c.Client(), state.DefaultPrefix)
+	store := state.New(c.Client())
 	mirror, err := store.NewMirror(ctx)
 	if err != nil {
 		return err
@@ -205,7 +205,7 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	if err != nil {
 		return err
 	}
-	keeper, err := secrets.Open(c.Client(), state.DefaultPrefix, c.Key(), vault)
+	keeper, err := secrets.Open(c.Client(), c.Key(), vault)
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 		}
 		return net.JoinHostPort(machine.Address, strconv.Itoa(api.DefaultPort)), nil
 	}
-	pictures := images.New(images.Options{Podman: podman.Connect(machine.Socket()), Etcd: c.Client(), Prefix: state.DefaultPrefix, Node: s.name,
+	pictures := images.New(images.Options{Podman: podman.Connect(machine.Socket()), Etcd: c.Client(), Node: s.name,
 		Fetch: api.Fetch(c.Dial(), apiOf), Log: part("images")})
 	nameserver := pods.Nameserver()
 	if _, err := program.CoreDNS.Find(); err != nil {
@@ -275,7 +275,7 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	if alone != nil {
 		members = hermit{c, fmt.Errorf("node %s cannot reach pods of other machines: %w", s.name, alone)}
 	}
-	doors, err := api.New(api.Options{Node: s.name, Mirror: mirror, Store: store, Scheduler: decider, Members: members, Etcd: c.Client(), Prefix: state.DefaultPrefix,
+	doors, err := api.New(api.Options{Node: s.name, Mirror: mirror, Store: store, Scheduler: decider, Members: members, Etcd: c.Client(),
 		Podman: n.Podman(), Container: n.Container, Logs: n.Logs(), Peers: c.Dial(), Collectors: []prometheus.Collector{door}, Images: pictures, Secrets: keeper,
 		Authority: c.Authority(), IngressPorts: s.taken()})
 	if err != nil {

@@ -38,9 +38,8 @@ type Options struct {
 	Store     *state.Store
 	Scheduler *scheduler.Scheduler
 	Members   Membership
-	// Etcd has the tokens, below Prefix, as package state takes it.
-	Etcd   *clientv3.Client
-	Prefix string
+	// Etcd has the tokens and the certificates.
+	Etcd *clientv3.Client
 	// Podman is the node's own, and Container its name there for what runs, or ran last, as a container of an instance here.
 	Podman    *podman.Client
 	Container func(uid, id, container string) (name string, ok bool)
@@ -92,8 +91,8 @@ type API struct {
 
 // New makes an API. The error names an option that is needed and missing.
 func New(o Options) (*API, error) {
-	if o.Node == "" || o.Mirror == nil || o.Store == nil || o.Scheduler == nil || o.Members == nil || o.Etcd == nil || o.Prefix == "" || o.Container == nil || o.Logs == nil {
-		return nil, errors.New("an API needs the options Node, Mirror, Store, Scheduler, Members, Etcd, Prefix, Container and Logs")
+	if o.Node == "" || o.Mirror == nil || o.Store == nil || o.Scheduler == nil || o.Members == nil || o.Etcd == nil || o.Container == nil || o.Logs == nil {
+		return nil, errors.New("an API needs the options Node, Mirror, Store, Scheduler, Members, Etcd, Container and Logs")
 	}
 	if o.Port == 0 {
 		o.Port = DefaultPort

@@ -26,8 +26,8 @@ type credentials struct {
 
 // readCredentials reads them all.
 func (a *API) readCredentials(ctx context.Context) (all credentials, err error) {
-	found, err := a.Etcd.Txn(ctx).Then(clientv3.OpGet(a.tokenKey(""), clientv3.WithPrefix()),
-		clientv3.OpGet(a.certificateKey(""), clientv3.WithPrefix(), clientv3.WithKeysOnly())).Commit()
+	found, err := a.Etcd.Txn(ctx).Then(clientv3.OpGet(tokenKey(""), clientv3.WithPrefix()),
+		clientv3.OpGet(certificateKey(""), clientv3.WithPrefix(), clientv3.WithKeysOnly())).Commit()
 	if err != nil {
 		return all, fmt.Errorf("look up who may call: %w", err)
 	}
@@ -35,7 +35,7 @@ func (a *API) readCredentials(ctx context.Context) (all credentials, err error) 
 	for _, kv := range found.Responses[0].GetResponseRange().Kvs {
 		var t storedToken
 		if json.Unmarshal(kv.Value, &t) == nil { // one that cannot be read opens nothing
-			all.tokens[strings.TrimPrefix(string(kv.Key), a.tokenKey(""))] = t
+			all.tokens[strings.TrimPrefix(string(kv.Key), tokenKey(""))] = t
 		}
 	}
 	for _, kv := range found.Responses[1].GetResponseRange().Kvs {

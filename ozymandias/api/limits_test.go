@@ -21,7 +21,6 @@ import (
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/secrets"
-	"teamtask.dev/ozymandias/state"
 	"teamtask.dev/test/endless"
 )
 
@@ -411,7 +410,7 @@ func TestLimitsBodies(t *testing.T) {
 	if o.Authority, err = pki.NewAuthority(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if o.Secrets, err = secrets.Open(stage.Etcd, state.DefaultPrefix, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+	if o.Secrets, err = secrets.Open(stage.Etcd, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	a, err := api.New(o)

@@ -144,11 +144,8 @@ func (a *API) readJoinToken(ctx context.Context) (pki.Token, error) {
 	return pki.ParseToken(text)
 }
 
-// askEtcd asks etcd for something small.
-func (a *API) askEtcd(ctx context.Context) (struct{}, error) {
-	_, err := a.Etcd.Get(ctx, a.Prefix+"head")
-	return struct{}{}, err
-}
+// askEtcd finds out whether etcd answers.
+func (a *API) askEtcd(ctx context.Context) (struct{}, error) { return struct{}{}, a.Store.Ping(ctx) }
 
 // admission is the problem of a node that may not join.
 func admission(err error) error {

@@ -87,7 +87,7 @@ func TestMajorityLost(t *testing.T) {
 	if !errors.Is(watch.Err(), rpctypes.ErrCompacted) {
 		t.Errorf("who watches from what may be lost hears %v", watch.Err())
 	}
-	store := state.New(left.Client(), state.DefaultPrefix)
+	store := state.New(left.Client())
 	if life, _, err := store.Life(t.Context(), left.o.Name); err != nil || life.Incarnation != "" {
 		t.Errorf("a node goes on with the lease it had: %v, %v", life, err)
 	}

@@ -83,7 +83,7 @@ func within(ctx context.Context, etcd *embed.Etcd, do func(context.Context, *cli
 
 // goOn makes records safe to go on with, and returns their last revision.
 func goOn(ctx context.Context, client *clientv3.Client, why string) (revision int64, err error) {
-	if err := state.New(client, state.DefaultPrefix).Recover(ctx, why); err != nil {
+	if err := state.New(client).Recover(ctx, why); err != nil {
 		return 0, err
 	}
 	r, err := read(ctx, client)

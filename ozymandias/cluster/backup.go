@@ -36,12 +36,12 @@ type record struct {
 	Ends time.Time `json:"ends,omitzero"`
 }
 
-// certificatesKey is what the keys of the records of admins' certificates begin with, as package api has them. They are under leases, which end
-// with the certificates: without its record a certificate opens nothing.
-const certificatesKey = state.DefaultPrefix + "clients/"
+// CertificatesKey is what the keys of the records of admins' certificates begin with, which package api writes. They are under leases, which end
+// with the certificates: without its record a certificate opens nothing. (Below certificates/ are the ingress's.)
+const CertificatesKey = state.Prefix + "clients/"
 
 // backedUp is what the keys of all records begin with, those of the pods' network, too.
-var backedUp = strings.TrimSuffix(state.DefaultPrefix, "/")
+var backedUp = strings.TrimSuffix(state.Prefix, "/")
 
 // backupWithin is how long etcd may take to give all records.
 const backupWithin = time.Minute
@@ -90,7 +90,7 @@ func Backup(ctx context.Context, data string, w io.Writer) error {
 		r := record{Key: string(kv.Key), Value: kv.Value}
 		switch {
 		case kv.Lease == 0:
-		case strings.HasPrefix(r.Key, certificatesKey):
+		case strings.HasPrefix(r.Key, CertificatesKey):
 			// That the lease would tell is not certain: etcd may give it all its time anew when its members change their leader.
 			var certificate struct {
 				Ends time.Time `json:"ends"`
@@ -180,7 +180,7 @@ func (c *Cluster) fill(ctx context.Context, client *clientv3.Client, b backup) (
 	if err != nil {
 		return 0, err
 	}
-	store := state.New(client, state.DefaultPrefix)
+	store := state.New(client)
 	for _, n := range r.nodes {
 		if err := store.Forget(ctx, n.Name); err != nil && !errors.Is(err, state.ErrNoNode) {
 			return 0, err

@@ -273,7 +273,7 @@ func (c *Cluster) enroll(ctx context.Context) error {
 	known, _ := r.node(c.node.Name)
 	c.node.Joined = known.Joined
 	if known != c.node {
-		life, _, err := state.New(c.client, state.DefaultPrefix).Life(ctx, c.node.Name)
+		life, _, err := state.New(c.client).Life(ctx, c.node.Name)
 		if err != nil {
 			return err
 		}

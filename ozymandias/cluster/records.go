@@ -25,7 +25,7 @@ import (
 
 // The keys of the records.
 const (
-	prefix    = state.DefaultPrefix + "cluster/"
+	prefix    = state.Prefix + "cluster/"
 	formatKey = prefix + "format"
 	nodesKey  = prefix + "nodes/"
 	tokenKey  = prefix + "token"

@@ -22,7 +22,7 @@ var key = bytes.Repeat([]byte{7}, secrets.KeySize)
 
 func open(t *testing.T, etcd *clientv3.Client, key []byte) *secrets.Store {
 	t.Helper()
-	s, err := secrets.Open(etcd, "/test/", key, secrets.VaultOptions{})
+	s, err := secrets.Open(etcd, key, secrets.VaultOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestMeddled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	raw, err := etcd.Get(ctx, "/test/secrets/a")
+	raw, err := etcd.Get(ctx, "/ozymandias/secrets/a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,21 +125,21 @@ func TestMeddled(t *testing.T) {
 		"nothing":         {"a", "{}", "it was sealed by key "},
 		"no JSON":         {"a", "-", "was not written by this program"},
 	} {
-		if _, err := etcd.Put(ctx, "/test/secrets/"+c.name, c.record); err != nil {
+		if _, err := etcd.Put(ctx, "/ozymandias/secrets/"+c.name, c.record); err != nil {
 			t.Fatal(err)
 		}
 		if value, err := s.Get(ctx, c.name); value != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %q, %v", what, value, err)
 		}
 	}
-	if _, err := etcd.Put(ctx, "/test/secrets/a", record); err != nil {
+	if _, err := etcd.Put(ctx, "/ozymandias/secrets/a", record); err != nil {
 		t.Fatal(err)
 	}
 	stranger := open(t, etcd, bytes.Repeat([]byte{8}, secrets.KeySize))
 	if value, err := stranger.Get(ctx, "a"); value != nil || err == nil || !strings.Contains(err.Error(), "give the node the cluster's key") {
 		t.Errorf("by another key: %q, %v", value, err)
 	}
-	if _, err := secrets.Open(etcd, "/test/", key[1:], secrets.VaultOptions{}); err == nil || !strings.Contains(err.Error(), "has 31 bytes; must be 32") {
+	if _, err := secrets.Open(etcd, key[1:], secrets.VaultOptions{}); err == nil || !strings.Contains(err.Error(), "has 31 bytes; must be 32") {
 		t.Errorf("a short key: %v", err)
 	}
 }
@@ -193,7 +193,7 @@ func TestEncrypt(t *testing.T) {
 	if _, err := s.Put(ctx, "a", []byte("a")); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := etcd.Get(ctx, "/test/secrets/a")
+	raw, err := etcd.Get(ctx, "/ozymandias/secrets/a")
 	if err != nil {
 		t.Fatal(err)
 	}

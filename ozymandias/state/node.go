@@ -36,11 +36,11 @@ func (s *Store) Join(ctx context.Context, name string, machine Machine, report R
 	incarnation = rand.Text()[:12]
 	report.Incarnation = incarnation
 	for place := int64(0); ; {
-		known, err := s.client.Get(ctx, s.prefix+nodes+name)
+		known, err := s.client.Get(ctx, Prefix+nodes+name)
 		if err != nil {
 			return "", fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
-		t := transaction{prefix: s.prefix}
+		t := transaction{}
 		machine.Joined, machine.Draining, machine.Marks = time.Now().UTC(), false, nil
 		var knownAt int64
 		for _, kv := range known.Kvs {
@@ -85,7 +85,7 @@ func (s *Store) Life(ctx context.Context, name string) (life Life, lease clientv
 
 // life is Life, with the revision that wrote it.
 func (s *Store) life(ctx context.Context, name string) (life Life, lease clientv3.LeaseID, at int64, err error) {
-	answer, err := s.client.Get(ctx, s.prefix+live+name)
+	answer, err := s.client.Get(ctx, Prefix+live+name)
 	if err == nil && len(answer.Kvs) == 1 {
 		lease, at = clientv3.LeaseID(answer.Kvs[0].Lease), answer.Kvs[0].ModRevision
 		life, err = decode[Life](answer.Kvs[0])
@@ -102,7 +102,7 @@ func (s *Store) Report(ctx context.Context, name string, report Report, lease cl
 	if err != nil {
 		return 0, fmt.Errorf("write the report of node %s: %w", name, err)
 	}
-	answer, err := s.client.Put(ctx, s.prefix+reports+name, string(text), clientv3.WithLease(lease))
+	answer, err := s.client.Put(ctx, Prefix+reports+name, string(text), clientv3.WithLease(lease))
 	if err != nil {
 		return 0, fmt.Errorf("write the report of node %s: %w", name, err)
 	}
@@ -111,7 +111,7 @@ func (s *Store) Report(ctx context.Context, name string, report Report, lease cl
 
 // Reported is the revision that wrote what stands as a node's report; 0 if there is none.
 func (s *Store) Reported(ctx context.Context, name string) (at int64, err error) {
-	answer, err := s.client.Get(ctx, s.prefix+reports+name, clientv3.WithKeysOnly())
+	answer, err := s.client.Get(ctx, Prefix+reports+name, clientv3.WithKeysOnly())
 	if err != nil {
 		return 0, fmt.Errorf("look for the report of node %s: %w", name, err)
 	}
@@ -145,7 +145,7 @@ func (s *Store) Capacity(ctx context.Context, name string, capacity placement.Re
 // alter changes what is known of a node.
 func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (bool, error) {
 	for {
-		answer, err := s.client.Get(ctx, s.prefix+nodes+name)
+		answer, err := s.client.Get(ctx, Prefix+nodes+name)
 		if err != nil {
 			return false, fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
@@ -157,7 +157,7 @@ func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (
 			return false, fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
 		change(&machine)
-		t := transaction{prefix: s.prefix}
+		t := transaction{}
 		t.ifWritten(nodes+name, answer.Kvs[0].ModRevision)
 		t.put(nodes+name, machine)
 		taken, err := s.do(ctx, t)
@@ -172,7 +172,7 @@ func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (
 
 // Plan reads what a node is to run, from etcd itself.
 func (s *Store) Plan(ctx context.Context, name string) (plan schedule.Plan, err error) {
-	answer, err := s.client.Get(ctx, s.prefix+plans+name)
+	answer, err := s.client.Get(ctx, Prefix+plans+name)
 	if err != nil {
 		return plan, fmt.Errorf("read the plan of node %s: %w", name, err)
 	}

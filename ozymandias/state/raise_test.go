@@ -155,7 +155,7 @@ func TestNewLife(t *testing.T) {
 // An entry that somebody has made by hand is under no lease. It is not taken for a former life of which nothing is known.
 func TestEntryByHand(t *testing.T) {
 	b := newBench(t)
-	if _, err := b.Direct.Put(t.Context(), state.DefaultPrefix+"live/n1", `{"incarnation": "x"}`); err != nil {
+	if _, err := b.Direct.Put(t.Context(), state.Prefix+"live/n1", `{"incarnation": "x"}`); err != nil {
 		t.Fatal(err)
 	}
 	l, err := lease.Grant(t.Context(), b.Direct, time.Hour)
@@ -205,7 +205,7 @@ func TestWrittenAsDecided(t *testing.T) {
 func TestLaterFormat(t *testing.T) {
 	b := newBench(t)
 	b.join("n1")
-	if _, err := b.Direct.Put(t.Context(), state.DefaultPrefix+"head", `{"format": 99, "version": 5}`); err != nil {
+	if _, err := b.Direct.Put(t.Context(), state.Prefix+"head", `{"format": 99, "version": 5}`); err != nil {
 		t.Fatal(err)
 	}
 	change, _ := web()

@@ -23,7 +23,6 @@ import (
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
 	"teamtask.dev/ozymandias/secrets"
-	"teamtask.dev/ozymandias/state"
 )
 
 // Remote serves an API to other machines, at an address of this one: port 0 is any. Its node is one of the members then; self is how it shows itself
@@ -91,8 +90,8 @@ func NewStage(t *testing.T, containers map[string]string) *Stage {
 	_, config := cluster.Remote(there, authority, "127.0.0.3", port)
 	here := cluster.Options()
 	here.Peers, here.Port = config, port
-	here.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Prefix: state.DefaultPrefix, Node: "n1"})
-	if here.Secrets, err = secrets.Open(cluster.Etcd, state.DefaultPrefix, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+	here.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Node: "n1"})
+	if here.Secrets, err = secrets.Open(cluster.Etcd, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	here.Authority = authority
