@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -217,4 +218,24 @@ func TestNames(t *testing.T) {
 			rt.Errorf("%q: a job can name it: %v; it can be had: %v, %v", name, named, kept, err)
 		}
 	})
+}
+
+// What was sealed by an earlier program can be read: a secret, and what is kept for others.
+func TestSealedBefore(t *testing.T) {
+	ctx, etcd := t.Context(), etcdtest.Start(t).Direct
+	s := open(t, etcd, key)
+	record := `{"version":3,"changed":"2026-11-01T00:00:00Z","key":"4715edbe97259ab6","sealed":"hELA8wBNbhBgco060a4tryp7KawZn1Tl69r3AbER7sXZE84CRQmojGHriiY8"}`
+	if _, err := etcd.Put(ctx, "/ozymandias/secrets/shop/db", record); err != nil {
+		t.Fatal(err)
+	}
+	if value, err := s.Get(ctx, "shop/db"); err != nil || string(value) != "kept since before" {
+		t.Errorf("the secret is %q, %v", value, err)
+	}
+	sealed, err := base64.StdEncoding.DecodeString("Zv2YDadwIcPdXXVcR6dNWdgsNzDqVGsztdDI/QQddLrLh9UguD+3MRPQ8nHe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, err := s.Decrypt(sealed); err != nil || string(value) != "kept since before" {
+		t.Errorf("what was encrypted is %q, %v", value, err)
+	}
 }
