@@ -19,6 +19,7 @@ import (
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/secrets"
 )
 
@@ -86,7 +87,7 @@ func TestSecrets(t *testing.T) {
 	cluster := apitest.New(t)
 	o := cluster.Options()
 	var err error
-	if o.Secrets, err = secrets.Open(cluster.Etcd, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+	if o.Secrets, err = secrets.Open(cluster.Etcd, make([]byte, seal.KeySize), secrets.VaultOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	_, c := cluster.Serve(o)

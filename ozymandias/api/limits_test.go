@@ -20,6 +20,7 @@ import (
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/test/endless"
 )
@@ -410,7 +411,7 @@ func TestLimitsBodies(t *testing.T) {
 	if o.Authority, err = pki.NewAuthority(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if o.Secrets, err = secrets.Open(stage.Etcd, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+	if o.Secrets, err = secrets.Open(stage.Etcd, make([]byte, seal.KeySize), secrets.VaultOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	a, err := api.New(o)

@@ -15,6 +15,7 @@ import (
 
 	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -119,7 +120,7 @@ func readBackup(file string) (b backup, err error) {
 	if err := json.NewDecoder(f).Decode(&b); err != nil {
 		return b, fmt.Errorf("read the backup: %s: %w", file, err)
 	}
-	if len(b.Key) != keySize || len(b.Records) == 0 {
+	if len(b.Key) != seal.KeySize || len(b.Records) == 0 {
 		return b, fmt.Errorf("%w: %s is no backup by `ozymandias backup`", ErrInvalid, file)
 	}
 	return b, nil

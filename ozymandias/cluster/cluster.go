@@ -19,6 +19,7 @@ import (
 
 	"teamtask.dev/etcdlog"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -122,7 +123,7 @@ func begin(now time.Time, o Options, dir *directory) error {
 	if err != nil {
 		return err
 	}
-	secret := make([]byte, keySize)
+	secret := make([]byte, seal.KeySize)
 	rand.Read(secret)
 	s := self{Name: o.Name, Address: o.Address, Founding: true, External: o.External != nil}
 	return dir.settle(s, authority, certificate, secret)
@@ -408,21 +409,21 @@ func (c *Cluster) token(ctx context.Context) (pki.Token, error) {
 	if err != nil {
 		return pki.Token{}, err
 	}
-	secret, err := unseal(c.key, r.token)
+	secret, err := unsealToken(c.key, r.token)
 	if err != nil {
 		return pki.Token{}, fmt.Errorf("read the token: %w", err)
 	}
-	return pki.Token{Authority: c.authority.Hash(), Secret: string(secret)}, nil
+	return pki.Token{Authority: c.authority.Hash(), Secret: secret}, nil
 }
 
 // NewToken makes another token. The one before it is void.
 func (c *Cluster) NewToken(ctx context.Context) (string, error) {
 	secret := pki.NewSecret()
-	sealed, err := seal(c.key, []byte(secret))
+	sealed, err := sealToken(c.key, secret)
 	if err != nil {
 		return "", err
 	}
-	if _, err := c.client.Put(ctx, tokenKey, string(sealed)); err != nil {
+	if _, err := c.client.Put(ctx, tokenKey, sealed); err != nil {
 		return "", fmt.Errorf("write the token: %w", err)
 	}
 	return pki.Token{Authority: c.authority.Hash(), Secret: secret}.String(), nil

@@ -15,6 +15,7 @@ import (
 
 	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 )
 
 // A directory is a node's data.
@@ -186,8 +187,8 @@ func (d *directory) credentials(now time.Time, s self) (c credentials, err error
 	if c.identity, err = pki.NewIdentity(c.authority, key, files[nodeFile]); err != nil {
 		return c, fmt.Errorf("read the node's keys: %s: %w", d.pki(nodeFile), err)
 	}
-	if c.key = files[clusterKeyFile]; len(c.key) != keySize {
-		return c, fmt.Errorf("read the node's keys: %s has %d bytes, want %d", d.pki(clusterKeyFile), len(c.key), keySize)
+	if c.key = files[clusterKeyFile]; len(c.key) != seal.KeySize {
+		return c, fmt.Errorf("read the node's keys: %s has %d bytes, want %d", d.pki(clusterKeyFile), len(c.key), seal.KeySize)
 	}
 	return c, d.renew(now, s, c)
 }

@@ -12,13 +12,13 @@ func TestSealedBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if secret, err := unseal(bytes.Repeat([]byte{7}, 32), sealed); err != nil || string(secret) != "kept since before" {
+	if secret, err := unsealToken(bytes.Repeat([]byte{7}, 32), sealed); err != nil || secret != "kept since before" {
 		t.Errorf("the token is %q, %v", secret, err)
 	}
-	if secret, err := unseal(bytes.Repeat([]byte{8}, 32), sealed); err == nil {
+	if secret, err := unsealToken(bytes.Repeat([]byte{8}, 32), sealed); err == nil {
 		t.Errorf("by another key the token is %q", secret)
 	}
-	if secret, err := unseal(bytes.Repeat([]byte{7}, 32), sealed[:5]); err == nil {
+	if secret, err := unsealToken(bytes.Repeat([]byte{7}, 32), sealed[:5]); err == nil {
 		t.Errorf("cut short the token is %q", secret)
 	}
 }

@@ -35,7 +35,7 @@ type Store struct {
 // prefix is what the keys of the records begin with.
 const prefix = state.Prefix + "secrets/"
 
-// Open returns the secrets in etcd. The key is the cluster's, of [KeySize] bytes.
+// Open returns the secrets in etcd. The key is the cluster's, of [seal.KeySize] bytes.
 func Open(client *clientv3.Client, key []byte, vault VaultOptions) (*Store, error) {
 	sealer, err := newSealer(key)
 	if err != nil {

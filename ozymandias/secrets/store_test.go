@@ -16,10 +16,11 @@ import (
 
 	"teamtask.dev/ozymandias/etcdtest"
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/secrets"
 )
 
-var key = bytes.Repeat([]byte{7}, secrets.KeySize)
+var key = bytes.Repeat([]byte{7}, seal.KeySize)
 
 func open(t *testing.T, etcd *clientv3.Client, key []byte) *secrets.Store {
 	t.Helper()
@@ -136,7 +137,7 @@ func TestMeddled(t *testing.T) {
 	if _, err := etcd.Put(ctx, "/ozymandias/secrets/a", record); err != nil {
 		t.Fatal(err)
 	}
-	stranger := open(t, etcd, bytes.Repeat([]byte{8}, secrets.KeySize))
+	stranger := open(t, etcd, bytes.Repeat([]byte{8}, seal.KeySize))
 	if value, err := stranger.Get(ctx, "a"); value != nil || err == nil || !strings.Contains(err.Error(), "give the node the cluster's key") {
 		t.Errorf("by another key: %q, %v", value, err)
 	}

@@ -22,6 +22,7 @@ import (
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/secrets"
 )
 
@@ -91,7 +92,7 @@ func NewStage(t *testing.T, containers map[string]string) *Stage {
 	here := cluster.Options()
 	here.Peers, here.Port = config, port
 	here.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Node: "n1"})
-	if here.Secrets, err = secrets.Open(cluster.Etcd, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+	if here.Secrets, err = secrets.Open(cluster.Etcd, make([]byte, seal.KeySize), secrets.VaultOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	here.Authority = authority
