@@ -151,10 +151,11 @@ func (o *options) check() (s settings, err error) {
 		}
 		s.join = append(s.join, host)
 	}
-	joined, err := cluster.HoldsNode(o.dataDir)
+	known, err := cluster.NodeName(o.dataDir)
 	if err != nil {
 		return s, fmt.Errorf("look whether this machine is a node: %w", err)
 	}
+	joined := known != ""
 	if s.token, err = o.joinToken(); err != nil && !(joined && errors.Is(err, fs.ErrNotExist)) {
 		return s, err
 	}

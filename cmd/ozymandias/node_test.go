@@ -61,7 +61,7 @@ func TestHasJoined(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(o.dataDir, "pki"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(o.dataDir, "pki", "cluster.json"), []byte("{}"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(o.dataDir, "pki", "cluster.json"), []byte(`{"name": "n1"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := o.check(); err != nil || s.token != "" || s.join != nil {

@@ -90,8 +90,25 @@ func (d *directory) pki(file string) string { return filepath.Join(d.path, "pki"
 // etcd is where etcd has its data.
 func (d *directory) etcd() string { return filepath.Join(d.path, "etcd") }
 
-// HoldsNode reports whether a machine is a node of a cluster already, by the node's data directory.
-func HoldsNode(data string) (bool, error) { return (&directory{path: data}).holdsNode() }
+// NodeName is the name of the node that has a data directory; "" if the machine is no node of a cluster yet.
+func NodeName(data string) (string, error) {
+	d := &directory{path: data}
+	if there, err := d.holdsNode(); err != nil || !there {
+		return "", err
+	}
+	s, err := d.self()
+	if err == nil && s.Name == "" {
+		err = fmt.Errorf("read which node this is: %s: it has no name", d.pki(selfFile))
+	}
+	return s.Name, err
+}
+
+// Traces are what shows that a data directory is a node's, or of a machine that was about to become one. Who empties the directory has the first go
+// last: then it is known by that until it is done.
+func Traces(data string) []string {
+	d := &directory{path: data}
+	return []string{d.pki(selfFile), d.draft("")}
+}
 
 // holdsNode reports whether the machine is a node of a cluster already.
 func (d *directory) holdsNode() (bool, error) {
