@@ -20,6 +20,7 @@ import (
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/network"
+	"teamtask.dev/ozymandias/program"
 	"teamtask.dev/ozymandias/secrets"
 )
 
@@ -36,7 +37,7 @@ type options struct {
 	cpus             string
 	http, https      string
 	pods             string
-	etcd             cluster.External
+	etcd             program.Etcd
 	forceNewCluster  bool
 	restore          string
 	acmeEmail        string

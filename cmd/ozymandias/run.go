@@ -186,7 +186,7 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	}
 	parts.Go(func() error { return mirror.Run(parts.needed) })
 
-	etcd := program.Etcd(c.Etcd())
+	etcd := c.Etcd()
 	_, alone := program.Flannel.Find()
 	if alone != nil {
 		log.Warn("this node stays alone: other nodes cannot join as long as pods of different machines cannot reach each other", "error", alone)
@@ -329,7 +329,7 @@ func reach(ctx context.Context, c *cluster.Cluster, pods *network.Network) error
 		case <-changed:
 		}
 		changed = c.Changed()
-		pods.Reach(program.Etcd(c.Etcd()))
+		pods.Reach(c.Etcd())
 	}
 }
 
@@ -345,7 +345,7 @@ func serveNames(ctx context.Context, c *cluster.Cluster, listen netip.Addr, dir 
 			case <-round.Done():
 			}
 		}()
-		err := names.Serve(round, names.Options{Listen: listen, Etcd: program.Etcd(c.Etcd()), Client: c.Client(), Dir: dir, Log: log})
+		err := names.Serve(round, names.Options{Listen: listen, Etcd: c.Etcd(), Client: c.Client(), Dir: dir, Log: log})
 		cancel()
 		if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 			return err
@@ -365,7 +365,7 @@ func (s *settings) taken() (ports []uint16) {
 	return ports
 }
 
-func (s *settings) external() *cluster.External {
+func (s *settings) external() *program.Etcd {
 	if len(s.etcd.Endpoints) == 0 {
 		return nil
 	}

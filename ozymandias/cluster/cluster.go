@@ -19,6 +19,7 @@ import (
 
 	"teamtask.dev/etcdlog"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/program"
 	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/state"
 )
@@ -429,20 +430,14 @@ func (c *Cluster) NewToken(ctx context.Context) (string, error) {
 	return pki.Token{Authority: c.authority.Hash(), Secret: secret}.String(), nil
 }
 
-// Etcd is how programs beside the node reach etcd.
-type Etcd struct {
-	Endpoints            []string
-	CA, Certificate, Key string // files; "": none
-}
-
 // Etcd is how programs beside the node reach etcd as it is now.
-func (c *Cluster) Etcd() Etcd {
+func (c *Cluster) Etcd() program.Etcd {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.options.External; e != nil {
-		return Etcd(*e)
+		return *e
 	}
-	return Etcd{Endpoints: slices.Clone(c.endpoints), CA: c.dir.pki(authorityFile), Certificate: c.dir.pki(nodeFile), Key: c.dir.pki(nodeKeyFile)}
+	return program.Etcd{Endpoints: slices.Clone(c.endpoints), CA: c.dir.pki(authorityFile), Certificate: c.dir.pki(nodeFile), Key: c.dir.pki(nodeKeyFile)}
 }
 
 // Changed is closed when the endpoints of etcd change, or the certificate that is shown there: some programs read it only when they start.
