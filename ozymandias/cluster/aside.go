@@ -116,7 +116,7 @@ func (c *Cluster) settle() error {
 		return err
 	}
 	c.self.Forced, c.self.Restoring = !c.self.Restoring, false
-	c.self.Member, c.self.Endpoints = true, []string{"https://" + c.node.Client}
+	c.self.Member, c.self.Endpoints = true, []string{c.node.clientURL()}
 	if err := c.dir.putSelf(c.self); err != nil {
 		return err
 	}

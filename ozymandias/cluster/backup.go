@@ -75,7 +75,7 @@ func Backup(ctx context.Context, data string, w io.Writer) error {
 		return err
 	}
 	b.Authority, b.AuthorityKey = string(authority), string(authorityKey)
-	client, err := (&Cluster{log: slog.New(slog.DiscardHandler)}).dial(s.Endpoints, keys.identity.Client())
+	client, err := dial(s.Endpoints, keys.identity.Client(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -13,13 +13,10 @@ import (
 	"sync"
 	"time"
 
-	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 
-	"teamtask.dev/etcdlog"
 	"teamtask.dev/ozymandias/pki"
-	"teamtask.dev/ozymandias/program"
 	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/state"
 )
@@ -168,64 +165,6 @@ func (c *Cluster) recall(now time.Time) (err error) {
 	return nil
 }
 
-// connect starts etcd, if this node is a member, and makes a client.
-func (c *Cluster) connect(ctx context.Context) error {
-	c.endpoints = c.self.Endpoints
-	configuration := c.identity.Client()
-	if external := c.options.External; external != nil {
-		c.endpoints, configuration = external.Endpoints, nil
-		if external.CA != "" || external.Certificate != "" {
-			files := transport.TLSInfo{CertFile: external.Certificate, KeyFile: external.Key, TrustedCAFile: external.CA}
-			var err error
-			if configuration, err = files.ClientConfig(); err != nil {
-				return fmt.Errorf("connect to etcd: %w", err)
-			}
-		}
-	} else if c.self.Founding || hasMember(c.dir.etcd()) {
-		var err error
-		if c.self.Founding {
-			// An etcd that was killed in its first moments may have a log without the one entry that makes it a member, and is never
-			// one. Nobody has been told of this cluster yet, so nothing is lost.
-			if err = c.dir.dropEtcd(c.self); err != nil {
-				return err
-			}
-		}
-		if c.etcd, err = c.startEtcd(nil); err != nil {
-			return err
-		}
-		if own := "https://" + c.node.Client; !slices.Contains(c.endpoints, own) {
-			c.endpoints = append(slices.Clone(c.endpoints), own)
-		}
-	} else if c.self.Member {
-		return c.dataLost()
-	}
-	var err error
-	if c.client, err = c.dial(c.endpoints, configuration); err != nil {
-		return err
-	}
-	if c.options.External != nil {
-		return checkEtcd(ctx, c.client, c.endpoints)
-	}
-	return nil
-}
-
-// dial makes a client of etcd.
-func (c *Cluster) dial(endpoints []string, configuration *tls.Config) (*clientv3.Client, error) {
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: endpoints, TLS: configuration,
-		DialTimeout: answersWithin,
-		// What is sent to a machine that has died is given up, and sent to another, when it was not acknowledged for this time; so a
-		// lease lives through it. gRPC sends keepalives of its own every ten seconds at most.
-		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second,
-		MaxCallSendMsgSize: 2 * maxRequest,
-		Logger:             etcdlog.New(c.log.With("component", "etcd client"), logged),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connect to etcd: %w", err)
-	}
-	return client, nil
-}
-
 // await waits until etcd answers, and finds out whether this node still is in the cluster.
 func (c *Cluster) await(ctx context.Context) error {
 	var told time.Time
@@ -298,7 +237,7 @@ func (c *Cluster) enroll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the members of etcd: %w", err)
 	}
-	if peer := []string{"https://" + c.node.Peer}; c.etcd != nil {
+	if peer := []string{c.node.peerURL()}; c.etcd != nil {
 		for _, m := range list.Members {
 			if m.ID == uint64(c.etcd.Server.MemberID()) && !slices.Equal(m.PeerURLs, peer) {
 				if _, err := c.client.MemberUpdate(ctx, m.ID, peer); err != nil {
@@ -428,21 +367,4 @@ func (c *Cluster) NewToken(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("write the token: %w", err)
 	}
 	return pki.Token{Authority: c.authority.Hash(), Secret: secret}.String(), nil
-}
-
-// Etcd is how programs beside the node reach etcd as it is now.
-func (c *Cluster) Etcd() program.Etcd {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.options.External; e != nil {
-		return *e
-	}
-	return program.Etcd{Endpoints: slices.Clone(c.endpoints), CA: c.dir.pki(authorityFile), Certificate: c.dir.pki(nodeFile), Key: c.dir.pki(nodeKeyFile)}
-}
-
-// Changed is closed when the endpoints of etcd change, or the certificate that is shown there: some programs read it only when they start.
-func (c *Cluster) Changed() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.changed
 }

@@ -55,6 +55,10 @@ type Node struct {
 // member is the node's name in etcd. A machine that comes again under a name that was forgotten is another member.
 func (n Node) member() string { return n.Name + "-" + n.ID }
 
+// clientURL and peerURL are where its member of etcd is reached, or would be.
+func (n Node) clientURL() string { return "https://" + n.Client }
+func (n Node) peerURL() string   { return "https://" + n.Peer }
+
 // records is what a cluster knows of itself, at one revision.
 type records struct {
 	format   format

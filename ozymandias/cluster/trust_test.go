@@ -199,7 +199,7 @@ func TestAnotherAddress(t *testing.T) {
 	for _, member := range list.Members {
 		found := false
 		for _, m := range machines {
-			found = found || member.PeerURLs[0] == "https://"+m.node.Peer && member.ClientURLs[0] == "https://"+m.node.Client
+			found = found || member.PeerURLs[0] == m.node.peerURL() && member.ClientURLs[0] == m.node.clientURL()
 		}
 		if !found {
 			t.Errorf("a member of etcd is at %v and %v", member.PeerURLs, member.ClientURLs)
