@@ -237,7 +237,7 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	if err != nil {
 		return err
 	}
-	door := ingress.New(ingress.Options{HTTP: s.http, HTTPS: s.https, Secret: keeper.Get, ACME: acme, Grace: within, Log: part("ingress")})
+	door := ingress.New(ingress.Options{HTTP: s.http, HTTPS: s.https, Secret: keeper.Get, ACME: acme, Grace: endWithin, Log: part("ingress")})
 	own := groupOf(s.name, s.dataDir)
 	n, err := node.New(node.Options{Name: s.name, Address: s.address.String(), Labels: s.labels, Dir: s.dataDir, Run: s.runDir, Cgroup: own,
 		Capacity: placement.Resources{Memory: int64(s.memory), Disk: int64(s.disk), CPU: int64(s.cpus)}, Leave: leave,
@@ -256,7 +256,7 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	parts.keep(func(ctx context.Context) error {
 		err := n.Run(ctx)
 		if err == nil && leave() { // nothing runs any more that has volumes
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 			defer cancel()
 			err = disks.Close(last)
 		}

@@ -48,8 +48,8 @@ func (c *Cluster) aside(ctx context.Context, cfg *embed.Config, bring func(conte
 			err = errors.Join(err, os.RemoveAll(c.dir.etcdNew()))
 		}
 	}()
-	nobody := []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}} // knows the ports
-	cfg.Dir, cfg.ListenClientUrls, cfg.ListenPeerUrls = c.dir.etcdNew(), nobody, nobody
+	anyPort := []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}} // nobody is told which
+	cfg.Dir, cfg.ListenClientUrls, cfg.ListenPeerUrls = c.dir.etcdNew(), anyPort, anyPort
 	// Members that join later get a snapshot of the data instead of etcd's log, in which the leap of the revisions is not.
 	cfg.SnapshotCount = 1
 	etcd, err := runEtcd(cfg)
