@@ -28,7 +28,6 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer a.Close()
 	config := members.Server()
 	config.NextProtos = []string{"http/1.1"} // commands in containers take over the connection
 	go http.Serve(tls.NewListener(far, config), a.Remote())

@@ -11,7 +11,6 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/schedule"
 )
 
@@ -121,29 +120,9 @@ func (s *Store) Reported(ctx context.Context, name string) (at int64, err error)
 	return at, nil
 }
 
-// Drain sets whether a node's instances are to go elsewhere. It reports false if there is no such node.
-func (s *Store) Drain(ctx context.Context, name string, draining bool) (bool, error) {
-	return s.alter(ctx, name, func(machine *Machine) { machine.Draining = draining })
-}
-
 // Label gives a node labels, and takes away those that are nil. What is said here wins over what the node joins with, and stays. It reports
 // false if there is no such node.
 func (s *Store) Label(ctx context.Context, name string, labels map[string]*string) (bool, error) {
-	return s.alter(ctx, name, func(machine *Machine) {
-		if machine.Marks == nil {
-			machine.Marks = map[string]*string{}
-		}
-		maps.Copy(machine.Marks, labels)
-	})
-}
-
-// Capacity sets what a node has, as its machine has changed while it runs. It reports false if there is no such node.
-func (s *Store) Capacity(ctx context.Context, name string, capacity placement.Resources) (bool, error) {
-	return s.alter(ctx, name, func(machine *Machine) { machine.Capacity = capacity })
-}
-
-// alter changes what is known of a node.
-func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (bool, error) {
 	for {
 		answer, err := s.client.Get(ctx, Prefix+nodes+name)
 		if err != nil {
@@ -156,7 +135,10 @@ func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (
 		if err != nil {
 			return false, fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
-		change(&machine)
+		if machine.Marks == nil {
+			machine.Marks = map[string]*string{}
+		}
+		maps.Copy(machine.Marks, labels)
 		t := transaction{}
 		t.ifWritten(nodes+name, answer.Kvs[0].ModRevision)
 		t.put(nodes+name, machine)

@@ -279,11 +279,8 @@ func TestJoin(t *testing.T) {
 	if _, err := b.Join(t.Context(), "n1", machine, state.Report{}, other.ID, 0); !errors.Is(err, state.ErrNameTaken) {
 		t.Errorf("a second n1: %v", err)
 	}
-	if found, err := b.Drain(t.Context(), "n1", true); !found || err != nil {
-		t.Errorf("Drain(n1) = %v, %v", found, err)
-	}
-	if found, err := b.Drain(t.Context(), "n2", true); found || err != nil {
-		t.Errorf("Drain(n2) = %v, %v", found, err)
+	if _, err := b.Commit(t.Context(), b.basis(), state.Change{Drains: map[string]bool{"n1": true}}); err != nil {
+		t.Errorf("n1 is to drain: %v", err)
 	}
 	if life, of, err := b.Life(t.Context(), "n1"); life.Incarnation != first || of != id || err != nil {
 		t.Errorf("Life = %v, %v", life, err)
