@@ -202,10 +202,7 @@ func (m *records) take(kv *mvccpb.KeyValue, gone bool) {
 	var err error
 	switch kind + "/" {
 	case headKey + "/":
-		m.headAt = kv.ModRevision
-		if m.head, err = decode[head](kv); err == nil && m.head.Format > format {
-			err = fmt.Errorf("it has format %d, and this program knows %d", m.head.Format, format)
-		}
+		m.head, m.headAt, err = readHead(kv)
 	case jobs:
 		err = enter(m.jobs, name, kv, gone)
 	case specs:

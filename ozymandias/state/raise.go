@@ -93,16 +93,9 @@ func (s *Store) raise(ctx context.Context, keys []string, make func(found []*mvc
 		for _, of := range answer.Responses {
 			found = append(found, append(of.GetResponseRange().Kvs, nil)[0])
 		}
-		var before head
-		var at int64
-		if found[0] != nil {
-			at = found[0].ModRevision
-			if before, err = decode[head](found[0]); err != nil {
-				return err
-			}
-		}
-		if before.Format > format {
-			return fmt.Errorf("the records have format %d, and this program knows %d", before.Format, format)
+		before, at, err := readHead(found[0])
+		if err != nil {
+			return err
 		}
 		t := transaction{}
 		t.decide(before, at, rand.Text()[:16])

@@ -206,4 +206,7 @@ func TestLaterFormat(t *testing.T) {
 	if err := b.Work(t.Context(), "u1", state.Work{Instances: new(1)}); err == nil || errors.Is(err, state.ErrNoJob) {
 		t.Errorf("Work() = %v", err)
 	}
+	if err := b.Recover(t.Context(), "a test"); err == nil {
+		t.Error("Recover() goes on from it")
+	}
 }

@@ -39,16 +39,9 @@ func (s *Store) Recover(ctx context.Context, why string) error {
 	if err != nil {
 		return fmt.Errorf("recover the state: %w", err)
 	}
-	var before head
-	var at int64
-	for _, kv := range answer.Kvs {
-		at = kv.ModRevision
-		if before, err = decode[head](kv); err != nil {
-			return fmt.Errorf("recover the state: read the head: %w", err)
-		}
-	}
-	if before.Format > format {
-		return fmt.Errorf("recover the state: the records have format %d, and this program knows %d", before.Format, format)
+	before, at, err := readHead(append(answer.Kvs, nil)[0])
+	if err != nil {
+		return fmt.Errorf("recover the state: read the head: %w", err)
 	}
 	before.Version = recovered(before.Version, time.Now())
 	t := transaction{}
