@@ -21,6 +21,7 @@ import (
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/network"
 	"teamtask.dev/ozymandias/program"
+	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/secrets"
 )
 
@@ -175,8 +176,8 @@ func (o *options) check() (s settings, err error) {
 		}
 		s.labels[name] = value
 	}
-	if err := refuseStorage(s.labels); err != nil {
-		return s, err
+	if value, given := s.labels[schedule.StorageLabel]; given { // volumes are looked for where it says
+		return s, fmt.Errorf("--label %s=%s: this label a node gives itself, by its --shared-storage DIRECTORY: call yours something else", schedule.StorageLabel, value)
 	}
 	if s.memory, err = size("--memory", o.memory); err != nil {
 		return s, err

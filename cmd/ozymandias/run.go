@@ -13,12 +13,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
 	"teamtask.dev/cli/cmdline"
@@ -34,7 +32,6 @@ import (
 	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/program"
-	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/scheduler"
 	"teamtask.dev/ozymandias/secrets"
 	"teamtask.dev/ozymandias/state"
@@ -71,14 +68,6 @@ func runNode(cmd *cobra.Command, o *options) error {
 		return err
 	}
 	return errors.Join(runCluster(ctx, c, s, leave, log, cmd.OutOrStdout()), c.Close())
-}
-
-// refuseStorage refuses the label that a node gives itself: volumes are looked for where it says.
-func refuseStorage(labels map[string]string) error {
-	if value, given := labels[schedule.StorageLabel]; given {
-		return fmt.Errorf("--label %s=%s: this label a node gives itself, by its --shared-storage DIRECTORY: call yours something else", schedule.StorageLabel, value)
-	}
-	return nil
 }
 
 // runCluster runs what is of the cluster for as long as the node needs it, which is a little longer than it is told to run.
@@ -118,61 +107,6 @@ func greet(ctx context.Context, c *cluster.Cluster, s settings, out io.Writer) e
 	}
 	_, err := fmt.Fprintf(out, "This machine, %s, is the first node of a new cluster. On each other machine, as root:\n  %s\n", s.name, way)
 	return err
-}
-
-// A span is the time of what runs as parts of a node. Those end one after the other: a node that leaves stops its instances first, and has all
-// that these need until they have ended. One that is only to be started anew keeps its lease until nobody is being served any more: from
-// then on it has but the time that is left of the lease to come back.
-type span struct {
-	*errgroup.Group
-	served  context.Context // whoever is let in, and decisions
-	kept    context.Context // the node itself
-	needed  context.Context // what it needs: the state, the network, names
-	serving sync.WaitGroup
-	keeping sync.WaitGroup
-}
-
-// serve runs something that lets in others.
-func (s *span) serve(do func(context.Context) error) {
-	s.serving.Add(1)
-	s.Go(func() error {
-		defer s.serving.Done()
-		return do(s.served)
-	})
-}
-
-// keep runs the node.
-func (s *span) keep(do func(context.Context) error) {
-	s.keeping.Add(1)
-	s.Go(func() error {
-		defer s.keeping.Done()
-		return do(s.kept)
-	})
-}
-
-// runParts runs the parts of a node until ctx ends or one of them fails.
-func runParts(ctx context.Context, c *cluster.Cluster, s settings, leave func() bool, log *slog.Logger) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var parts span
-	var endNode, endAll context.CancelFunc
-	parts.Group, parts.served = errgroup.WithContext(ctx)
-	parts.needed, endAll = context.WithCancel(context.WithoutCancel(ctx))
-	defer endAll()
-	parts.kept, endNode = context.WithCancel(parts.needed)
-	defer endNode()
-	err := startParts(&parts, c, s, leave, log)
-	if err != nil {
-		cancel()
-	}
-	<-parts.served.Done()
-	if !leave() {
-		parts.serving.Wait()
-	}
-	endNode()
-	parts.keeping.Wait()
-	endAll()
-	return errors.Join(err, unlessTold(parts.served, parts.Wait()))
 }
 
 // startParts starts them.
@@ -403,12 +337,4 @@ func pool(flag, file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s %s: there is no certificate in it (PEM)", flag, file)
 	}
 	return p, nil
-}
-
-// unlessTold is an error, but for the one that only says that it was time to end.
-func unlessTold(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }
