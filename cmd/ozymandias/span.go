@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-
-	"teamtask.dev/ozymandias/cluster"
 )
 
 // A span is the time of what runs as parts of a node. Those end one after the other: a node that leaves stops its instances first, and has all
@@ -41,29 +38,28 @@ func (s *span) keep(do func(context.Context) error) {
 	})
 }
 
-// runParts runs the parts of a node until ctx ends or one of them fails.
-func runParts(ctx context.Context, c *cluster.Cluster, s settings, leave func() bool, log *slog.Logger) error {
+// run starts parts, and runs them until ctx ends or one of them fails.
+func (s *span) run(ctx context.Context, start func() error, leave func() bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var parts span
 	var endNode, endAll context.CancelFunc
-	parts.Group, parts.served = errgroup.WithContext(ctx)
-	parts.needed, endAll = context.WithCancel(context.WithoutCancel(ctx))
+	s.Group, s.served = errgroup.WithContext(ctx)
+	s.needed, endAll = context.WithCancel(context.WithoutCancel(ctx))
 	defer endAll()
-	parts.kept, endNode = context.WithCancel(parts.needed)
+	s.kept, endNode = context.WithCancel(s.needed)
 	defer endNode()
-	err := startParts(&parts, c, s, leave, log)
+	err := start()
 	if err != nil {
 		cancel()
 	}
-	<-parts.served.Done()
+	<-s.served.Done()
 	if !leave() {
-		parts.serving.Wait()
+		s.serving.Wait()
 	}
 	endNode()
-	parts.keeping.Wait()
+	s.keeping.Wait()
 	endAll()
-	return errors.Join(err, unlessTold(parts.served, parts.Wait()))
+	return errors.Join(err, unlessTold(s.served, s.Wait()))
 }
 
 // unlessTold is an error, but for the one that only says that it was time to end.
