@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/ozymandias/durable"
 )
 
 func backupCommand() *cobra.Command {
@@ -26,8 +26,8 @@ Whoever can read the file can read all secrets, and be a node of the cluster.`,
 		Example: "  ozymandias backup /backup/ozymandias.json",
 		Args:    cmdline.Arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// Beside its place, so that an earlier one is not lost if this one cannot be made. Only its owner can read it.
-			f, err := os.CreateTemp(filepath.Dir(args[0]), "."+filepath.Base(args[0])+"-*")
+			// An earlier one is not lost if this one cannot be made. Only its owner can read it.
+			f, err := durable.Create(args[0])
 			if err != nil {
 				return fmt.Errorf("write the backup: %w", err)
 			}
@@ -35,17 +35,12 @@ Whoever can read the file can read all secrets, and be a node of the cluster.`,
 			if err := cluster.Backup(cmd.Context(), data, f); err != nil {
 				return errors.Join(err, f.Close())
 			}
-			return keep(f, args[0])
+			if err := durable.Keep(f, args[0]); err != nil {
+				return fmt.Errorf("write the backup: %w", err)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&data, "data-dir", defaultDataDir, "the directory that the node was given")
 	return cmd
-}
-
-// keep gives a backup that was written beside its place that place.
-func keep(f *os.File, name string) error {
-	if err := cluster.Keep(f, name); err != nil {
-		return fmt.Errorf("write the backup: %w", err)
-	}
-	return nil
 }

@@ -20,6 +20,8 @@ import (
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/network"
+	"teamtask.dev/ozymandias/program"
+	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/secrets"
 )
 
@@ -36,7 +38,7 @@ type options struct {
 	cpus             string
 	http, https      string
 	pods             string
-	etcd             cluster.External
+	etcd             program.Etcd
 	forceNewCluster  bool
 	restore          string
 	acmeEmail        string
@@ -151,10 +153,11 @@ func (o *options) check() (s settings, err error) {
 		}
 		s.join = append(s.join, host)
 	}
-	joined, err := cluster.HoldsNode(o.dataDir)
+	known, err := cluster.NodeName(o.dataDir)
 	if err != nil {
 		return s, fmt.Errorf("look whether this machine is a node: %w", err)
 	}
+	joined := known != ""
 	if s.token, err = o.joinToken(); err != nil && !(joined && errors.Is(err, fs.ErrNotExist)) {
 		return s, err
 	}
@@ -173,8 +176,8 @@ func (o *options) check() (s settings, err error) {
 		}
 		s.labels[name] = value
 	}
-	if err := refuseStorage(s.labels); err != nil {
-		return s, err
+	if value, given := s.labels[schedule.StorageLabel]; given { // volumes are looked for where it says
+		return s, fmt.Errorf("--label %s=%s: this label a node gives itself, by its --shared-storage DIRECTORY: call yours something else", schedule.StorageLabel, value)
 	}
 	if s.memory, err = size("--memory", o.memory); err != nil {
 		return s, err

@@ -20,6 +20,7 @@ func TestFlags(t *testing.T) {
 		"no file with it":               {func(o *options) { o.tokenFile = "/nowhere" }, "--token-file: open /nowhere"},
 		"a port that is none":           {func(o *options) { o.http = ":99999" }, `--http ":99999": must be :PORT`},
 		"a label without a value":       {func(o *options) { o.labels = []string{"ssd"} }, `--label "ssd": must be NAME=VALUE`},
+		"a label of the node's own":     {func(o *options) { o.labels = []string{"shared-storage=nas"} }, "--label shared-storage=nas: this label a node gives itself"},
 		"too few addresses for pods":    {func(o *options) { o.pods = "10.0.0.0/30" }, "--pods: the network of the pods cannot be 10.0.0.0/30"},
 		"no addresses for pods":         {func(o *options) { o.pods = "many" }, `--pods "many": must be a range of addresses`},
 		"no size":                       {func(o *options) { o.memory = "much" }, "--memory: \"much\" is not a size"},
@@ -39,7 +40,7 @@ func TestFlags(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	o := options{name: "n1", address: "127.0.0.1", http: ":80", https: "127.0.0.1:443", join: []string{"n2", "192.0.2.7:7000", "[2001:db8::1]"}, token: "t",
-		labels: []string{"zone=a", "url=http://a=b"}, memory: "2G", disk: "10Gi", cpus: "1.5", pods: "10.9.0.0/16"}
+		labels: []string{"zone=a", "storage=nas", "url=http://a=b"}, memory: "2G", disk: "10Gi", cpus: "1.5", pods: "10.9.0.0/16"}
 	s, err := o.check()
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +62,7 @@ func TestHasJoined(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(o.dataDir, "pki"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(o.dataDir, "pki", "cluster.json"), []byte("{}"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(o.dataDir, "pki", "cluster.json"), []byte(`{"name": "n1"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := o.check(); err != nil || s.token != "" || s.join != nil {

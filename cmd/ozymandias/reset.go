@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +17,7 @@ import (
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/ozymandias/cgroup"
 	"teamtask.dev/ozymandias/cli"
+	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/network"
 	"teamtask.dev/ozymandias/node"
 	"teamtask.dev/ozymandias/podman"
@@ -107,12 +107,9 @@ func reset(ctx context.Context, name, data, run string) error {
 	return errors.Join(removeAll(data), removeAll(run), group.Remove())
 }
 
-// selfFile is where a node has its name, in its data directory.
-func selfFile(data string) string { return filepath.Join(data, "pki", "cluster.json") }
-
 // isNodes refuses a directory that is there and is no node's, nor that of one that was half made, or half removed.
 func isNodes(data string) error {
-	for _, of := range []string{selfFile(data), filepath.Join(data, "pki.new"), filepath.Join(data, "podman")} {
+	for _, of := range append(cluster.Traces(data), filepath.Join(data, "podman")) {
 		if _, err := os.Lstat(of); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -137,27 +134,21 @@ func nameOf(given, data string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	text, err := os.ReadFile(selfFile(data))
-	if errors.Is(err, fs.ErrNotExist) {
+	name, err := cluster.NodeName(data)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w; say it by --name", err)
+	case name == "":
 		return nodeName("")
 	}
-	var self struct{ Name string }
-	if err == nil {
-		err = json.Unmarshal(text, &self)
-	}
-	if err == nil && self.Name == "" {
-		err = errors.New("it has no name")
-	}
-	if err != nil {
-		return "", fmt.Errorf("read which node this is: %s: %w; say it by --name", selfFile(data), err)
-	}
-	return self.Name, nil
+	return name, nil
 }
 
 // removeAll removes a node's directory with all that is in it. It, or what is directly in it, may be a disk of its own, or a link to one: that is
 // emptied, and stays mounted. What shows that the directory is a node's goes last, so that this can be called again when it was interrupted.
 func removeAll(dir string) error {
-	if err := errors.Join(removeIn(dir, "pki"), removeIn(filepath.Join(dir, "pki"), filepath.Base(selfFile(dir)))); err != nil {
+	within, last := filepath.Split(cluster.Traces(dir)[0])
+	if err := errors.Join(removeIn(dir, filepath.Base(within)), removeIn(within, last)); err != nil {
 		return err
 	}
 	return errors.Join(removeIn(dir, ""), removeEmpty(dir))

@@ -173,9 +173,11 @@ func TestResetAsks(t *testing.T) {
 	if said := asks("--name", "n7"); !strings.Contains(said, "node n7 ") {
 		t.Errorf("%q", said)
 	}
-	write(t, data, map[string]string{"pki/cluster.json": "{"})
-	if name, err := nameOf("", data); err == nil || !strings.Contains(err.Error(), "say it by --name") {
-		t.Errorf("%q, %v", name, err)
+	for _, text := range []string{"{", "{}"} {
+		write(t, data, map[string]string{"pki/cluster.json": text})
+		if name, err := nameOf("", data); err == nil || !strings.Contains(err.Error(), "cluster.json: ") || !strings.Contains(err.Error(), "; say it by --name") {
+			t.Errorf("%s: %q, %v", text, name, err)
+		}
 	}
 	host, err := os.Hostname()
 	if name, fault := nameOf("", t.TempDir()); err != nil || fault != nil || name != strings.ToLower(host) {

@@ -12,16 +12,6 @@ import (
 	"teamtask.dev/ozymandias/client"
 )
 
-// The label by which nodes know each other's storage is the node's own.
-func TestRefuseStorage(t *testing.T) {
-	if err := refuseStorage(map[string]string{"shared-storage": "nas"}); err == nil || !strings.Contains(err.Error(), "--label shared-storage=nas: this label a node gives itself") {
-		t.Errorf("it is let pass: %v", err)
-	}
-	if err := refuseStorage(map[string]string{"storage": "nas"}); err != nil {
-		t.Error(err)
-	}
-}
-
 // Where the API is to be asked is the node's from before anything of jobs may want it; if it cannot be had, nothing is left behind.
 func TestListenAPI(t *testing.T) {
 	s := settings{address: netip.MustParseAddr("127.0.0.77")}

@@ -19,8 +19,8 @@ import (
 	"teamtask.dev/ozymandias/client"
 )
 
-// within is how long answers that are under way may take when the node ends.
-const within = 5 * time.Second
+// endWithin is how long each part has when the node ends: for answers that are under way, in the API and the ingress, and for unmounting volumes.
+const endWithin = 5 * time.Second
 
 // ears are where the API is asked: on the machine's socket, and by the other nodes and whoever else shows a certificate or a token.
 type ears struct {
@@ -69,7 +69,7 @@ func serveAPI(ctx context.Context, a *api.API, e ears, remote *tls.Config, log *
 		})
 		group.Go(func() error {
 			<-ctx.Done()
-			patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+			patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 			defer cancel()
 			if err := server.Shutdown(patience); err != nil {
 				return server.Close()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"teamtask.dev/ozymandias/api"
 	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
@@ -100,6 +101,13 @@ func TestAccess(t *testing.T) {
 	if err := look(caller(trusting, tokens[v1.Read])); !client.IsType(err, v1.Unauthenticated) {
 		t.Errorf("with a token that was deleted: %v", err)
 	}
+	cluster.Kill("n1")
+	if err := local.Forget(t.Context(), "n1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := look(caller(node, "")); !client.IsType(err, v1.Unauthenticated) {
+		t.Errorf("a node that was deleted: %v", err)
+	}
 	if err := look(caller(&tls.Config{RootCAs: stranger.Pool()}, tokens[v1.Admin])); err == nil {
 		t.Error("a node of another cluster is believed")
 	}
@@ -147,7 +155,16 @@ func TestOpenCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
-	if answer.StatusCode != http.StatusForbidden {
-		t.Errorf("joining where nobody is let in: %d", answer.StatusCode)
+	if cluster.Members.Tries() != 1 {
+		t.Errorf("joining takes more than its own token: %d", answer.StatusCode)
+	}
+}
+
+// Whose certificates are good is for the cluster to say: an API that cannot ask is not made.
+func TestNeedsMembers(t *testing.T) {
+	o := apitest.New(t).Options()
+	o.Members = nil
+	if _, err := api.New(o); err == nil || !strings.Contains(err.Error(), "Members") {
+		t.Errorf("without a membership: %v", err)
 	}
 }

@@ -38,9 +38,9 @@ type Options struct {
 	Mirror    *state.Mirror
 	Store     *state.Store
 	Scheduler *scheduler.Scheduler
-	// Etcd has the tokens, below Prefix, as package state takes it.
-	Etcd   *clientv3.Client
-	Prefix string
+	Members   Membership
+	// Etcd has the tokens and the certificates.
+	Etcd *clientv3.Client
 	// Podman is the node's own, and Container its name there for what runs, or ran last, as a container of an instance here.
 	Podman    *podman.Client
 	Container func(uid, id, container string) (name string, ok bool)
@@ -58,15 +58,19 @@ type Options struct {
 	IngressPorts []uint16
 	// Collectors add to the metrics, such as those of the ingress.
 	Collectors []prometheus.Collector
-	// Nodes are those of the cluster, whose certificates are good for it. nil: every node's of the authority is.
-	Nodes func(ctx context.Context) ([]cluster.Node, error)
-	// Admit lets a node into the cluster that shows JoinToken, and Forget has one be forgotten that is lost: those of package cluster. nil:
-	// nobody joins, and Store forgets.
-	Admit     func(ctx context.Context, r cluster.JoinRequest) (cluster.Welcome, error)
-	JoinToken func(ctx context.Context) (string, error)
-	// NewJoinToken makes another one, by which alone nodes are let in from then on.
-	NewJoinToken func(ctx context.Context) (string, error)
-	Forget       func(ctx context.Context, name string) error
+}
+
+// Membership is who the nodes of the cluster are, and how a machine becomes one and is none any more: a [cluster.Cluster].
+type Membership interface {
+	// Nodes are those whose certificates are good.
+	Nodes(ctx context.Context) ([]cluster.Node, error)
+	// Admit lets a node in that shows the token.
+	Admit(ctx context.Context, r cluster.JoinRequest) (cluster.Welcome, error)
+	Token(ctx context.Context) (string, error)
+	// NewToken makes another one, by which alone nodes are let in from then on.
+	NewToken(ctx context.Context) (string, error)
+	// Forget has a node be forgotten that is lost.
+	Forget(ctx context.Context, name string) error
 }
 
 // API is what a node serves.
@@ -88,17 +92,11 @@ type API struct {
 
 // New makes an API. The error names an option that is needed and missing.
 func New(o Options) (*API, error) {
-	if o.Node == "" || o.Mirror == nil || o.Store == nil || o.Scheduler == nil || o.Etcd == nil || o.Prefix == "" || o.Container == nil || o.Logs == nil {
-		return nil, errors.New("an API needs the options Node, Mirror, Store, Scheduler, Etcd, Prefix, Container and Logs")
+	if o.Node == "" || o.Mirror == nil || o.Store == nil || o.Scheduler == nil || o.Members == nil || o.Etcd == nil || o.Container == nil || o.Logs == nil {
+		return nil, errors.New("an API needs the options Node, Mirror, Store, Scheduler, Members, Etcd, Container and Logs")
 	}
 	if o.Port == 0 {
 		o.Port = DefaultPort
-	}
-	if o.Forget == nil {
-		o.Forget = o.Store.Forget
-	}
-	if o.Admit != nil && o.JoinToken == nil {
-		return nil, errors.New("an API that admits nodes needs the option JoinToken")
 	}
 	a := &API{Options: o, strangers: strangers.New(tries), searches: make(chan struct{}, searchesAtOnce), peers: toPeers(o.Peers)}
 	a.credentials.read, a.joinToken.read, a.etcdAnswers.read = a.readCredentials, a.readJoinToken, a.askEtcd

@@ -14,12 +14,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/pki"
 )
 
 // certificateKey is where the certificates of somebody are, by serial number. One that is not there opens nothing, though it is the
-// authority's. They go by a lease when they end. (Below certificates/ are the ingress's.)
-func (a *API) certificateKey(name string) string { return a.Prefix + "clients/" + name }
+// authority's. They go by a lease when they end.
+func certificateKey(name string) string { return cluster.CertificatesKey + name }
 
 // CertificatePath is whose certificates a call is about.
 type CertificatePath struct {
@@ -48,7 +49,7 @@ func (a *API) registerCertificates(api huma.API) {
 	remove := operation(tag, http.MethodDelete, one, "delete-certificates", "Delete all client certificates of somebody: they open nothing any more")
 	remove.DefaultStatus = http.StatusNoContent
 	huma.Register(api, remove, func(ctx context.Context, in *CertificatePath) (*struct{}, error) {
-		gone, err := a.Etcd.Delete(ctx, a.certificateKey(in.Name+"/"), clientv3.WithPrefix())
+		gone, err := a.Etcd.Delete(ctx, certificateKey(in.Name+"/"), clientv3.WithPrefix())
 		switch {
 		case err != nil:
 			return nil, problem(fmt.Errorf("delete the certificates of %s: %w", in.Name, err))
@@ -62,7 +63,7 @@ func (a *API) registerCertificates(api huma.API) {
 
 // certificates are all there are, by name and age.
 func (a *API) certificates(ctx context.Context) (all []v1.Certificate, err error) {
-	found, err := a.Etcd.Get(ctx, a.certificateKey(""), clientv3.WithPrefix())
+	found, err := a.Etcd.Get(ctx, certificateKey(""), clientv3.WithPrefix())
 	if err != nil {
 		return nil, fmt.Errorf("read the certificates: %w", err)
 	}
@@ -106,7 +107,7 @@ func (a *API) issue(ctx context.Context, n v1.NewCertificate) (out v1.CreatedCer
 	if err != nil {
 		return fault(err)
 	}
-	if _, err := a.Etcd.Put(ctx, a.certificateKey(n.Name+"/"+record.Serial), string(text), clientv3.WithLease(lease.ID)); err != nil {
+	if _, err := a.Etcd.Put(ctx, certificateKey(n.Name+"/"+record.Serial), string(text), clientv3.WithLease(lease.ID)); err != nil {
 		return fault(err)
 	}
 	return v1.CreatedCertificate{Certificate: string(certificate), Key: string(key), Authority: string(authority)}, nil

@@ -22,13 +22,12 @@ type credentials struct {
 	tokens       map[string]storedToken // by name
 	certificates map[string]bool        // of admins, by serial number
 	nodes        map[string]string      // by name: the ID of the node's key
-	anyNode      bool                   // there is no list of nodes
 }
 
 // readCredentials reads them all.
 func (a *API) readCredentials(ctx context.Context) (all credentials, err error) {
-	found, err := a.Etcd.Txn(ctx).Then(clientv3.OpGet(a.tokenKey(""), clientv3.WithPrefix()),
-		clientv3.OpGet(a.certificateKey(""), clientv3.WithPrefix(), clientv3.WithKeysOnly())).Commit()
+	found, err := a.Etcd.Txn(ctx).Then(clientv3.OpGet(tokenKey(""), clientv3.WithPrefix()),
+		clientv3.OpGet(certificateKey(""), clientv3.WithPrefix(), clientv3.WithKeysOnly())).Commit()
 	if err != nil {
 		return all, fmt.Errorf("look up who may call: %w", err)
 	}
@@ -36,17 +35,13 @@ func (a *API) readCredentials(ctx context.Context) (all credentials, err error) 
 	for _, kv := range found.Responses[0].GetResponseRange().Kvs {
 		var t storedToken
 		if json.Unmarshal(kv.Value, &t) == nil { // one that cannot be read opens nothing
-			all.tokens[strings.TrimPrefix(string(kv.Key), a.tokenKey(""))] = t
+			all.tokens[strings.TrimPrefix(string(kv.Key), tokenKey(""))] = t
 		}
 	}
 	for _, kv := range found.Responses[1].GetResponseRange().Kvs {
 		all.certificates[path.Base(string(kv.Key))] = true
 	}
-	if a.Nodes == nil {
-		all.anyNode = true
-		return all, nil
-	}
-	nodes, err := a.Nodes(ctx)
+	nodes, err := a.Members.Nodes(ctx)
 	if err != nil {
 		return all, err
 	}
@@ -75,7 +70,7 @@ type credential struct {
 // ofNode is the certificate of a node, by its name and the ID of its key.
 func ofNode(name, id string) credential {
 	return credential{lasts: true, opens: func(known credentials) v1.Role {
-		if known.anyNode || id != "" && known.nodes[name] == id {
+		if id != "" && known.nodes[name] == id {
 			return v1.Admin // what a node passes on has been let in by that node
 		}
 		return ""

@@ -19,15 +19,15 @@ import (
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/secrets"
-	"teamtask.dev/ozymandias/state"
 )
 
 // An image is loaded from an archive, listed, fetched by another node, and deleted.
 func TestImages(t *testing.T) {
 	cluster, machine := apitest.New(t), podmantest.New(t)
 	o := cluster.Options()
-	o.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Prefix: state.DefaultPrefix, Node: "n1"})
+	o.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Node: "n1"})
 	_, c := cluster.Serve(o)
 	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer done()
@@ -76,7 +76,7 @@ func TestLoadWithoutPodman(t *testing.T) {
 	o := cluster.Options()
 	away := podman.Connect(filepath.Join(t.TempDir(), "podman.sock"))
 	defer away.Close()
-	o.Images = images.New(images.Options{Podman: away, Etcd: cluster.Etcd, Prefix: state.DefaultPrefix, Node: "n1"})
+	o.Images = images.New(images.Options{Podman: away, Etcd: cluster.Etcd, Node: "n1"})
 	_, c := cluster.Serve(o)
 	_, err := c.LoadImages(t.Context(), strings.NewReader("an archive"))
 	refused(t, err, v1.Internal, "podman.sock")
@@ -87,7 +87,7 @@ func TestSecrets(t *testing.T) {
 	cluster := apitest.New(t)
 	o := cluster.Options()
 	var err error
-	if o.Secrets, err = secrets.Open(cluster.Etcd, state.DefaultPrefix, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+	if o.Secrets, err = secrets.Open(cluster.Etcd, make([]byte, seal.KeySize), secrets.VaultOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	_, c := cluster.Serve(o)

@@ -62,14 +62,13 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := state.New(first.Client(), state.DefaultPrefix)
+	store := state.New(first.Client())
 	mirror, err := store.NewMirror(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, err := api.New(api.Options{Node: "n1", Store: store, Mirror: mirror, Scheduler: &scheduler.Scheduler{Node: "n1", Store: store, Mirror: mirror, Log: slog.New(slog.DiscardHandler)},
-		Etcd: first.Client(), Prefix: state.DefaultPrefix,
-		Container: func(string, string, string) (string, bool) { return "", false }, Logs: logs.New(t.TempDir()), Peers: first.Dial(), Admit: first.Admit, JoinToken: first.Token, NewJoinToken: first.NewToken, Forget: first.Forget, Nodes: first.Nodes})
+		Etcd: first.Client(), Container: func(string, string, string) (string, bool) { return "", false }, Logs: logs.New(t.TempDir()), Peers: first.Dial(), Members: first})
 	if err != nil {
 		t.Fatal(err)
 	}

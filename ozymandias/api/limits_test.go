@@ -19,10 +19,9 @@ import (
 	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
-	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/secrets"
-	"teamtask.dev/ozymandias/state"
 	"teamtask.dev/test/endless"
 )
 
@@ -111,18 +110,7 @@ func TestWrongTokens(t *testing.T) {
 // That a call came too often is a problem like others, with when to try again.
 func TestTooManyTries(t *testing.T) {
 	stage := apitest.New(t)
-	o := stage.Options()
-	token := pki.Token{Secret: pki.NewSecret()}
-	admitted := 0
-	o.JoinToken = func(context.Context) (string, error) { return token.String(), nil }
-	o.Admit = func(_ context.Context, r cluster.JoinRequest) (cluster.Welcome, error) {
-		admitted++
-		if !token.Matches(r.Secret) {
-			return cluster.Welcome{}, cluster.ErrToken
-		}
-		return cluster.Welcome{}, nil
-	}
-	a, err := api.New(o)
+	a, err := api.New(stage.Options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,8 +128,16 @@ func TestTooManyTries(t *testing.T) {
 		w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("WWW-Authenticate") != "" {
 		t.Errorf("%d %s %v", w.Code, w.Body, w.Header())
 	}
-	if tries != admitted || tries == 0 {
-		t.Errorf("%d tries, of which %d were looked at", tries, admitted)
+	if looked := stage.Members.Tries(); tries != looked || tries == 0 {
+		t.Errorf("%d tries, of which %d were looked at", tries, looked)
+	}
+	text, err := stage.Members.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := pki.ParseToken(text)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if w := join(token.Secret); w.Code != http.StatusOK {
 		t.Errorf("with the right token: %d %s", w.Code, w.Body)
@@ -303,15 +299,7 @@ func TestEtcdOutOfReach(t *testing.T) {
 	}
 	kv := &asked{KV: stage.Etcd.KV}
 	stage.Etcd.KV = kv
-	var nodes []cluster.Node
-	o = stage.Options()
-	o.Nodes = func(context.Context) ([]cluster.Node, error) { return nodes, nil }
-	url, node := stage.Remote(o, authority, "127.0.0.1", 0)
-	own, err := node.GetClientCertificate(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	nodes = []cluster.Node{{Name: "n1", ID: pki.Holder(own.Leaf)}}
+	url, node := stage.Remote(stage.Options(), authority, "127.0.0.1", 0)
 	ask := func(config *tls.Config, token string) error {
 		c, err := client.Remote(url, config)
 		if err != nil {
@@ -423,13 +411,8 @@ func TestLimitsBodies(t *testing.T) {
 	if o.Authority, err = pki.NewAuthority(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if o.Secrets, err = secrets.Open(stage.Etcd, state.DefaultPrefix, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+	if o.Secrets, err = secrets.Open(stage.Etcd, make([]byte, seal.KeySize), secrets.VaultOptions{}); err != nil {
 		t.Fatal(err)
-	}
-	o.JoinToken = func(context.Context) (string, error) { return pki.Token{Secret: pki.NewSecret()}.String(), nil }
-	o.Admit = func(context.Context, cluster.JoinRequest) (cluster.Welcome, error) {
-		t.Error("a node is let in")
-		return cluster.Welcome{}, cluster.ErrToken
 	}
 	a, err := api.New(o)
 	if err != nil {
@@ -486,5 +469,8 @@ func TestLimitsBodies(t *testing.T) {
 	}
 	if calls < 8 {
 		t.Errorf("only %d calls take a body", calls)
+	}
+	if stage.Members.Tries() > 0 {
+		t.Error("a node may try to be let in")
 	}
 }

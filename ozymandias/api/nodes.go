@@ -170,7 +170,7 @@ func wears(n *schedule.Node, labels map[string]*string) bool {
 
 // forget takes a node away that is lost.
 func (a *API) forget(ctx context.Context, name string) error {
-	err := a.Forget(ctx, name)
+	err := a.Members.Forget(ctx, name)
 	switch {
 	case errors.Is(err, state.ErrAlive):
 		return v1.NodeAlive.New("node %s is alive: have it leave (`ozymandias drain %s`, then end its process) before it is forgotten", name, name)

@@ -34,18 +34,12 @@ func (a *API) registerOperations(api huma.API, mux *http.ServeMux) {
 	})
 	huma.Register(api, operation("Operations", http.MethodGet, "/v1/join-token", "get-join-token", "Get the token by which a node joins the cluster"),
 		func(ctx context.Context, _ *struct{}) (*answer[v1.JoinToken], error) {
-			if a.JoinToken == nil {
-				return nil, v1.JoinRefused.New("this node does not let others in")
-			}
-			text, err := a.JoinToken(ctx)
+			text, err := a.Members.Token(ctx)
 			return &answer[v1.JoinToken]{v1.JoinToken{Token: text}}, problem(err)
 		})
 	huma.Register(api, operation("Operations", http.MethodPost, "/v1/join-token", "renew-join-token", "Make a new token to join by; the old one lets nobody in any more"),
 		func(ctx context.Context, _ *struct{}) (*answer[v1.JoinToken], error) {
-			if a.NewJoinToken == nil {
-				return nil, v1.JoinRefused.New("this node does not let others in")
-			}
-			text, err := a.NewJoinToken(ctx)
+			text, err := a.Members.NewToken(ctx)
 			return &answer[v1.JoinToken]{v1.JoinToken{Token: text}}, problem(err)
 		})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -120,9 +114,6 @@ func (j *joining) Resolve(ctx huma.Context) []error {
 
 // join lets a node into the cluster.
 func (a *API) join(ctx context.Context, in *joining) (json.RawMessage, error) {
-	if a.Admit == nil {
-		return nil, v1.JoinRefused.New("this node does not let others in")
-	}
 	var request cluster.JoinRequest
 	if err := json.Unmarshal(in.RawBody, &request); err != nil {
 		return nil, v1.Invalid.New("this is no request to join: %v", err)
@@ -137,7 +128,7 @@ func (a *API) join(ctx context.Context, in *joining) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	welcome, err := a.Admit(ctx, request)
+	welcome, err := a.Members.Admit(ctx, request)
 	if err != nil {
 		return nil, admission(err)
 	}
@@ -146,18 +137,15 @@ func (a *API) join(ctx context.Context, in *joining) (json.RawMessage, error) {
 
 // readJoinToken reads the token by which nodes join.
 func (a *API) readJoinToken(ctx context.Context) (pki.Token, error) {
-	text, err := a.JoinToken(ctx)
+	text, err := a.Members.Token(ctx)
 	if err != nil {
 		return pki.Token{}, err
 	}
 	return pki.ParseToken(text)
 }
 
-// askEtcd asks etcd for something small.
-func (a *API) askEtcd(ctx context.Context) (struct{}, error) {
-	_, err := a.Etcd.Get(ctx, a.Prefix+"head")
-	return struct{}{}, err
-}
+// askEtcd finds out whether etcd answers.
+func (a *API) askEtcd(ctx context.Context) (struct{}, error) { return struct{}{}, a.Store.Ping(ctx) }
 
 // admission is the problem of a node that may not join.
 func admission(err error) error {

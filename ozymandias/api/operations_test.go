@@ -16,6 +16,7 @@ import (
 	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
+	"teamtask.dev/ozymandias/state"
 )
 
 // local is a node's API without a network.
@@ -154,7 +155,7 @@ func TestExplainWithoutEtcd(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	o.Etcd = closed
+	o.Store = state.New(closed)
 	a, err := api.New(o)
 	if err != nil {
 		t.Fatal(err)

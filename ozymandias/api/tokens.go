@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/state"
 )
 
 // storedToken is what etcd has of a token: not the token itself, which nobody can find out again. It is random and long, so that its plain
@@ -23,7 +24,7 @@ type storedToken struct {
 	Hash string `json:"hash"`
 }
 
-func (a *API) tokenKey(name string) string { return a.Prefix + "tokens/" + name }
+func tokenKey(name string) string { return state.Prefix + "tokens/" + name }
 
 func hash(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
@@ -39,7 +40,7 @@ func (a *API) registerTokens(api huma.API) {
 	const all, one, tag = "/v1/tokens", "/v1/tokens/{name}", "Tokens"
 	huma.Register(api, operation(tag, http.MethodGet, all, "list-tokens", "List tokens, without their secrets"),
 		func(ctx context.Context, _ *struct{}) (*listed[v1.Token], error) {
-			found, err := a.Etcd.Get(ctx, a.tokenKey(""), clientv3.WithPrefix())
+			found, err := a.Etcd.Get(ctx, tokenKey(""), clientv3.WithPrefix())
 			if err != nil {
 				return nil, problem(fmt.Errorf("read the tokens: %w", err))
 			}
@@ -62,7 +63,7 @@ func (a *API) registerTokens(api huma.API) {
 	remove := operation(tag, http.MethodDelete, one, "delete-token", "Delete a token: it opens nothing any more")
 	remove.DefaultStatus = http.StatusNoContent
 	huma.Register(api, remove, func(ctx context.Context, in *TokenPath) (*struct{}, error) {
-		gone, err := a.Etcd.Delete(ctx, a.tokenKey(in.Name))
+		gone, err := a.Etcd.Delete(ctx, tokenKey(in.Name))
 		switch {
 		case err != nil:
 			return nil, problem(fmt.Errorf("delete token %s: %w", in.Name, err))
@@ -81,7 +82,7 @@ func (a *API) createToken(ctx context.Context, n v1.NewToken) (v1.CreatedToken, 
 	if err != nil {
 		return v1.CreatedToken{}, err
 	}
-	key := a.tokenKey(n.Name)
+	key := tokenKey(n.Name)
 	made, err := a.Etcd.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).Then(clientv3.OpPut(key, string(text))).Commit()
 	switch {
 	case err != nil:

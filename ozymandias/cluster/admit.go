@@ -106,7 +106,7 @@ func (c *Cluster) admit(ctx context.Context, n Node, knows int) (bool, error) {
 
 // taken says what to do about a name that another machine has.
 func (c *Cluster) taken(ctx context.Context, other Node) error {
-	life, _, err := state.New(c.client, state.DefaultPrefix).Life(ctx, other.Name)
+	life, _, err := state.New(c.client).Life(ctx, other.Name)
 	switch {
 	case err != nil:
 		return err
@@ -128,7 +128,7 @@ func (c *Cluster) Nodes(ctx context.Context) ([]Node, error) {
 func (c *Cluster) Forget(ctx context.Context, name string) error {
 	// What runs on it goes first, and only if it is not alive. After a crash in between, and for a node that was admitted and has never
 	// lived, there is only the second half to do.
-	unknown := state.New(c.client, state.DefaultPrefix).Forget(ctx, name)
+	unknown := state.New(c.client).Forget(ctx, name)
 	if unknown != nil && !errors.Is(unknown, state.ErrNoNode) {
 		return unknown
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/program"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -256,7 +257,7 @@ func TestJoinRefused(t *testing.T) {
 		{"nobody to join", func(o *Options) { o.Join = nil }, "--join HOST:7700"},
 		{"a name that is taken", func(o *Options) { o.Name = "n1" }, "the name is taken"},
 		{"the address of another", func(o *Options) { o.Address = m.o.Address }, "the address is taken"},
-		{"an etcd of one's own", func(o *Options) { o.External = &External{Endpoints: []string{"http://127.0.0.1:1"}} }, "leave out --etcd-endpoints"},
+		{"an etcd of one's own", func(o *Options) { o.External = &program.Etcd{Endpoints: []string{"http://127.0.0.1:1"}} }, "leave out --etcd-endpoints"},
 	} {
 		t.Run(at.name, func(t *testing.T) {
 			o := m.joining("n2")

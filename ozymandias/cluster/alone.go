@@ -78,9 +78,9 @@ func (c *Cluster) recover(ctx context.Context, client *clientv3.Client) (revisio
 // outwait asks all other nodes, for as long as a lease may last that the majority has given or renewed while it was there: then nothing runs
 // any more by what was decided and is not in these records.
 func (c *Cluster) outwait(ctx context.Context, r records) error {
-	own := []string{"https://" + c.node.Client}
+	own := []string{c.node.clientURL()}
 	if known, there := r.node(c.node.Name); there {
-		own = append(own, "https://"+known.Client) // before its address changed
+		own = append(own, known.clientURL()) // before its address changed
 	}
 	isOwn := func(endpoint string) bool { return slices.Contains(own, endpoint) }
 	voters := slices.DeleteFunc(slices.Clone(c.self.Endpoints), isOwn)
@@ -89,12 +89,12 @@ func (c *Cluster) outwait(ctx context.Context, r records) error {
 		names[endpoint] = endpoint
 	}
 	for _, n := range r.nodes {
-		if endpoint := "https://" + n.Client; !isOwn(endpoint) {
+		if endpoint := n.clientURL(); !isOwn(endpoint) {
 			names[endpoint] = n.Name
 		}
 	}
 	endpoints := slices.Sorted(maps.Keys(names))
-	client, err := c.dial(endpoints, c.identity.Client())
+	client, err := dial(endpoints, c.identity.Client(), c.log)
 	if err != nil {
 		return err
 	}

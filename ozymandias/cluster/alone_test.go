@@ -74,7 +74,7 @@ func TestMajorityLost(t *testing.T) {
 		t.Errorf("the token is %s, %v", now, err)
 	}
 	eventually(t, "the node without a member knows of the only one", func() bool {
-		return slices.Equal(left.Etcd().Endpoints, []string{"https://" + first.node.Client})
+		return slices.Equal(left.Etcd().Endpoints, []string{first.node.clientURL()})
 	})
 	answer, err := left.Client().Get(t.Context(), "/ozymandias/test")
 	if err != nil || len(answer.Kvs) != 1 || string(answer.Kvs[0].Value) != "kept" {
@@ -87,7 +87,7 @@ func TestMajorityLost(t *testing.T) {
 	if !errors.Is(watch.Err(), rpctypes.ErrCompacted) {
 		t.Errorf("who watches from what may be lost hears %v", watch.Err())
 	}
-	store := state.New(left.Client(), state.DefaultPrefix)
+	store := state.New(left.Client())
 	if life, _, err := store.Life(t.Context(), left.o.Name); err != nil || life.Incarnation != "" {
 		t.Errorf("a node goes on with the lease it had: %v, %v", life, err)
 	}
@@ -176,7 +176,7 @@ func TestNotAlone(t *testing.T) {
 	refused(t, last.o, "node "+last.o.Name+" has no member of etcd: say it on one that has, of those at")
 	machines[0].stop()
 	eventually(t, "the other two have a leader", func() bool {
-		answers := machines[1].statuses(t.Context(), []string{"https://" + machines[1].node.Client, "https://" + machines[2].node.Client})
+		answers := machines[1].statuses(t.Context(), []string{machines[1].node.clientURL(), machines[2].node.clientURL()})
 		return answers[0] != nil && answers[1] != nil && answers[0].Leader != uint64(machines[0].etcd.Server.MemberID())
 	})
 	refused(t, machines[0].o, " says: leave it out")
@@ -190,7 +190,7 @@ func TestNotAlone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	eventually(t, "there is no leader", func() bool {
-		answers := statuses(ctx, machines[2].client, []string{"https://" + machines[2].node.Client})
+		answers := statuses(ctx, machines[2].client, []string{machines[2].node.clientURL()})
 		return answers[0] != nil && answers[0].Leader == 0
 	})
 	refused(t, machines[0].o, "2 of etcd's 3 members are left")

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -47,8 +48,8 @@ func (c *Cluster) aside(ctx context.Context, cfg *embed.Config, bring func(conte
 			err = errors.Join(err, os.RemoveAll(c.dir.etcdNew()))
 		}
 	}()
-	nobody := []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}} // knows the ports
-	cfg.Dir, cfg.ListenClientUrls, cfg.ListenPeerUrls = c.dir.etcdNew(), nobody, nobody
+	anyPort := []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}} // nobody is told which
+	cfg.Dir, cfg.ListenClientUrls, cfg.ListenPeerUrls = c.dir.etcdNew(), anyPort, anyPort
 	// Members that join later get a snapshot of the data instead of etcd's log, in which the leap of the revisions is not.
 	cfg.SnapshotCount = 1
 	etcd, err := runEtcd(cfg)
@@ -82,7 +83,7 @@ func within(ctx context.Context, etcd *embed.Etcd, do func(context.Context, *cli
 
 // goOn makes records safe to go on with, and returns their last revision.
 func goOn(ctx context.Context, client *clientv3.Client, why string) (revision int64, err error) {
-	if err := state.New(client, state.DefaultPrefix).Recover(ctx, why); err != nil {
+	if err := state.New(client).Recover(ctx, why); err != nil {
 		return 0, err
 	}
 	r, err := read(ctx, client)
@@ -115,7 +116,7 @@ func (c *Cluster) settle() error {
 		return err
 	}
 	c.self.Forced, c.self.Restoring = !c.self.Restoring, false
-	c.self.Member, c.self.Endpoints = true, []string{"https://" + c.node.Client}
+	c.self.Member, c.self.Endpoints = true, []string{c.node.clientURL()}
 	if err := c.dir.putSelf(c.self); err != nil {
 		return err
 	}
@@ -189,10 +190,10 @@ func (d *directory) keepMade() error {
 	if err != nil {
 		return fmt.Errorf("keep the data of etcd that were made: %w", err)
 	}
-	if err := os.Rename(d.etcdNew(), d.etcdMade()); err != nil {
+	if err := durable.Rename(d.etcdNew(), d.etcdMade()); err != nil {
 		return fmt.Errorf("keep the data of etcd that were made: %w", err)
 	}
-	return syncDirectory(d.path)
+	return nil
 }
 
 // placeMade puts what was made in its place. Interrupted, it is done the next time.
@@ -205,8 +206,8 @@ func (d *directory) placeMade() error {
 			return fmt.Errorf("keep the data of etcd: %w", err)
 		}
 	}
-	if err := os.Rename(d.etcdMade(), d.etcd()); err != nil {
+	if err := durable.Rename(d.etcdMade(), d.etcd()); err != nil {
 		return fmt.Errorf("put the data of etcd in place: %w", err)
 	}
-	return syncDirectory(d.path)
+	return nil
 }

@@ -13,7 +13,9 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -35,12 +37,12 @@ type record struct {
 	Ends time.Time `json:"ends,omitzero"`
 }
 
-// certificatesKey is what the keys of the records of admins' certificates begin with, as package api has them. They are under leases, which end
-// with the certificates: without its record a certificate opens nothing.
-const certificatesKey = state.DefaultPrefix + "clients/"
+// CertificatesKey is what the keys of the records of admins' certificates begin with, which package api writes. They are under leases, which end
+// with the certificates: without its record a certificate opens nothing. (Below certificates/ are the ingress's.)
+const CertificatesKey = state.Prefix + "clients/"
 
 // backedUp is what the keys of all records begin with, those of the pods' network, too.
-var backedUp = strings.TrimSuffix(state.DefaultPrefix, "/")
+var backedUp = strings.TrimSuffix(state.Prefix, "/")
 
 // backupWithin is how long etcd may take to give all records.
 const backupWithin = time.Minute
@@ -73,7 +75,7 @@ func Backup(ctx context.Context, data string, w io.Writer) error {
 		return err
 	}
 	b.Authority, b.AuthorityKey = string(authority), string(authorityKey)
-	client, err := (&Cluster{log: slog.New(slog.DiscardHandler)}).dial(s.Endpoints, keys.identity.Client())
+	client, err := dial(s.Endpoints, keys.identity.Client(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func Backup(ctx context.Context, data string, w io.Writer) error {
 		r := record{Key: string(kv.Key), Value: kv.Value}
 		switch {
 		case kv.Lease == 0:
-		case strings.HasPrefix(r.Key, certificatesKey):
+		case strings.HasPrefix(r.Key, CertificatesKey):
 			// That the lease would tell is not certain: etcd may give it all its time anew when its members change their leader.
 			var certificate struct {
 				Ends time.Time `json:"ends"`
@@ -118,7 +120,7 @@ func readBackup(file string) (b backup, err error) {
 	if err := json.NewDecoder(f).Decode(&b); err != nil {
 		return b, fmt.Errorf("read the backup: %s: %w", file, err)
 	}
-	if len(b.Key) != keySize || len(b.Records) == 0 {
+	if len(b.Key) != seal.KeySize || len(b.Records) == 0 {
 		return b, fmt.Errorf("%w: %s is no backup by `ozymandias backup`", ErrInvalid, file)
 	}
 	return b, nil
@@ -146,7 +148,7 @@ func beginRestored(now time.Time, o Options, dir *directory) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(dir.draft(restoredFile), text); err != nil {
+	if err := durable.Write(dir.draft(restoredFile), text); err != nil {
 		return err
 	}
 	return dir.settle(self{Name: o.Name, Address: o.Address, Restoring: true}, authority, certificate, b.Key)
@@ -179,7 +181,7 @@ func (c *Cluster) fill(ctx context.Context, client *clientv3.Client, b backup) (
 	if err != nil {
 		return 0, err
 	}
-	store := state.New(client, state.DefaultPrefix)
+	store := state.New(client)
 	for _, n := range r.nodes {
 		if err := store.Forget(ctx, n.Name); err != nil && !errors.Is(err, state.ErrNoNode) {
 			return 0, err

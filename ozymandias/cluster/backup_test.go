@@ -69,7 +69,7 @@ func TestRestore(t *testing.T) {
 	if nodes, err := first.Nodes(t.Context()); err != nil || len(nodes) != 1 || nodes[0] != first.node {
 		t.Errorf("the nodes are %v, %v", nodes, err)
 	}
-	mirror, err := state.New(first.Client(), state.DefaultPrefix).NewMirror(t.Context())
+	mirror, err := state.New(first.Client()).NewMirror(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

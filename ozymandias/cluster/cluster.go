@@ -13,12 +13,11 @@ import (
 	"sync"
 	"time"
 
-	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 
-	"teamtask.dev/etcdlog"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/state"
 )
 
@@ -122,7 +121,7 @@ func begin(now time.Time, o Options, dir *directory) error {
 	if err != nil {
 		return err
 	}
-	secret := make([]byte, keySize)
+	secret := make([]byte, seal.KeySize)
 	rand.Read(secret)
 	s := self{Name: o.Name, Address: o.Address, Founding: true, External: o.External != nil}
 	return dir.settle(s, authority, certificate, secret)
@@ -164,64 +163,6 @@ func (c *Cluster) recall(now time.Time) (err error) {
 	c.node = o.node(pki.ID(c.identity.Public()))
 	c.node.Joined = now.UTC()
 	return nil
-}
-
-// connect starts etcd, if this node is a member, and makes a client.
-func (c *Cluster) connect(ctx context.Context) error {
-	c.endpoints = c.self.Endpoints
-	configuration := c.identity.Client()
-	if external := c.options.External; external != nil {
-		c.endpoints, configuration = external.Endpoints, nil
-		if external.CA != "" || external.Certificate != "" {
-			files := transport.TLSInfo{CertFile: external.Certificate, KeyFile: external.Key, TrustedCAFile: external.CA}
-			var err error
-			if configuration, err = files.ClientConfig(); err != nil {
-				return fmt.Errorf("connect to etcd: %w", err)
-			}
-		}
-	} else if c.self.Founding || hasMember(c.dir.etcd()) {
-		var err error
-		if c.self.Founding {
-			// An etcd that was killed in its first moments may have a log without the one entry that makes it a member, and is never
-			// one. Nobody has been told of this cluster yet, so nothing is lost.
-			if err = c.dir.dropEtcd(c.self); err != nil {
-				return err
-			}
-		}
-		if c.etcd, err = c.startEtcd(nil); err != nil {
-			return err
-		}
-		if own := "https://" + c.node.Client; !slices.Contains(c.endpoints, own) {
-			c.endpoints = append(slices.Clone(c.endpoints), own)
-		}
-	} else if c.self.Member {
-		return c.dataLost()
-	}
-	var err error
-	if c.client, err = c.dial(c.endpoints, configuration); err != nil {
-		return err
-	}
-	if c.options.External != nil {
-		return checkEtcd(ctx, c.client, c.endpoints)
-	}
-	return nil
-}
-
-// dial makes a client of etcd.
-func (c *Cluster) dial(endpoints []string, configuration *tls.Config) (*clientv3.Client, error) {
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: endpoints, TLS: configuration,
-		DialTimeout: answersWithin,
-		// What is sent to a machine that has died is given up, and sent to another, when it was not acknowledged for this time; so a
-		// lease lives through it. gRPC sends keepalives of its own every ten seconds at most.
-		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second,
-		MaxCallSendMsgSize: 2 * maxRequest,
-		Logger:             etcdlog.New(c.log.With("component", "etcd client"), logged),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connect to etcd: %w", err)
-	}
-	return client, nil
 }
 
 // await waits until etcd answers, and finds out whether this node still is in the cluster.
@@ -273,7 +214,7 @@ func (c *Cluster) enroll(ctx context.Context) error {
 	known, _ := r.node(c.node.Name)
 	c.node.Joined = known.Joined
 	if known != c.node {
-		life, _, err := state.New(c.client, state.DefaultPrefix).Life(ctx, c.node.Name)
+		life, _, err := state.New(c.client).Life(ctx, c.node.Name)
 		if err != nil {
 			return err
 		}
@@ -296,7 +237,7 @@ func (c *Cluster) enroll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the members of etcd: %w", err)
 	}
-	if peer := []string{"https://" + c.node.Peer}; c.etcd != nil {
+	if peer := []string{c.node.peerURL()}; c.etcd != nil {
 		for _, m := range list.Members {
 			if m.ID == uint64(c.etcd.Server.MemberID()) && !slices.Equal(m.PeerURLs, peer) {
 				if _, err := c.client.MemberUpdate(ctx, m.ID, peer); err != nil {
@@ -408,45 +349,22 @@ func (c *Cluster) token(ctx context.Context) (pki.Token, error) {
 	if err != nil {
 		return pki.Token{}, err
 	}
-	secret, err := unseal(c.key, r.token)
+	secret, err := unsealToken(c.key, r.token)
 	if err != nil {
 		return pki.Token{}, fmt.Errorf("read the token: %w", err)
 	}
-	return pki.Token{Authority: c.authority.Hash(), Secret: string(secret)}, nil
+	return pki.Token{Authority: c.authority.Hash(), Secret: secret}, nil
 }
 
 // NewToken makes another token. The one before it is void.
 func (c *Cluster) NewToken(ctx context.Context) (string, error) {
 	secret := pki.NewSecret()
-	sealed, err := seal(c.key, []byte(secret))
+	sealed, err := sealToken(c.key, secret)
 	if err != nil {
 		return "", err
 	}
-	if _, err := c.client.Put(ctx, tokenKey, string(sealed)); err != nil {
+	if _, err := c.client.Put(ctx, tokenKey, sealed); err != nil {
 		return "", fmt.Errorf("write the token: %w", err)
 	}
 	return pki.Token{Authority: c.authority.Hash(), Secret: secret}.String(), nil
-}
-
-// Etcd is how programs beside the node reach etcd.
-type Etcd struct {
-	Endpoints            []string
-	CA, Certificate, Key string // files; "": none
-}
-
-// Etcd is how programs beside the node reach etcd as it is now.
-func (c *Cluster) Etcd() Etcd {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.options.External; e != nil {
-		return Etcd(*e)
-	}
-	return Etcd{Endpoints: slices.Clone(c.endpoints), CA: c.dir.pki(authorityFile), Certificate: c.dir.pki(nodeFile), Key: c.dir.pki(nodeKeyFile)}
-}
-
-// Changed is closed when the endpoints of etcd change, or the certificate that is shown there: some programs read it only when they start.
-func (c *Cluster) Changed() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.changed
 }

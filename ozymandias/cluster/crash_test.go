@@ -208,7 +208,7 @@ func TestLearnerWithoutData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	added, err := machines[0].Client().MemberAddAsLearner(t.Context(), []string{"https://" + c.node.Peer})
+	added, err := machines[0].Client().MemberAddAsLearner(t.Context(), []string{c.node.peerURL()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestLearnerLost(t *testing.T) {
 	if _, err := machines[0].Admit(t.Context(), gone); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := machines[0].Client().MemberAddAsLearner(t.Context(), []string{"https://" + gone.Node.Peer}); err != nil {
+	if _, err := machines[0].Client().MemberAddAsLearner(t.Context(), []string{gone.Node.peerURL()}); err != nil {
 		t.Fatal(err)
 	}
 	o := machines[0].joining("n4")
@@ -269,7 +269,7 @@ func TestRemovedWhileAsked(t *testing.T) {
 	machines := grow(t, defaultPatience, "n1", "n2", "n3")
 	settled(t, 3, machines...)
 	third := machines[2]
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"https://" + third.node.Client}, TLS: machines[0].Dial(), Logger: zap.NewNop()})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{third.node.clientURL()}, TLS: machines[0].Dial(), Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}

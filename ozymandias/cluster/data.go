@@ -9,12 +9,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 )
 
 // A directory is a node's data.
@@ -89,8 +90,25 @@ func (d *directory) pki(file string) string { return filepath.Join(d.path, "pki"
 // etcd is where etcd has its data.
 func (d *directory) etcd() string { return filepath.Join(d.path, "etcd") }
 
-// HoldsNode reports whether a machine is a node of a cluster already, by the node's data directory.
-func HoldsNode(data string) (bool, error) { return (&directory{path: data}).holdsNode() }
+// NodeName is the name of the node that has a data directory; "" if the machine is no node of a cluster yet.
+func NodeName(data string) (string, error) {
+	d := &directory{path: data}
+	if there, err := d.holdsNode(); err != nil || !there {
+		return "", err
+	}
+	s, err := d.self()
+	if err == nil && s.Name == "" {
+		err = fmt.Errorf("read which node this is: %s: it has no name", d.pki(selfFile))
+	}
+	return s.Name, err
+}
+
+// Traces are what shows that a data directory is a node's, or of a machine that was about to become one. Who empties the directory has the first go
+// last: then it is known by that until it is done.
+func Traces(data string) []string {
+	d := &directory{path: data}
+	return []string{d.pki(selfFile), d.draft("")}
+}
 
 // holdsNode reports whether the machine is a node of a cluster already.
 func (d *directory) holdsNode() (bool, error) {
@@ -123,7 +141,7 @@ func (d *directory) draftKey() (*ecdsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, writeFile(d.draft(nodeKeyFile), b)
+	return key, durable.Write(d.draft(nodeKeyFile), b)
 }
 
 // settle makes the machine a node: it writes what belongs to one beside its key, and puts it in place.
@@ -137,14 +155,14 @@ func (d *directory) settle(self self, authority *pki.Authority, certificate, key
 		return err
 	}
 	for file, content := range map[string][]byte{selfFile: b, authorityFile: ca, authorityKeyFile: caKey, nodeFile: certificate, clusterKeyFile: key} {
-		if err := writeFile(d.draft(file), content); err != nil {
+		if err := durable.Write(d.draft(file), content); err != nil {
 			return err
 		}
 	}
-	if err := os.Rename(d.draft(""), d.pki("")); err != nil {
+	if err := durable.Rename(d.draft(""), d.pki("")); err != nil {
 		return fmt.Errorf("put the keys in place: %w", err)
 	}
-	return syncDirectory(d.path)
+	return nil
 }
 
 // self reads what the node knows of itself.
@@ -164,7 +182,7 @@ func (d *directory) putSelf(s self) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(d.pki(selfFile), b)
+	return durable.Write(d.pki(selfFile), b)
 }
 
 // credentials reads what makes the machine a node. The certificate is renewed if it is due, or not for the node's address: so it does not
@@ -186,8 +204,8 @@ func (d *directory) credentials(now time.Time, s self) (c credentials, err error
 	if c.identity, err = pki.NewIdentity(c.authority, key, files[nodeFile]); err != nil {
 		return c, fmt.Errorf("read the node's keys: %s: %w", d.pki(nodeFile), err)
 	}
-	if c.key = files[clusterKeyFile]; len(c.key) != keySize {
-		return c, fmt.Errorf("read the node's keys: %s has %d bytes, want %d", d.pki(clusterKeyFile), len(c.key), keySize)
+	if c.key = files[clusterKeyFile]; len(c.key) != seal.KeySize {
+		return c, fmt.Errorf("read the node's keys: %s has %d bytes, want %d", d.pki(clusterKeyFile), len(c.key), seal.KeySize)
 	}
 	return c, d.renew(now, s, c)
 }
@@ -209,7 +227,7 @@ func (d *directory) renew(now time.Time, s self, c credentials) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(d.pki(nodeFile), b); err != nil {
+	if err := durable.Write(d.pki(nodeFile), b); err != nil {
 		return err
 	}
 	return c.identity.Renew(b)
@@ -229,44 +247,4 @@ func (d *directory) dropEtcd(s self) error {
 		return fmt.Errorf("remove the data of a former member: %w", err)
 	}
 	return os.RemoveAll(old)
-}
-
-// writeFile writes a file that is there with all of its content after a crash, or as it was before.
-func writeFile(name string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+strings.TrimPrefix(filepath.Base(name), ".")+"-*") // with mode 0600
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if _, err = f.Write(content); err != nil {
-		err = errors.Join(err, f.Close())
-	} else {
-		err = Keep(f, name)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
-}
-
-// Keep closes a file that was written beside its place and gives it that place, in which it is whole from then on, also after a crash; or what
-// was there before still is.
-func Keep(f *os.File, name string) error {
-	err := errors.Join(f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err == nil {
-		err = syncDirectory(filepath.Dir(name))
-	}
-	return err
-}
-
-// syncDirectory has a directory's entries be there after a crash.
-func syncDirectory(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

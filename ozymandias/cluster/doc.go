@@ -5,9 +5,17 @@
 //
 // All is below its data directory, and is made whole or not at all:
 //
-//	pki/cluster.json   which node of which cluster this is, and where etcd was last seen
-//	pki/*.crt, *.key   the authority, the node's certificate, the cluster's key
-//	etcd/              the data of etcd, if the machine is one of its members
+//	pki/cluster.json     which node this is, and where etcd was last seen
+//	pki/ca.crt, ca.key   the authority, by which a cluster is told from others
+//	pki/node.*           the node's certificate and its key
+//	pki/cluster.key      the cluster's key
+//	pki/restored.json    a backup, until etcd has begun with it
+//	pki.new/             pki, until it is whole
+//	etcd/                the data of etcd, if the machine is one of its members
+//	etcd.new/, .made/    those that etcd is to begin with: as they are made, and when they are whole
+//	etcd.before/         those that were there before
+//	etcd.old/            those of a former member, as they are removed
+//	lock                 the process that has the directory has this file locked
 //
 // [Open] goes by what is there, so that one command line founds or joins at first, and opens ever after. Killed at any moment, it goes on or
 // begins anew the next time.

@@ -15,6 +15,8 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
+
+	"teamtask.dev/ozymandias/program"
 )
 
 func TestTooOld(t *testing.T) {
@@ -43,7 +45,7 @@ func TestTooOld(t *testing.T) {
 // A cluster may have its records in an etcd of the user's own. There is one cluster in it, which is joined as any other.
 func TestExternal(t *testing.T) {
 	t.Parallel()
-	external := &External{Endpoints: []string{ownEtcd(t)}}
+	external := &program.Etcd{Endpoints: []string{ownEtcd(t)}}
 	o := options(t, "n1")
 	o.External = external
 	first := start(t, o)
@@ -99,7 +101,7 @@ func TestExternal(t *testing.T) {
 func TestExternalHistory(t *testing.T) {
 	t.Parallel()
 	o := options(t, "n1")
-	o.External = &External{Endpoints: []string{ownEtcd(t)}}
+	o.External = &program.Etcd{Endpoints: []string{ownEtcd(t)}}
 	o.patience = patience{history: time.Nanosecond}
 	first := start(t, o)
 	second := first.joining("n2")
@@ -118,7 +120,7 @@ func TestExternalHistory(t *testing.T) {
 func TestDebiansEtcd(t *testing.T) {
 	t.Parallel()
 	o := options(t, "n1")
-	o.External = &External{Endpoints: []string{debiansEtcd(t)}}
+	o.External = &program.Etcd{Endpoints: []string{debiansEtcd(t)}}
 	_, err := tryStart(t, o)
 	if !errors.Is(err, ErrEtcdTooOld) || !strings.Contains(err.Error(), "version 3.4.23, which renews leases that were revoked, and loses events of watches") {
 		t.Errorf("it is refused with: %v", err)

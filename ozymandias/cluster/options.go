@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"teamtask.dev/ozymandias/program"
 )
 
 // The ports of a node, unless others are given.
@@ -48,8 +50,8 @@ type Options struct {
 	// Token admits to the cluster to join.
 	Token string
 
-	// External is an etcd of the user's own, which takes the place of the embedded one.
-	External *External
+	// External is an etcd of the user's own, which takes the place of the embedded one. It may go without TLS.
+	External *program.Etcd
 
 	// Restore is a file with a backup ([Backup]), for a machine that is no node yet: it founds the cluster anew from that.
 	Restore string
@@ -62,12 +64,6 @@ type Options struct {
 
 	patience patience // tests have less, of this
 	quota    int64    // and of etcd's data, in bytes
-}
-
-// External is an etcd of the user's own. The files may be empty if it goes without TLS.
-type External struct {
-	Endpoints            []string
-	CA, Certificate, Key string // files
 }
 
 // withDefaults fills in what was left out, and says what is wrong with the rest.

@@ -2,11 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -20,12 +15,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/state"
 )
 
 // The keys of the records.
 const (
-	prefix    = state.DefaultPrefix + "cluster/"
+	prefix    = state.Prefix + "cluster/"
 	formatKey = prefix + "format"
 	nodesKey  = prefix + "nodes/"
 	tokenKey  = prefix + "token"
@@ -35,9 +31,6 @@ const (
 // currentFormat is that of the records this program reads and writes, all below /ozymandias/. It is to be counted up with any change that
 // an older program would misread.
 const currentFormat = 1
-
-// keySize is that of the cluster's key.
-const keySize = 32
 
 // format is the first record of a cluster.
 type format struct {
@@ -61,6 +54,10 @@ type Node struct {
 
 // member is the node's name in etcd. A machine that comes again under a name that was forgotten is another member.
 func (n Node) member() string { return n.Name + "-" + n.ID }
+
+// clientURL and peerURL are where its member of etcd is reached, or would be.
+func (n Node) clientURL() string { return "https://" + n.Client }
+func (n Node) peerURL() string   { return "https://" + n.Peer }
 
 // records is what a cluster knows of itself, at one revision.
 type records struct {
@@ -125,12 +122,12 @@ func (r *records) add(kv *mvccpb.KeyValue) error {
 func found(ctx context.Context, client *clientv3.Client, first Node, c credentials) error {
 	hash := c.authority.Hash()
 	f := format{Format: currentFormat, Cluster: hex.EncodeToString(hash[:]), Founded: first.Joined}
-	token, err := seal(c.key, []byte(pki.NewSecret()))
+	token, err := sealToken(c.key, pki.NewSecret())
 	if err != nil {
 		return err
 	}
 	_, err = client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(formatKey), "=", 0)).Then(
-		put(formatKey, f), put(nodesKey+first.Name, first), clientv3.OpPut(tokenKey, string(token))).Commit()
+		put(formatKey, f), put(nodesKey+first.Name, first), clientv3.OpPut(tokenKey, token)).Commit()
 	if err != nil {
 		return fmt.Errorf("write the first records of the cluster: %w", err)
 	}
@@ -146,41 +143,26 @@ func put(key string, record any) clientv3.Op {
 	return clientv3.OpPut(key, string(b))
 }
 
-// seal hides a secret from whoever has etcd's data and not the cluster's key, as in a backup.
-func seal(key, secret []byte) ([]byte, error) {
-	box, err := box(key)
+// tokenPurpose is what the key is for by which the token is sealed.
+const tokenPurpose = "ozymandias join token"
+
+// sealToken hides the token's secret from whoever has etcd's data and not the cluster's key, as in a backup.
+func sealToken(key []byte, secret string) (string, error) {
+	box, err := seal.New(key, tokenPurpose)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	nonce := make([]byte, box.NonceSize())
-	rand.Read(nonce)
-	return box.Seal(nonce, nonce, secret, nil), nil
+	return string(box.Seal([]byte(secret), nil)), nil
 }
 
-func unseal(key, sealed []byte) ([]byte, error) {
-	box, err := box(key)
+func unsealToken(key, sealed []byte) (secret string, err error) {
+	box, err := seal.New(key, tokenPurpose)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if len(sealed) < box.NonceSize() {
-		return nil, errors.New("a sealed record is cut short")
-	}
-	secret, err := box.Open(nil, sealed[:box.NonceSize()], sealed[box.NonceSize():], nil)
+	text, err := box.Open(sealed, nil)
 	if err != nil {
-		return nil, errors.New("a sealed record is not of this cluster's key")
+		return "", errors.New("it is not sealed by this cluster's key")
 	}
-	return secret, nil
-}
-
-// box seals with a key of its own, made from the cluster's.
-func box(key []byte) (cipher.AEAD, error) {
-	own, err := hkdf.Key(sha256.New, key, nil, "ozymandias join token", keySize)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(own)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
+	return string(text), nil
 }

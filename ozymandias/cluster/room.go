@@ -95,7 +95,7 @@ func (c *Cluster) makeRoom(ctx context.Context, members []*etcdserverpb.Member) 
 	do, of := nextRelief(uint64(c.etcd.Server.MemberID()), files, calm)
 	ctx, cancel := context.WithTimeout(ctx, shrinkWithin)
 	defer cancel()
-	own := "https://" + c.node.Client
+	own := c.node.clientURL()
 	switch do {
 	case compact:
 		c.log.Warn("etcd has used up its quota and takes no writes: it is made to forget what was overwritten", "used", of.used, "quota", of.quota)
@@ -159,7 +159,7 @@ func (c *Cluster) forget(ctx context.Context) error {
 
 // handOver has another member lead. Only the leader takes the request.
 func (c *Cluster) handOver(ctx context.Context, own string, to uint64) error {
-	client, err := c.dial([]string{own}, c.identity.Client())
+	client, err := dial([]string{own}, c.identity.Client(), c.log)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func TestQuotaUsedUp(t *testing.T) {
 					if _, err := m.Client().Put(t.Context(), "/ozymandias/test", "small"); err != nil {
 						return false
 					}
-					a := statuses(t.Context(), m.client, []string{"https://" + m.node.Client})[0]
+					a := statuses(t.Context(), m.client, []string{m.node.clientURL()})[0]
 					return a != nil && a.DbSize < quota/4
 				})
 			}

@@ -222,7 +222,7 @@ func live(t *testing.T, m *machine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := state.New(m.Client(), state.DefaultPrefix).Join(t.Context(), m.o.Name, state.Machine{Address: m.o.Address.String()}, state.Report{}, l.ID, 0); err != nil {
+	if _, err := state.New(m.Client()).Join(t.Context(), m.o.Name, state.Machine{Address: m.o.Address.String()}, state.Report{}, l.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/pki"
 )
 
@@ -159,7 +160,7 @@ func TestRenewWhileRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(c.dir.pki(nodeFile), old); err != nil {
+	if err := durable.Write(c.dir.pki(nodeFile), old); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.identity.Renew(old); err != nil {
@@ -198,7 +199,7 @@ func TestAnotherAddress(t *testing.T) {
 	for _, member := range list.Members {
 		found := false
 		for _, m := range machines {
-			found = found || member.PeerURLs[0] == "https://"+m.node.Peer && member.ClientURLs[0] == "https://"+m.node.Client
+			found = found || member.PeerURLs[0] == m.node.peerURL() && member.ClientURLs[0] == m.node.clientURL()
 		}
 		if !found {
 			t.Errorf("a member of etcd is at %v and %v", member.PeerURLs, member.ClientURLs)

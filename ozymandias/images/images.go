@@ -18,6 +18,7 @@ import (
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/state"
 )
 
 // What a caller may decide on; use errors.Is.
@@ -35,8 +36,6 @@ var (
 type Options struct {
 	Podman *podman.Client
 	Etcd   *clientv3.Client
-	// Prefix of the records in etcd, which ends in "/".
-	Prefix string
 	// Node is this one's name.
 	Node string
 	// Fetch returns what [Store.Save] of another node writes.
@@ -46,11 +45,11 @@ type Options struct {
 
 // A Store is a node's images, and those of the cluster.
 type Store struct {
-	podman       *podman.Client
-	etcd         *clientv3.Client
-	prefix, node string
-	ask          func(ctx context.Context, node, id string) (io.ReadCloser, error)
-	log          *slog.Logger
+	podman *podman.Client
+	etcd   *clientv3.Client
+	node   string
+	ask    func(ctx context.Context, node, id string) (io.ReadCloser, error)
+	log    *slog.Logger
 
 	// recording is locked by whoever marks an image before it has a record, and by whoever takes marks away for want of one.
 	recording sync.Mutex
@@ -74,7 +73,7 @@ const (
 
 // New returns the images of a node. It needs Run to fetch those of the cluster.
 func New(o Options) *Store {
-	return &Store{podman: o.Podman, etcd: o.Etcd, prefix: o.Prefix, node: o.Node, ask: o.Fetch, log: o.Log, fetches: make(chan struct{}, mostFetches), saves: make(chan struct{}, mostSaves),
+	return &Store{podman: o.Podman, etcd: o.Etcd, node: o.Node, ask: o.Fetch, log: o.Log, fetches: make(chan struct{}, mostFetches), saves: make(chan struct{}, mostSaves),
 		known: newKnowledge(), changed: make(chan struct{}), held: map[string]bool{}, trouble: map[string]error{}, pulling: map[string]chan struct{}{}}
 }
 
@@ -96,9 +95,9 @@ func newKnowledge() knowledge {
 	return knowledge{records: map[string]record{}, holders: map[string][]string{}}
 }
 
-// The kinds of records, as their keys begin below the prefix.
+// The kinds of records, as their keys begin.
 const (
-	allKey     = "images/"
+	allKey     = state.Prefix + "images/"
 	recordsKey = allKey + "records/"
 	holdersKey = allKey + "holders/"
 )
@@ -106,12 +105,12 @@ const (
 // read takes everything from etcd.
 func (s *Store) read(ctx context.Context) (k knowledge, revision int64, err error) {
 	k = newKnowledge()
-	answer, err := s.etcd.Get(ctx, s.prefix+allKey, clientv3.WithPrefix())
+	answer, err := s.etcd.Get(ctx, allKey, clientv3.WithPrefix())
 	if err != nil {
 		return k, 0, fmt.Errorf("read what images there are: %w", err)
 	}
 	for _, kv := range answer.Kvs {
-		if err := k.take(s.prefix, kv, false); err != nil {
+		if err := k.take(kv, false); err != nil {
 			return k, 0, err
 		}
 	}
@@ -119,8 +118,8 @@ func (s *Store) read(ctx context.Context) (k knowledge, revision int64, err erro
 }
 
 // take takes in one record.
-func (k *knowledge) take(prefix string, kv *mvccpb.KeyValue, gone bool) (err error) {
-	key := strings.TrimPrefix(string(kv.Key), prefix)
+func (k *knowledge) take(kv *mvccpb.KeyValue, gone bool) (err error) {
+	key := string(kv.Key)
 	if name, ok := strings.CutPrefix(key, recordsKey); ok {
 		err = enter(k.records, name, kv.Value, gone)
 	} else if node, ok := strings.CutPrefix(key, holdersKey); ok {
@@ -202,7 +201,7 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	for _, full := range names {
-		answer, err := s.etcd.Delete(ctx, s.prefix+recordsKey+full)
+		answer, err := s.etcd.Delete(ctx, recordsKey+full)
 		if err != nil {
 			return fmt.Errorf("remove image %s: %w", name, err)
 		}

@@ -254,10 +254,10 @@ func TestChangeOfMind(t *testing.T) {
 	gone(t, machines[0].Client, id)
 	load()
 	<-asked
-	if _, err := c.etcd.Put(ctx, "/test/images/records/odd", "-"); err != nil {
+	if _, err := c.etcd.Put(ctx, "/ozymandias/images/records/odd", "-"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.etcd.Delete(ctx, "/test/images/records/odd"); err != nil {
+	if _, err := c.etcd.Delete(ctx, "/ozymandias/images/records/odd"); err != nil {
 		t.Fatal(err)
 	}
 	close(release)

@@ -68,7 +68,7 @@ func (s *Store) adopt(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.etcd.Put(ctx, s.prefix+recordsKey+name, string(value)); err != nil {
+	if _, err := s.etcd.Put(ctx, recordsKey+name, string(value)); err != nil {
 		return fmt.Errorf("record it: %w", err)
 	}
 	return s.podman.RemoveImage(ctx, name) // the name alone: the image has its mark

@@ -98,7 +98,7 @@ func found(t *testing.T, nodes int) *cluster {
 	for i := range nodes {
 		name := fmt.Sprintf("n%d", i+1)
 		n := &node{machine: machines[i], stop: func() {}}
-		n.Store = images.New(images.Options{Podman: n.machine.Client, Etcd: c.etcd, Prefix: "/test/", Node: name, Fetch: c.fetch, Log: slog.New(slog.DiscardHandler)})
+		n.Store = images.New(images.Options{Podman: n.machine.Client, Etcd: c.etcd, Node: name, Fetch: c.fetch, Log: slog.New(slog.DiscardHandler)})
 		n.serve = n.Save
 		n.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := n.serve(r.Context(), strings.TrimPrefix(r.URL.Path, "/"), w); err != nil {
@@ -186,7 +186,7 @@ func (c *cluster) kill(t *testing.T, name string) {
 func (c *cluster) until(t *testing.T, what string, is func([]images.Image) bool) {
 	t.Helper()
 	ctx := patient(t)
-	news := c.etcd.Watch(ctx, "/test/", clientv3.WithPrefix())
+	news := c.etcd.Watch(ctx, "/ozymandias/", clientv3.WithPrefix())
 	for {
 		list, err := c.nodes["n1"].List(ctx)
 		if err != nil {

@@ -64,7 +64,7 @@ func (r *run) follow(ctx context.Context) error {
 	// What is being fetched goes on when the watch breaks off.
 	watching, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	news := r.etcd.Watch(watching, r.prefix+allKey, clientv3.WithPrefix(), clientv3.WithRev(revision+1))
+	news := r.etcd.Watch(watching, allKey, clientv3.WithPrefix(), clientv3.WithRev(revision+1))
 	for r.said = ""; ; {
 		if err := r.step(ctx); err != nil {
 			return err
@@ -92,7 +92,7 @@ func (r *run) follow(ctx context.Context) error {
 func (r *run) learn(events []*clientv3.Event) (err error) {
 	r.change(func() {
 		for _, event := range events {
-			err = errors.Join(err, r.known.take(r.prefix, event.Kv, event.Type == mvccpb.DELETE))
+			err = errors.Join(err, r.known.take(event.Kv, event.Type == mvccpb.DELETE))
 		}
 	})
 	return err
@@ -141,7 +141,7 @@ func (r *run) say(ctx context.Context, held map[string]bool) error {
 	if string(value) == r.said {
 		return nil
 	}
-	if _, err := r.etcd.Put(ctx, r.prefix+holdersKey+r.node, string(value), clientv3.WithLease(r.lease)); err != nil {
+	if _, err := r.etcd.Put(ctx, holdersKey+r.node, string(value), clientv3.WithLease(r.lease)); err != nil {
 		return fmt.Errorf("say which images node %s has: %w", r.node, err)
 	}
 	r.said = string(value)

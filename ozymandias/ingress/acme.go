@@ -34,8 +34,6 @@ type ACME struct {
 
 	// Etcd has account, certificates and challenges, which all nodes share.
 	Etcd *clientv3.Client
-	// Prefix of all keys there. Default "/ozymandias/certificates/".
-	Prefix string
 	// Encrypt and Decrypt keep what is stored from whoever can read etcd: private keys are in it.
 	Encrypt, Decrypt func([]byte) ([]byte, error)
 }

@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -13,12 +12,16 @@ import (
 	"github.com/caddyserver/certmagic"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
+
+	"teamtask.dev/ozymandias/state"
 )
+
+// prefix is what the keys of all that is stored begin with.
+const prefix = state.Prefix + "certificates/"
 
 // storage is certmagic's, in etcd. Values are encrypted, all of them: there are keys among them.
 type storage struct {
 	client           *clientv3.Client
-	prefix           string
 	encrypt, decrypt func([]byte) ([]byte, error)
 	locks            *locks
 }
@@ -37,14 +40,14 @@ type lock struct {
 var _ certmagic.Storage = storage{}
 
 func newStorage(o *ACME) storage {
-	return storage{o.Etcd, cmp.Or(o.Prefix, "/ozymandias/certificates/"), o.Encrypt, o.Decrypt, &locks{held: map[string]*lock{}}}
+	return storage{o.Etcd, o.Encrypt, o.Decrypt, &locks{held: map[string]*lock{}}}
 }
 
 // Store writes a value.
 func (s storage) Store(ctx context.Context, key string, value []byte) error {
 	sealed, err := s.encrypt(value)
 	if err == nil {
-		_, err = s.client.Put(ctx, s.prefix+key, string(sealed))
+		_, err = s.client.Put(ctx, prefix+key, string(sealed))
 	}
 	if err != nil {
 		return fmt.Errorf("store %s: %w", key, err)
@@ -59,7 +62,7 @@ const loadWithin = 5 * time.Second
 func (s storage) Load(ctx context.Context, key string) ([]byte, error) {
 	ctx, enough := context.WithTimeout(ctx, loadWithin)
 	defer enough()
-	answer, err := s.client.Get(ctx, s.prefix+key)
+	answer, err := s.client.Get(ctx, prefix+key)
 	if err == nil && len(answer.Kvs) == 0 {
 		err = fs.ErrNotExist
 	}
@@ -75,7 +78,7 @@ func (s storage) Load(ctx context.Context, key string) ([]byte, error) {
 
 // Delete deletes a value, and all below it.
 func (s storage) Delete(ctx context.Context, key string) error {
-	_, err := s.client.Txn(ctx).Then(clientv3.OpDelete(s.prefix+key), clientv3.OpDelete(s.prefix+key+"/", clientv3.WithPrefix())).Commit()
+	_, err := s.client.Txn(ctx).Then(clientv3.OpDelete(prefix+key), clientv3.OpDelete(prefix+key+"/", clientv3.WithPrefix())).Commit()
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
@@ -95,13 +98,13 @@ func (s storage) List(ctx context.Context, path string, recursive bool) ([]strin
 	if path == "" {
 		below = ""
 	}
-	answer, err := s.client.Get(ctx, s.prefix+below, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	answer, err := s.client.Get(ctx, prefix+below, clientv3.WithPrefix(), clientv3.WithKeysOnly())
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", path, err)
 	}
 	var all []string
 	for _, kv := range answer.Kvs {
-		name := strings.TrimPrefix(string(kv.Key), s.prefix+below)
+		name := strings.TrimPrefix(string(kv.Key), prefix+below)
 		if !recursive {
 			name, _, _ = strings.Cut(name, "/")
 		}
@@ -149,7 +152,7 @@ func (s storage) lock(ctx context.Context, name string) (*lock, error) {
 	if err != nil {
 		return nil, err // and the lease runs out
 	}
-	l := &lock{session, concurrency.NewMutex(session, s.prefix+"locks/"+name)}
+	l := &lock{session, concurrency.NewMutex(session, prefix+"locks/"+name)}
 	if err := l.mutex.Lock(ctx); err != nil {
 		session.Close()
 		return nil, err

@@ -83,7 +83,7 @@ func TestStorage(t *testing.T) {
 // Whoever can read etcd finds no key there.
 func TestWhatIsStoredIsEncrypted(t *testing.T) {
 	etcd := etcdtest.Start(t)
-	s := newStorage(&ACME{Etcd: etcd.Direct, Prefix: "/p/", Encrypt: flip, Decrypt: flip})
+	s := newStorage(&ACME{Etcd: etcd.Direct, Encrypt: flip, Decrypt: flip})
 	if err := s.Store(t.Context(), "a.key", []byte("private key")); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestWhatIsStoredIsEncrypted(t *testing.T) {
 		t.Fatal(err)
 	}
 	sealed, _ := flip([]byte("private key"))
-	if len(answer.Kvs) != 1 || string(answer.Kvs[0].Key) != "/p/a.key" || !bytes.Equal(answer.Kvs[0].Value, sealed) {
+	if len(answer.Kvs) != 1 || string(answer.Kvs[0].Key) != "/ozymandias/certificates/a.key" || !bytes.Equal(answer.Kvs[0].Value, sealed) {
 		t.Errorf("stored: %v", answer.Kvs)
 	}
 }
@@ -109,7 +109,7 @@ func TestLocks(t *testing.T) {
 		t.Errorf("a lock of another name: %v", err)
 	}
 	impatient, giveUp := context.WithCancel(ctx)
-	waiting := etcd.Direct.Watch(clientv3.WithRequireLeader(ctx), other.prefix+"locks/a.example/", clientv3.WithPrefix())
+	waiting := etcd.Direct.Watch(clientv3.WithRequireLeader(ctx), prefix+"locks/a.example/", clientv3.WithPrefix())
 	up := make(chan error)
 	go func() { up <- other.Lock(impatient, "a.example") }()
 	select {

@@ -30,7 +30,6 @@ import (
 	"teamtask.dev/ozymandias/podman/podmantest"
 	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/secrets"
-	"teamtask.dev/ozymandias/state"
 	"teamtask.dev/ozymandias/volumes"
 )
 
@@ -39,7 +38,7 @@ func TestInstances(t *testing.T) {
 	w := newWorld(t)
 	h := w.host(machine, "n1")
 	vault, asked := slowVault(t)
-	cluster, err := secrets.Open(w.etcd.Direct, state.DefaultPrefix, bytes.Repeat([]byte{7}, 32), vault)
+	cluster, err := secrets.Open(w.etcd.Direct, bytes.Repeat([]byte{7}, 32), vault)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,7 @@ func (s setting) options(ctx context.Context, client *clientv3.Client, log *slog
 	o = node.Options{Name: s.Name, Address: "127.0.0.1", Dir: s.Dir, Run: s.Run, Cgroup: s.Cgroup, TTL: s.TTL, Capacity: s.Capacity, Etcd: client,
 		Podman: podman.Options{Dir: s.Podman.Dir, Run: s.Podman.Run, Output: os.Stderr}, Network: s.Network, Log: log}
 	o.Leave = func() bool { return s.Leave }
-	o.Store = state.New(client, state.DefaultPrefix)
+	o.Store = state.New(client)
 	o.Watchdog = func(until time.Duration) *exec.Cmd {
 		guarded, err := json.Marshal(guarded{node.WatchdogSocket(s.Run), node.StopGroup(s.Cgroup), until})
 		if err != nil {

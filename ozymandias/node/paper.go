@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/durable"
 )
 
 // A paper is what a node has in writing of its lease, for the process after it.
@@ -40,32 +42,10 @@ func (n *Node) writePaper(p paper) error {
 	if err != nil {
 		return fmt.Errorf("write down the lease: %w", err)
 	}
-	next := n.paper() + ".next"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write down the lease: %w", err)
-	}
-	_, err = f.Write(append(b, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(next, n.paper())
-	}
-	if err == nil {
-		err = syncDir(n.Dir)
-	}
-	if err != nil {
+	if err := durable.Write(n.paper(), append(b, '\n')); err != nil {
 		return fmt.Errorf("write down the lease: %w", err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // boot identifies the time from one start of the machine to the next, random(4).

@@ -47,7 +47,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, etcd: etcdtest.Start(t)}
-	w.store = state.New(w.etcd.Direct, state.DefaultPrefix)
+	w.store = state.New(w.etcd.Direct)
 	var err error
 	if w.mirror, err = w.store.NewMirror(t.Context()); err != nil {
 		t.Fatal(err)
@@ -300,7 +300,7 @@ func (h *host) lost(cut func()) (left []int) {
 	h.Helper()
 	ctx, done := context.WithTimeout(h.Context(), patience)
 	defer done()
-	news := h.etcd.Direct.Watch(ctx, state.DefaultPrefix+"live/"+h.Name())
+	news := h.etcd.Direct.Watch(ctx, state.Prefix+"live/"+h.Name())
 	cut()
 	for answer := range news {
 		for _, event := range answer.Events {

@@ -70,7 +70,7 @@ func startWriter(t *testing.T, o Options) *writer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Name, o.Etcd, o.Store, o.TTL, o.Log = "n1", etcd, state.New(etcd, state.DefaultPrefix), time.Minute, slog.New(slog.DiscardHandler)
+	o.Name, o.Etcd, o.Store, o.TTL, o.Log = "n1", etcd, state.New(etcd), time.Minute, slog.New(slog.DiscardHandler)
 	w := newWriter(&life{Node: &Node{Options: o}, lease: held})
 	w.looks = time.NewTicker(time.Millisecond)
 	w.rest = 0
@@ -90,7 +90,7 @@ func (w *writer) standing(t *testing.T, is func(state.Report) bool) int64 {
 	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer done()
 	for {
-		answer, err := w.Etcd.Get(ctx, state.DefaultPrefix+"reports/n1")
+		answer, err := w.Etcd.Get(ctx, state.Prefix+"reports/n1")
 		if err != nil {
 			t.Fatalf("it never stands: %v", err)
 		}

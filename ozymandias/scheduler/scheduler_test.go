@@ -46,7 +46,7 @@ type node struct {
 
 func newSite(t *testing.T) *site {
 	s := &site{T: t, etcd: etcdtest.Start(t), on: map[schedule.Instance]string{}}
-	s.store = state.New(s.etcd.Direct, state.DefaultPrefix)
+	s.store = state.New(s.etcd.Direct)
 	s.mirror = s.follow(t.Context())
 	t.Cleanup(s.running.Wait)
 	return s
@@ -249,7 +249,7 @@ func TestLife(t *testing.T) {
 	s.until("nothing, and no record of the job", func(on map[schedule.Instance]string, now schedule.State) bool {
 		return len(on) == 0 && len(now.Jobs) == 0
 	})
-	left, err := s.etcd.Direct.Get(t.Context(), state.DefaultPrefix+"specs/", clientv3.WithPrefix())
+	left, err := s.etcd.Direct.Get(t.Context(), state.Prefix+"specs/", clientv3.WithPrefix())
 	if err != nil || left.Count > 0 {
 		t.Errorf("%d specs of the job are left, %v", left.Count, err)
 	}

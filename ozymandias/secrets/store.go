@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/state"
 )
 
 // What a caller may decide on; use errors.Is.
@@ -27,18 +28,20 @@ const MaxSize = 512 << 10
 // A Store is the secrets of a cluster, and a way to Vault.
 type Store struct {
 	client *clientv3.Client
-	prefix string
 	sealer *sealer
 	vault  *vault
 }
 
-// Open returns the secrets below a prefix of etcd that ends in "/". The key is the cluster's, of [KeySize] bytes.
-func Open(client *clientv3.Client, prefix string, key []byte, vault VaultOptions) (*Store, error) {
+// prefix is what the keys of the records begin with.
+const prefix = state.Prefix + "secrets/"
+
+// Open returns the secrets in etcd. The key is the cluster's, of [seal.KeySize] bytes.
+func Open(client *clientv3.Client, key []byte, vault VaultOptions) (*Store, error) {
 	sealer, err := newSealer(key)
 	if err != nil {
 		return nil, fmt.Errorf("open the secrets: %w", err)
 	}
-	s := &Store{client: client, prefix: prefix + "secrets/", sealer: sealer}
+	s := &Store{client: client, sealer: sealer}
 	if s.vault, err = newVault(vault); err != nil {
 		return nil, fmt.Errorf("open the secrets: %w", err)
 	}
@@ -80,7 +83,7 @@ func (s *Store) Put(ctx context.Context, name string, value []byte) (version int
 		if err != nil {
 			return 0, fmt.Errorf("write secret %s: %w", name, err)
 		}
-		key := s.prefix + name
+		key := prefix + name
 		// Two that put a secret at the same time: one comes after the other.
 		answer, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), "=", revision)).Then(clientv3.OpPut(key, string(text))).Commit()
 		if err != nil {
@@ -94,7 +97,7 @@ func (s *Store) Put(ctx context.Context, name string, value []byte) (version int
 
 // read returns a record, and the revision of etcd that wrote it; zero and ErrNotFound if there is none.
 func (s *Store) read(ctx context.Context, name string) (r record, revision int64, err error) {
-	answer, err := s.client.Get(ctx, s.prefix+name)
+	answer, err := s.client.Get(ctx, prefix+name)
 	if err != nil {
 		return r, 0, fmt.Errorf("read secret %s: %w", name, err)
 	}
@@ -128,13 +131,13 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 
 // List returns the secrets by name, without their values.
 func (s *Store) List(ctx context.Context) ([]Secret, error) {
-	answer, err := s.client.Get(ctx, s.prefix, clientv3.WithPrefix())
+	answer, err := s.client.Get(ctx, prefix, clientv3.WithPrefix())
 	if err != nil {
 		return nil, fmt.Errorf("list the secrets: %w", err)
 	}
 	all := make([]Secret, 0, len(answer.Kvs))
 	for _, kv := range answer.Kvs {
-		secret := Secret{Name: strings.TrimPrefix(string(kv.Key), s.prefix)}
+		secret := Secret{Name: strings.TrimPrefix(string(kv.Key), prefix)}
 		if err := json.Unmarshal(kv.Value, &secret); err != nil {
 			return nil, fmt.Errorf("list the secrets: %s was not written by this program, or by a later one: %w", secret.Name, err)
 		}
@@ -149,7 +152,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := validate(name); err != nil {
 		return err
 	}
-	answer, err := s.client.Delete(ctx, s.prefix+name)
+	answer, err := s.client.Delete(ctx, prefix+name)
 	if err != nil {
 		return fmt.Errorf("delete secret %s: %w", name, err)
 	}

@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,14 +16,15 @@ import (
 
 	"teamtask.dev/ozymandias/etcdtest"
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/secrets"
 )
 
-var key = bytes.Repeat([]byte{7}, secrets.KeySize)
+var key = bytes.Repeat([]byte{7}, seal.KeySize)
 
 func open(t *testing.T, etcd *clientv3.Client, key []byte) *secrets.Store {
 	t.Helper()
-	s, err := secrets.Open(etcd, "/test/", key, secrets.VaultOptions{})
+	s, err := secrets.Open(etcd, key, secrets.VaultOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +115,7 @@ func TestMeddled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	raw, err := etcd.Get(ctx, "/test/secrets/a")
+	raw, err := etcd.Get(ctx, "/ozymandias/secrets/a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,21 +127,21 @@ func TestMeddled(t *testing.T) {
 		"nothing":         {"a", "{}", "it was sealed by key "},
 		"no JSON":         {"a", "-", "was not written by this program"},
 	} {
-		if _, err := etcd.Put(ctx, "/test/secrets/"+c.name, c.record); err != nil {
+		if _, err := etcd.Put(ctx, "/ozymandias/secrets/"+c.name, c.record); err != nil {
 			t.Fatal(err)
 		}
 		if value, err := s.Get(ctx, c.name); value != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %q, %v", what, value, err)
 		}
 	}
-	if _, err := etcd.Put(ctx, "/test/secrets/a", record); err != nil {
+	if _, err := etcd.Put(ctx, "/ozymandias/secrets/a", record); err != nil {
 		t.Fatal(err)
 	}
-	stranger := open(t, etcd, bytes.Repeat([]byte{8}, secrets.KeySize))
+	stranger := open(t, etcd, bytes.Repeat([]byte{8}, seal.KeySize))
 	if value, err := stranger.Get(ctx, "a"); value != nil || err == nil || !strings.Contains(err.Error(), "give the node the cluster's key") {
 		t.Errorf("by another key: %q, %v", value, err)
 	}
-	if _, err := secrets.Open(etcd, "/test/", key[1:], secrets.VaultOptions{}); err == nil || !strings.Contains(err.Error(), "has 31 bytes; must be 32") {
+	if _, err := secrets.Open(etcd, key[1:], secrets.VaultOptions{}); err == nil || !strings.Contains(err.Error(), "has 31 bytes; must be 32") {
 		t.Errorf("a short key: %v", err)
 	}
 }
@@ -193,7 +195,7 @@ func TestEncrypt(t *testing.T) {
 	if _, err := s.Put(ctx, "a", []byte("a")); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := etcd.Get(ctx, "/test/secrets/a")
+	raw, err := etcd.Get(ctx, "/ozymandias/secrets/a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,4 +219,24 @@ func TestNames(t *testing.T) {
 			rt.Errorf("%q: a job can name it: %v; it can be had: %v, %v", name, named, kept, err)
 		}
 	})
+}
+
+// What was sealed by an earlier program can be read: a secret, and what is kept for others.
+func TestSealedBefore(t *testing.T) {
+	ctx, etcd := t.Context(), etcdtest.Start(t).Direct
+	s := open(t, etcd, key)
+	record := `{"version":3,"changed":"2026-11-01T00:00:00Z","key":"4715edbe97259ab6","sealed":"hELA8wBNbhBgco060a4tryp7KawZn1Tl69r3AbER7sXZE84CRQmojGHriiY8"}`
+	if _, err := etcd.Put(ctx, "/ozymandias/secrets/shop/db", record); err != nil {
+		t.Fatal(err)
+	}
+	if value, err := s.Get(ctx, "shop/db"); err != nil || string(value) != "kept since before" {
+		t.Errorf("the secret is %q, %v", value, err)
+	}
+	sealed, err := base64.StdEncoding.DecodeString("Zv2YDadwIcPdXXVcR6dNWdgsNzDqVGsztdDI/QQddLrLh9UguD+3MRPQ8nHe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, err := s.Decrypt(sealed); err != nil || string(value) != "kept since before" {
+		t.Errorf("what was encrypted is %q, %v", value, err)
+	}
 }

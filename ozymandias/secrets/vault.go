@@ -30,20 +30,17 @@ type VaultOptions struct {
 	Certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 	// Mount is where in Vault the TLS certificate auth method is. Default "cert".
 	Mount string
-	// Namespace of Vault Enterprise. Default "": none.
-	Namespace string
 }
 
 // vault speaks Vault's HTTP API.
 type vault struct {
-	address   *url.URL // nil: there is no Vault
-	mount     string
-	namespace string
-	http      *http.Client
+	address *url.URL // nil: there is no Vault
+	mount   string
+	http    *http.Client
 }
 
 func newVault(o VaultOptions) (*vault, error) {
-	v := &vault{mount: cmp.Or(o.Mount, "cert"), namespace: o.Namespace}
+	v := &vault{mount: cmp.Or(o.Mount, "cert")}
 	if o.Address == "" {
 		return v, nil
 	}
@@ -162,9 +159,6 @@ func (v *vault) call(ctx context.Context, method, path, token string, body any) 
 	r.Header.Set("X-Vault-Request", "true")
 	if token != "" {
 		r.Header.Set("X-Vault-Token", token)
-	}
-	if v.namespace != "" {
-		r.Header.Set("X-Vault-Namespace", v.namespace)
 	}
 	received, err := v.http.Do(r)
 	if err != nil {

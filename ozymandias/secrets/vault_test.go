@@ -22,7 +22,7 @@ type object = map[string]any
 // at is a node's way to Vault.
 func at(t *testing.T, address string, ca *x509.CertPool, certificate tls.Certificate) *secrets.Store {
 	t.Helper()
-	s, err := secrets.Open(nil, "", key, secrets.VaultOptions{Address: address, CA: ca,
+	s, err := secrets.Open(nil, key, secrets.VaultOptions{Address: address, CA: ca,
 		Certificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }})
 	if err != nil {
 		t.Fatal(err)
@@ -209,11 +209,11 @@ func answer(status int, body string) http.HandlerFunc {
 
 func TestVaultOptions(t *testing.T) {
 	for _, address := range []string{"http://127.0.0.1:8200", "127.0.0.1:8200", "https://", "://"} {
-		if _, err := secrets.Open(nil, "", key, secrets.VaultOptions{Address: address}); err == nil || !strings.Contains(err.Error(), "write https://HOST:PORT") {
+		if _, err := secrets.Open(nil, key, secrets.VaultOptions{Address: address}); err == nil || !strings.Contains(err.Error(), "write https://HOST:PORT") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	s, err := secrets.Open(nil, "", key, secrets.VaultOptions{})
+	s, err := secrets.Open(nil, key, secrets.VaultOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := state.New(client, state.DefaultPrefix)
+	store := state.New(client)
 	mirror, err := store.NewMirror(ctx)
 	if err != nil {
 		log.Fatal(err)

@@ -12,9 +12,9 @@ import (
 // that is older than the job.
 func TestGone(t *testing.T) {
 	b := newBench(t)
-	b.Store = state.New(b.Cuttable, state.DefaultPrefix)
+	b.Store = state.New(b.Cuttable)
 	m := b.mirror()
-	b.Store = state.New(b.Direct, state.DefaultPrefix)
+	b.Store = state.New(b.Direct)
 	put := func(jobs map[string]*schedule.Job) {
 		t.Helper()
 		if _, err := b.Commit(t.Context(), b.basis(), state.Change{Jobs: jobs}); err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// DefaultPrefix is where the records are in etcd.
-const DefaultPrefix = "/ozymandias/"
+// Prefix is what the keys of all records begin with, also those of other packages: a backup has what is below it.
+const Prefix = "/ozymandias/"
 
 // The kinds of records, as their keys begin below the prefix.
 const (

@@ -95,13 +95,13 @@ func (m *Mirror) Run(ctx context.Context) error {
 
 // read takes all records anew.
 func (m *Mirror) read(ctx context.Context) error {
-	answer, err := m.store.client.Get(ctx, m.store.prefix, clientv3.WithPrefix())
+	answer, err := m.store.client.Get(ctx, Prefix, clientv3.WithPrefix())
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	all := newRecords()
 	for _, kv := range answer.Kvs {
-		all.take(m.store.prefix, kv, false)
+		all.take(kv, false)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,7 +123,7 @@ func (m *Mirror) follow(ctx context.Context) (heard bool, err error) {
 	from := m.revision // once more, as etcd answers no questions about a watch that begins after all there is
 	m.mu.Unlock()
 	late := time.AfterFunc(2*silence, cancel) // the call waits for etcd to say that it watches
-	watch := m.store.client.Watch(ctx, m.store.prefix, clientv3.WithPrefix(), clientv3.WithRev(from), clientv3.WithProgressNotify(), clientv3.WithCreatedNotify())
+	watch := m.store.client.Watch(ctx, Prefix, clientv3.WithPrefix(), clientv3.WithRev(from), clientv3.WithProgressNotify(), clientv3.WithCreatedNotify())
 	if !late.Stop() {
 		return false, errSilent
 	}
@@ -162,8 +162,8 @@ func (m *Mirror) hear(news clientv3.WatchResponse) {
 	m.last = uptime.Now()
 	for _, event := range news.Events {
 		deleted := event.Type == mvccpb.DELETE
-		m.take(m.store.prefix, event.Kv, deleted)
-		if uid, job := strings.CutPrefix(string(event.Kv.Key), m.store.prefix+jobs); job && deleted {
+		m.take(event.Kv, deleted)
+		if uid, job := strings.CutPrefix(string(event.Kv.Key), Prefix+jobs); job && deleted {
 			m.gone[uid] = true
 		}
 	}
@@ -196,16 +196,13 @@ func (m *Mirror) tell() {
 }
 
 // take takes in one record.
-func (m *records) take(prefix string, kv *mvccpb.KeyValue, gone bool) {
-	key := strings.TrimPrefix(string(kv.Key), prefix)
+func (m *records) take(kv *mvccpb.KeyValue, gone bool) {
+	key := strings.TrimPrefix(string(kv.Key), Prefix)
 	kind, name, _ := strings.Cut(key, "/")
 	var err error
 	switch kind + "/" {
 	case headKey + "/":
-		m.headAt = kv.ModRevision
-		if m.head, err = decode[head](kv); err == nil && m.head.Format > format {
-			err = fmt.Errorf("it has format %d, and this program knows %d", m.head.Format, format)
-		}
+		m.head, m.headAt, err = readHead(kv)
 	case jobs:
 		err = enter(m.jobs, name, kv, gone)
 	case specs:

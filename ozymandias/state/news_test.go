@@ -61,7 +61,7 @@ func TestQuietWatch(t *testing.T) {
 	b := newBench(t)
 	state.Impatient(t)
 	var l line
-	b.Store = state.New(l.client(b), state.DefaultPrefix)
+	b.Store = state.New(l.client(b))
 	b.mirror()
 	for range 4 { // the watch, and three questions, of which two were answered
 		<-l.asked
@@ -77,7 +77,7 @@ func TestSilentWatch(t *testing.T) {
 	state.Impatient(t)
 	var l line
 	client := l.client(b)
-	b.Store = state.New(client, state.DefaultPrefix)
+	b.Store = state.New(client)
 	m := b.mirror()
 	b.join("n1")
 	b.until(m, "n1", func(s schedule.State) bool { return len(s.Nodes) == 1 })
@@ -98,7 +98,7 @@ func TestClientClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := state.New(client, state.DefaultPrefix).NewMirror(t.Context())
+	m, err := state.New(client).NewMirror(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestDeparted(t *testing.T) {
 		t.Fatalf("departed as another joined: %v", err)
 	default:
 	}
-	if _, err := b.Direct.Delete(t.Context(), state.DefaultPrefix+"live/n1"); err != nil {
+	if _, err := b.Direct.Delete(t.Context(), state.Prefix+"live/n1"); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-departed; err != nil {
@@ -191,7 +191,7 @@ func TestEvents(t *testing.T) {
 	for i := range 310 {
 		commit(schedule.Event{Node: "n1", Text: fmt.Sprint(i)})
 	}
-	left, err := b.Direct.Get(t.Context(), state.DefaultPrefix+"events/", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	left, err := b.Direct.Get(t.Context(), state.Prefix+"events/", clientv3.WithPrefix(), clientv3.WithCountOnly())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/schedule"
 )
 
@@ -36,11 +35,11 @@ func (s *Store) Join(ctx context.Context, name string, machine Machine, report R
 	incarnation = rand.Text()[:12]
 	report.Incarnation = incarnation
 	for place := int64(0); ; {
-		known, err := s.client.Get(ctx, s.prefix+nodes+name)
+		known, err := s.client.Get(ctx, Prefix+nodes+name)
 		if err != nil {
 			return "", fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
-		t := transaction{prefix: s.prefix}
+		t := transaction{}
 		machine.Joined, machine.Draining, machine.Marks = time.Now().UTC(), false, nil
 		var knownAt int64
 		for _, kv := range known.Kvs {
@@ -85,7 +84,7 @@ func (s *Store) Life(ctx context.Context, name string) (life Life, lease clientv
 
 // life is Life, with the revision that wrote it.
 func (s *Store) life(ctx context.Context, name string) (life Life, lease clientv3.LeaseID, at int64, err error) {
-	answer, err := s.client.Get(ctx, s.prefix+live+name)
+	answer, err := s.client.Get(ctx, Prefix+live+name)
 	if err == nil && len(answer.Kvs) == 1 {
 		lease, at = clientv3.LeaseID(answer.Kvs[0].Lease), answer.Kvs[0].ModRevision
 		life, err = decode[Life](answer.Kvs[0])
@@ -102,7 +101,7 @@ func (s *Store) Report(ctx context.Context, name string, report Report, lease cl
 	if err != nil {
 		return 0, fmt.Errorf("write the report of node %s: %w", name, err)
 	}
-	answer, err := s.client.Put(ctx, s.prefix+reports+name, string(text), clientv3.WithLease(lease))
+	answer, err := s.client.Put(ctx, Prefix+reports+name, string(text), clientv3.WithLease(lease))
 	if err != nil {
 		return 0, fmt.Errorf("write the report of node %s: %w", name, err)
 	}
@@ -111,7 +110,7 @@ func (s *Store) Report(ctx context.Context, name string, report Report, lease cl
 
 // Reported is the revision that wrote what stands as a node's report; 0 if there is none.
 func (s *Store) Reported(ctx context.Context, name string) (at int64, err error) {
-	answer, err := s.client.Get(ctx, s.prefix+reports+name, clientv3.WithKeysOnly())
+	answer, err := s.client.Get(ctx, Prefix+reports+name, clientv3.WithKeysOnly())
 	if err != nil {
 		return 0, fmt.Errorf("look for the report of node %s: %w", name, err)
 	}
@@ -121,31 +120,11 @@ func (s *Store) Reported(ctx context.Context, name string) (at int64, err error)
 	return at, nil
 }
 
-// Drain sets whether a node's instances are to go elsewhere. It reports false if there is no such node.
-func (s *Store) Drain(ctx context.Context, name string, draining bool) (bool, error) {
-	return s.alter(ctx, name, func(machine *Machine) { machine.Draining = draining })
-}
-
 // Label gives a node labels, and takes away those that are nil. What is said here wins over what the node joins with, and stays. It reports
 // false if there is no such node.
 func (s *Store) Label(ctx context.Context, name string, labels map[string]*string) (bool, error) {
-	return s.alter(ctx, name, func(machine *Machine) {
-		if machine.Marks == nil {
-			machine.Marks = map[string]*string{}
-		}
-		maps.Copy(machine.Marks, labels)
-	})
-}
-
-// Capacity sets what a node has, as its machine has changed while it runs. It reports false if there is no such node.
-func (s *Store) Capacity(ctx context.Context, name string, capacity placement.Resources) (bool, error) {
-	return s.alter(ctx, name, func(machine *Machine) { machine.Capacity = capacity })
-}
-
-// alter changes what is known of a node.
-func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (bool, error) {
 	for {
-		answer, err := s.client.Get(ctx, s.prefix+nodes+name)
+		answer, err := s.client.Get(ctx, Prefix+nodes+name)
 		if err != nil {
 			return false, fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
@@ -156,8 +135,11 @@ func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (
 		if err != nil {
 			return false, fmt.Errorf("read what is known of node %s: %w", name, err)
 		}
-		change(&machine)
-		t := transaction{prefix: s.prefix}
+		if machine.Marks == nil {
+			machine.Marks = map[string]*string{}
+		}
+		maps.Copy(machine.Marks, labels)
+		t := transaction{}
 		t.ifWritten(nodes+name, answer.Kvs[0].ModRevision)
 		t.put(nodes+name, machine)
 		taken, err := s.do(ctx, t)
@@ -172,7 +154,7 @@ func (s *Store) alter(ctx context.Context, name string, change func(*Machine)) (
 
 // Plan reads what a node is to run, from etcd itself.
 func (s *Store) Plan(ctx context.Context, name string) (plan schedule.Plan, err error) {
-	answer, err := s.client.Get(ctx, s.prefix+plans+name)
+	answer, err := s.client.Get(ctx, Prefix+plans+name)
 	if err != nil {
 		return plan, fmt.Errorf("read the plan of node %s: %w", name, err)
 	}

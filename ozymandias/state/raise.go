@@ -80,9 +80,9 @@ var errNothing = errors.New("nothing changes")
 // raise takes a decision that rests on some records alone, which make is given in the order of their keys, nil for those that are not there. It
 // reads them and tries again as often as another decision is taken meanwhile.
 func (s *Store) raise(ctx context.Context, keys []string, make func(found []*mvccpb.KeyValue, t *transaction) error) error {
-	gets := []clientv3.Op{clientv3.OpGet(s.prefix + headKey)}
+	gets := []clientv3.Op{clientv3.OpGet(Prefix + headKey)}
 	for _, key := range keys {
-		gets = append(gets, clientv3.OpGet(s.prefix+key))
+		gets = append(gets, clientv3.OpGet(Prefix+key))
 	}
 	for {
 		answer, err := s.client.Txn(ctx).Then(gets...).Commit()
@@ -93,18 +93,11 @@ func (s *Store) raise(ctx context.Context, keys []string, make func(found []*mvc
 		for _, of := range answer.Responses {
 			found = append(found, append(of.GetResponseRange().Kvs, nil)[0])
 		}
-		var before head
-		var at int64
-		if found[0] != nil {
-			at = found[0].ModRevision
-			if before, err = decode[head](found[0]); err != nil {
-				return err
-			}
+		before, at, err := readHead(found[0])
+		if err != nil {
+			return err
 		}
-		if before.Format > format {
-			return fmt.Errorf("the records have format %d, and this program knows %d", before.Format, format)
-		}
-		t := transaction{prefix: s.prefix}
+		t := transaction{}
 		t.decide(before, at, rand.Text()[:16])
 		if err := make(found[1:], &t); errors.Is(err, errNothing) {
 			return nil

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"teamtask.dev/ozymandias/lease"
-	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/state"
 )
@@ -90,7 +89,7 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// Labels that were given win over those that the node joins with, also when it joins again. So does what it says of its machine.
+// Labels that were given win over those that the node joins with, also when it joins again.
 func TestLabels(t *testing.T) {
 	b := newBench(t)
 	_, id := b.join("n1")
@@ -112,14 +111,6 @@ func TestLabels(t *testing.T) {
 	check()
 	b.revoke(id)
 	b.join("n1")
-	check()
-	larger := placement.Resources{Memory: 8e9, Disk: 1e12, CPU: 8000}
-	if found, err := b.Capacity(t.Context(), "n1", larger); !found || err != nil {
-		t.Fatal(found, err)
-	}
-	if now, _ := b.state(); now.Nodes[0].Capacity != larger {
-		t.Errorf("the capacity is %+v", now.Nodes[0].Capacity)
-	}
 	check()
 }
 
@@ -155,7 +146,7 @@ func TestNewLife(t *testing.T) {
 // An entry that somebody has made by hand is under no lease. It is not taken for a former life of which nothing is known.
 func TestEntryByHand(t *testing.T) {
 	b := newBench(t)
-	if _, err := b.Direct.Put(t.Context(), state.DefaultPrefix+"live/n1", `{"incarnation": "x"}`); err != nil {
+	if _, err := b.Direct.Put(t.Context(), state.Prefix+"live/n1", `{"incarnation": "x"}`); err != nil {
 		t.Fatal(err)
 	}
 	l, err := lease.Grant(t.Context(), b.Direct, time.Hour)
@@ -205,7 +196,7 @@ func TestWrittenAsDecided(t *testing.T) {
 func TestLaterFormat(t *testing.T) {
 	b := newBench(t)
 	b.join("n1")
-	if _, err := b.Direct.Put(t.Context(), state.DefaultPrefix+"head", `{"format": 99, "version": 5}`); err != nil {
+	if _, err := b.Direct.Put(t.Context(), state.Prefix+"head", `{"format": 99, "version": 5}`); err != nil {
 		t.Fatal(err)
 	}
 	change, _ := web()
@@ -214,5 +205,8 @@ func TestLaterFormat(t *testing.T) {
 	}
 	if err := b.Work(t.Context(), "u1", state.Work{Instances: new(1)}); err == nil || errors.Is(err, state.ErrNoJob) {
 		t.Errorf("Work() = %v", err)
+	}
+	if err := b.Recover(t.Context(), "a test"); err == nil {
+		t.Error("Recover() goes on from it")
 	}
 }

@@ -1,8 +1,11 @@
 package state
 
 import (
+	"fmt"
 	"maps"
 	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/schedule"
@@ -18,6 +21,17 @@ type head struct {
 	Version int64 `json:"version"`
 	// Commits are the names of the last decisions, the newest first.
 	Commits []string `json:"commits"`
+}
+
+// readHead reads the head, and the revision that wrote it; zero if there is none yet. The error says so if a later program has decided.
+func readHead(kv *mvccpb.KeyValue) (h head, at int64, err error) {
+	if kv == nil {
+		return h, 0, nil
+	}
+	if h, err = decode[head](kv); err == nil && h.Format > format {
+		err = fmt.Errorf("the records have format %d, and this program knows %d", h.Format, format)
+	}
+	return h, kv.ModRevision, err
 }
 
 // remembered is how many names of decisions the head keeps. Whoever lost an answer asks within seconds; decisions are a few a second.

@@ -26,7 +26,7 @@ func recovered(version int64, now time.Time) int64 { return max(version, 10*now.
 // and is lost. why is told as an event. It is to be called before anybody else can reach these records, and when the leases of all
 // nodes have ended.
 func (s *Store) Recover(ctx context.Context, why string) error {
-	lives, err := s.client.Get(ctx, s.prefix+live, clientv3.WithPrefix())
+	lives, err := s.client.Get(ctx, Prefix+live, clientv3.WithPrefix())
 	if err != nil {
 		return fmt.Errorf("recover the state: %w", err)
 	}
@@ -35,23 +35,16 @@ func (s *Store) Recover(ctx context.Context, why string) error {
 			return fmt.Errorf("recover the state: end the lease of %s: %w", kv.Key, err)
 		}
 	}
-	answer, err := s.client.Get(ctx, s.prefix+headKey)
+	answer, err := s.client.Get(ctx, Prefix+headKey)
 	if err != nil {
 		return fmt.Errorf("recover the state: %w", err)
 	}
-	var before head
-	var at int64
-	for _, kv := range answer.Kvs {
-		at = kv.ModRevision
-		if before, err = decode[head](kv); err != nil {
-			return fmt.Errorf("recover the state: read the head: %w", err)
-		}
-	}
-	if before.Format > format {
-		return fmt.Errorf("recover the state: the records have format %d, and this program knows %d", before.Format, format)
+	before, at, err := readHead(append(answer.Kvs, nil)[0])
+	if err != nil {
+		return fmt.Errorf("recover the state: read the head: %w", err)
 	}
 	before.Version = recovered(before.Version, time.Now())
-	t := transaction{prefix: s.prefix}
+	t := transaction{}
 	next := t.decide(before, at, rand.Text()[:16])
 	t.tell(next.Version, []schedule.Event{{Text: why}})
 	taken, err := s.do(ctx, t)

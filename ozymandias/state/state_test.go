@@ -28,7 +28,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	e := etcdtest.Start(t)
-	return &bench{T: t, Etcd: e, Store: state.New(e.Direct, state.DefaultPrefix)}
+	return &bench{T: t, Etcd: e, Store: state.New(e.Direct)}
 }
 
 // mirror is one that follows the records until the test ends.
@@ -219,7 +219,7 @@ func TestAnswerLost(t *testing.T) {
 		t.Run(of.name, func(t *testing.T) {
 			b := newBench(t)
 			b.join("n1")
-			far := state.New(b.Cuttable, state.DefaultPrefix)
+			far := state.New(b.Cuttable)
 			basis := b.basis()
 			change, _ := web()
 			if _, err := b.Cuttable.Get(t.Context(), "x"); err != nil { // so that it is connected
@@ -279,11 +279,8 @@ func TestJoin(t *testing.T) {
 	if _, err := b.Join(t.Context(), "n1", machine, state.Report{}, other.ID, 0); !errors.Is(err, state.ErrNameTaken) {
 		t.Errorf("a second n1: %v", err)
 	}
-	if found, err := b.Drain(t.Context(), "n1", true); !found || err != nil {
-		t.Errorf("Drain(n1) = %v, %v", found, err)
-	}
-	if found, err := b.Drain(t.Context(), "n2", true); found || err != nil {
-		t.Errorf("Drain(n2) = %v, %v", found, err)
+	if _, err := b.Commit(t.Context(), b.basis(), state.Change{Drains: map[string]bool{"n1": true}}); err != nil {
+		t.Errorf("n1 is to drain: %v", err)
 	}
 	if life, of, err := b.Life(t.Context(), "n1"); life.Incarnation != first || of != id || err != nil {
 		t.Errorf("Life = %v, %v", life, err)
@@ -305,9 +302,9 @@ func TestJoin(t *testing.T) {
 // A mirror that was cut off for so long that etcd's history does not go back that far has all of it again, without what has gone meanwhile.
 func TestHistoryGone(t *testing.T) {
 	b := newBench(t)
-	b.Store = state.New(b.Cuttable, state.DefaultPrefix)
+	b.Store = state.New(b.Cuttable)
 	m := b.mirror()
-	b.Store = state.New(b.Direct, state.DefaultPrefix)
+	b.Store = state.New(b.Direct)
 	b.join("n1")
 	change, _ := web()
 	if _, err := b.Commit(t.Context(), b.basis(), change); err != nil {
@@ -335,7 +332,7 @@ func TestOddRecord(t *testing.T) {
 	b := newBench(t)
 	b.join("n1")
 	m := b.mirror()
-	if _, err := b.Direct.Put(t.Context(), state.DefaultPrefix+"plans/n1", "no JSON"); err != nil {
+	if _, err := b.Direct.Put(t.Context(), state.Prefix+"plans/n1", "no JSON"); err != nil {
 		t.Fatal(err)
 	}
 	b.join("n2")
@@ -351,7 +348,7 @@ func TestOddRecord(t *testing.T) {
 			t.Errorf("%s: Commit() = %v", how, err)
 		}
 	}
-	if _, err := b.Direct.Delete(t.Context(), state.DefaultPrefix+"plans/n1"); err != nil {
+	if _, err := b.Direct.Delete(t.Context(), state.Prefix+"plans/n1"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Commit(t.Context(), b.basis(), change); err != nil {

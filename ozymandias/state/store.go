@@ -30,12 +30,17 @@ var (
 // A Store is the records in etcd.
 type Store struct {
 	client *clientv3.Client
-	prefix string
 }
 
-// New returns the records below a prefix that ends in "/".
-func New(client *clientv3.Client, prefix string) *Store {
-	return &Store{client: client, prefix: prefix}
+// New returns the records below [Prefix].
+func New(client *clientv3.Client) *Store {
+	return &Store{client: client}
+}
+
+// Ping asks etcd for something small: the error says why it does not answer.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.client.Get(ctx, Prefix+headKey)
+	return err
 }
 
 // A Basis is what a decision rests on.
@@ -115,7 +120,7 @@ func (s *Store) Commit(ctx context.Context, basis Basis, change Change) (version
 		return 0, fmt.Errorf("nothing can be decided: %w", basis.odd)
 	}
 	name := rand.Text()[:16]
-	t := transaction{prefix: s.prefix}
+	t := transaction{}
 	next := t.decide(basis.head, basis.headAt, name)
 	t.change(next.Version, basis, change)
 	taken, err := s.do(ctx, t)
@@ -151,7 +156,7 @@ func (s *Store) settle(ctx context.Context, name string, basis Basis, lost error
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	var now head
-	answer, err := s.client.Get(ctx, s.prefix+headKey)
+	answer, err := s.client.Get(ctx, Prefix+headKey)
 	if err == nil && len(answer.Kvs) == 1 {
 		err = json.Unmarshal(answer.Kvs[0].Value, &now)
 	}

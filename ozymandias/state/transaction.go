@@ -15,15 +15,14 @@ import (
 
 // A transaction is one in the making.
 type transaction struct {
-	prefix string
-	ifs    []clientv3.Cmp
-	thens  []clientv3.Op
-	err    error
+	ifs   []clientv3.Cmp
+	thens []clientv3.Op
+	err   error
 }
 
 // ifWritten has it taken only if a record was last written at that revision; 0: if there is none.
 func (t *transaction) ifWritten(key string, revision int64) {
-	t.ifs = append(t.ifs, clientv3.Compare(clientv3.ModRevision(t.prefix+key), "=", revision))
+	t.ifs = append(t.ifs, clientv3.Compare(clientv3.ModRevision(Prefix+key), "=", revision))
 }
 
 func (t *transaction) put(key string, value any, options ...clientv3.OpOption) {
@@ -32,11 +31,11 @@ func (t *transaction) put(key string, value any, options ...clientv3.OpOption) {
 		t.err = errors.Join(t.err, fmt.Errorf("encode %s: %w", key, err))
 		return
 	}
-	t.thens = append(t.thens, clientv3.OpPut(t.prefix+key, string(b), options...))
+	t.thens = append(t.thens, clientv3.OpPut(Prefix+key, string(b), options...))
 }
 
 func (t *transaction) drop(key string) {
-	t.thens = append(t.thens, clientv3.OpDelete(t.prefix+key))
+	t.thens = append(t.thens, clientv3.OpDelete(Prefix+key))
 }
 
 // decide makes it the decision of that name, next after the head as it was read.
@@ -114,5 +113,5 @@ func (t *transaction) tell(version int64, all []schedule.Event) {
 		all = append(all[:keptEvents:keptEvents], schedule.Event{Text: fmt.Sprintf("and %d more events", more)})
 	}
 	t.put(eventKey(version), events{At: time.Now().UTC(), Events: all})
-	t.thens = append(t.thens, clientv3.OpDelete(t.prefix+told, clientv3.WithRange(t.prefix+eventKey(max(0, version-keptDecisions)))))
+	t.thens = append(t.thens, clientv3.OpDelete(Prefix+told, clientv3.WithRange(Prefix+eventKey(max(0, version-keptDecisions)))))
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"teamtask.dev/ozymandias/durable"
 )
 
 // ErrOtherCluster says that volumes are of another cluster; use errors.Is.
@@ -19,7 +21,7 @@ func claim(dir, cluster string) error {
 	owner, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		if err := write(path, cluster); err != nil {
+		if err := durable.Write(path, []byte(cluster)); err != nil {
 			return fmt.Errorf("mark the volumes in %s: %w", dir, err)
 		}
 	case err != nil:

@@ -76,7 +76,7 @@ func (d disk) scrap(ctx context.Context) error {
 	}
 	known := []string{d.file(), filepath.Join(d.skeleton(), "data"), d.skeleton(), d.point()}
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), recordFile) {
+		if strings.HasPrefix(entry.Name(), recordFile) { // it, or what package durable has left of it
 			known = append(known, filepath.Join(d.dir, entry.Name()))
 		}
 	}

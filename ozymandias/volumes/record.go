@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/schedule"
 )
 
@@ -59,49 +59,7 @@ func writeRecord(dir string, v schedule.Volume) error {
 	if err != nil {
 		return err
 	}
-	return write(filepath.Join(dir, recordFile), string(b)+"\n")
-}
-
-// write makes a file that is there as a whole or not at all, or has another one's place.
-func write(path, text string) error {
-	next, err := prepare(path, text)
-	if err != nil {
-		return err
-	}
-	if err := rename(next, path); err != nil {
-		return errors.Join(err, os.Remove(next))
-	}
-	return nil
-}
-
-// prepare writes what is to be a file under another name: of several nodes' own, in a directory that they have in common.
-func prepare(path, text string) (next string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".")
-	if err != nil {
-		return "", err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
-}
-
-// rename renames a file for good, within a directory.
-func rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return flush(filepath.Dir(to))
-}
-
-// flush brings a file, or the names in a directory, to the disk.
-func flush(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return durable.Write(filepath.Join(dir, recordFile), append(b, '\n'))
 }
 
 func compare(a, b schedule.Volume) int {

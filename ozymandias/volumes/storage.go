@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"teamtask.dev/ozymandias/durable"
 )
 
 // storageFile has, in a directory that nodes have in common, what they call it by: each may have mounted it elsewhere.
@@ -47,7 +49,7 @@ func share(own, shared, cluster string) (storage string, err error) {
 	}
 	text, err := json.Marshal(now)
 	if err == nil {
-		err = write(path, string(text))
+		err = durable.Write(path, text)
 	}
 	if err != nil {
 		return "", fmt.Errorf("remember the directory for shared volumes: %w", err)
@@ -98,16 +100,20 @@ func name(dir string) (string, error) {
 			}
 			return string(storage), err
 		}
-		next, err := prepare(path, rand.Text()[:12])
+		next, err := durable.Create(path)
 		if err != nil {
 			return "", err
 		}
+		_, err = next.WriteString(rand.Text()[:12])
+		if err = errors.Join(err, next.Sync(), next.Close()); err != nil {
+			return "", errors.Join(err, os.Remove(next.Name()))
+		}
 		// A rename would take the place of another's, and a link does not, on NFS neither. A file system that has no links has to do
 		// with the rename: nodes that first see it at the same moment are rare.
-		if err = os.Link(next, path); err == nil || errors.Is(err, os.ErrExist) {
-			err = errors.Join(os.Remove(next), flush(dir))
+		if err = os.Link(next.Name(), path); err == nil || errors.Is(err, os.ErrExist) {
+			err = errors.Join(os.Remove(next.Name()), durable.Sync(dir))
 		} else {
-			err = rename(next, path)
+			err = durable.Rename(next.Name(), path)
 		}
 		if err != nil {
 			return "", err

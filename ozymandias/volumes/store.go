@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/schedule"
 )
 
@@ -198,7 +199,7 @@ func (s *Store) make(ctx context.Context, v schedule.Volume) error {
 		err = unfinished.make(ctx, v)
 	}
 	if err == nil {
-		err = rename(unfinished.dir, filepath.Join(s.dir, name))
+		err = durable.Rename(unfinished.dir, filepath.Join(s.dir, name))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("make it: %w", err), unfinished.scrap(context.WithoutCancel(ctx)))
@@ -233,7 +234,7 @@ func (s *Store) remove(ctx context.Context, k key) error {
 	if err := d.release(ctx); err != nil {
 		return err
 	}
-	if err := rename(d.dir, leaving.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := durable.Rename(d.dir, leaving.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	s.mu.Lock()

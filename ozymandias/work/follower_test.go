@@ -61,7 +61,7 @@ func lists(t *testing.T) (*client.Client, string) {
 func TestFollow(t *testing.T) {
 	c, port := lists(t)
 	etcd := etcdtest.Start(t)
-	db := state.New(etcd.Direct, state.DefaultPrefix)
+	db := state.New(etcd.Direct)
 	held, err := lease.Grant(t.Context(), etcd.Direct, time.Hour)
 	if err != nil {
 		t.Fatal(err)

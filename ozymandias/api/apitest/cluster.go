@@ -35,6 +35,7 @@ type Cluster struct {
 	Store     *state.Store
 	Mirror    *state.Mirror
 	Scheduler *scheduler.Scheduler
+	Members   *Members
 
 	nodes []*node
 	disks map[string][]schedule.Volume // by node, through its lives
@@ -56,7 +57,8 @@ type node struct {
 func New(t *testing.T) *Cluster {
 	t.Helper()
 	c := &Cluster{T: t, Etcd: etcdtest.Start(t).Direct, disks: map[string][]schedule.Volume{}}
-	c.Store = state.New(c.Etcd, state.DefaultPrefix)
+	c.Store = state.New(c.Etcd)
+	c.Members = &Members{store: c.Store}
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
 	if c.Mirror, err = c.Store.NewMirror(ctx); err != nil {
@@ -71,7 +73,7 @@ func New(t *testing.T) *Cluster {
 
 // Options are those of an API that needs nothing but the state. A test may add to them.
 func (c *Cluster) Options() api.Options {
-	return api.Options{Node: "n1", Mirror: c.Mirror, Store: c.Store, Scheduler: c.Scheduler, Etcd: c.Etcd, Prefix: state.DefaultPrefix,
+	return api.Options{Node: "n1", Mirror: c.Mirror, Store: c.Store, Scheduler: c.Scheduler, Members: c.Members, Etcd: c.Etcd,
 		Container: func(string, string, string) (string, bool) { return "", false }, Logs: logs.New(filepath.Join(c.TempDir(), "logs"))}
 }
 

@@ -22,11 +22,12 @@ import (
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
+	"teamtask.dev/ozymandias/seal"
 	"teamtask.dev/ozymandias/secrets"
-	"teamtask.dev/ozymandias/state"
 )
 
-// Remote serves an API to other machines, at an address of this one: port 0 is any. self is how its node shows itself to others.
+// Remote serves an API to other machines, at an address of this one: port 0 is any. Its node is one of the members then; self is how it shows itself
+// to others.
 func (c *Cluster) Remote(o api.Options, authority *pki.Authority, address string, port int) (url string, self *tls.Config) {
 	c.Helper()
 	key, err := pki.NewKey()
@@ -41,6 +42,7 @@ func (c *Cluster) Remote(o api.Options, authority *pki.Authority, address string
 	if err != nil {
 		c.Fatal(err)
 	}
+	c.Members.enter(o.Node, identity.Certificate())
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(address), Port: port})
 	if err != nil {
 		c.Fatal(err)
@@ -89,8 +91,8 @@ func NewStage(t *testing.T, containers map[string]string) *Stage {
 	_, config := cluster.Remote(there, authority, "127.0.0.3", port)
 	here := cluster.Options()
 	here.Peers, here.Port = config, port
-	here.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Prefix: state.DefaultPrefix, Node: "n1"})
-	if here.Secrets, err = secrets.Open(cluster.Etcd, state.DefaultPrefix, make([]byte, secrets.KeySize), secrets.VaultOptions{}); err != nil {
+	here.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Node: "n1"})
+	if here.Secrets, err = secrets.Open(cluster.Etcd, make([]byte, seal.KeySize), secrets.VaultOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	here.Authority = authority
