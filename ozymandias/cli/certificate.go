@@ -44,7 +44,7 @@ if there is a ca.pem of another cluster, this one's is NAME-ca.pem.`,
 	create.Flags().StringVar(&dir, "dir", dir, "directory for the files")
 	create.Flags().IntVar(&days, "days", days, "how long it is valid, 1 to 365 days")
 	remove := &cobra.Command{
-		Use: "delete NAME...", Short: "Have all certificates of a name open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeCertificates,
+		Use: "delete NAME...", Short: "Have all certificates of a name open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeCertificates(),
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			return each(cmd, "certificate", args, func(name string) error { return c.DeleteCertificates(ctx, name) })
 		}),

@@ -33,9 +33,9 @@ func getCommand(g *global) *cobra.Command {
 		k.Complete = by
 		return k
 	}
-	listing.AddTo(cmd, g.withClient, completed(jobKind, g.completeJobs), completed(instanceKind, g.completeInstances), completed(nodeKind, g.completeNodes),
-		completed(eventKind, g.completeJobs), completed(planKind, g.completeNodes), completed(imageKind, g.completeImages), completed(secretKind, g.completeSecrets), completed(tokenKind, g.completeTokens),
-		completed(certificateKind, g.completeCertificates))
+	listing.AddTo(cmd, g.withClient, completed(jobKind, g.completeJobs()), completed(instanceKind, g.completeInstances()), completed(nodeKind, g.completeNodes()),
+		completed(eventKind, g.completeJobs()), completed(planKind, g.completeNodes()), completed(imageKind, g.completeImages()), completed(secretKind, g.completeSecrets()), completed(tokenKind, g.completeTokens()),
+		completed(certificateKind, g.completeCertificates()))
 	return cmd
 }
 
@@ -65,6 +65,21 @@ func only[T any](kind string, all []T, names []string, name func(T) string) (out
 	return out, nil
 }
 
+// namedOrAll asks for those that are named, one by one, or for all.
+func namedOrAll[T any](ctx context.Context, names []string, one func(context.Context, string) (T, error), all func(context.Context) ([]T, error)) (out []T, err error) {
+	if len(names) == 0 {
+		return all(ctx)
+	}
+	for _, name := range names {
+		t, err := one(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
 // moment is a time that may not be known.
 func moment(t *time.Time) time.Time {
 	if t == nil {
@@ -77,7 +92,7 @@ var jobKind = kind{Plural: "jobs", Singular: "job", About: "List jobs", Argument
 	Header: []string{"NAME", "STATUS", "HEALTHY", "CURRENT", "REVISION"},
 	Wide:   []string{"IMAGES", "MESSAGE"},
 	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		jobs, err := jobs(ctx, c, names)
+		jobs, err := namedOrAll(ctx, names, c.Job, c.Jobs)
 		if err != nil {
 			return f, err
 		}
@@ -95,21 +110,6 @@ var jobKind = kind{Plural: "jobs", Singular: "job", About: "List jobs", Argument
 		f.Object = object(jobs, names)
 		return f, nil
 	}}
-
-// jobs are those named, or all.
-func jobs(ctx context.Context, c *client.Client, names []string) (out []v1.Job, err error) {
-	if len(names) == 0 {
-		return c.Jobs(ctx)
-	}
-	for _, name := range names {
-		j, err := c.Job(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, j)
-	}
-	return out, nil
-}
 
 var instanceKind = kind{Plural: "instances", Singular: "instance", Short: "in", About: "List instances", Argument: "JOB_OR_INSTANCE", None: "There are no instances.", Aged: true,
 	Header: []string{"NAME", "STATUS", "HEALTHY", "RESTARTS", "NODE"},
@@ -176,7 +176,7 @@ var nodeKind = kind{Plural: "nodes", Singular: "node", Short: "no", About: "List
 	Header: []string{"NAME", "STATUS", "INSTANCES", "MEMORY", "CPUS", "LOAD"},
 	Wide:   []string{"ADDRESS", "DISK", "LABELS", "MESSAGE"},
 	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		nodes, err := nodes(ctx, c, names)
+		nodes, err := namedOrAll(ctx, names, c.Node, c.Nodes)
 		if err != nil {
 			return f, err
 		}
@@ -189,21 +189,6 @@ var nodeKind = kind{Plural: "nodes", Singular: "node", Short: "no", About: "List
 		f.Object = object(nodes, names)
 		return f, nil
 	}}
-
-// nodes are those named, or all.
-func nodes(ctx context.Context, c *client.Client, names []string) (out []v1.Node, err error) {
-	if len(names) == 0 {
-		return c.Nodes(ctx)
-	}
-	for _, name := range names {
-		n, err := c.Node(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, n)
-	}
-	return out, nil
-}
 
 // labels writes them as one gives them.
 func labels(m map[string]string) string {

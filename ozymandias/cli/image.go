@@ -44,7 +44,7 @@ func imageCommand(g *global) *cobra.Command {
 		}),
 	}
 	remove := &cobra.Command{
-		Use: "delete NAME...", Short: "Take images out of the cluster", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeImages,
+		Use: "delete NAME...", Short: "Take images out of the cluster", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeImages(),
 		Example: "  ozymandias image delete localhost/web-app-image:latest",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			return each(cmd, "image", args, func(name string) error { return c.DeleteImage(ctx, name) })

@@ -21,7 +21,7 @@ func logsCommand(g *global) *cobra.Command {
 	var since time.Duration
 	var stamps bool
 	cmd := &cobra.Command{
-		Use: "logs JOB_OR_INSTANCE", Short: "Print what containers have written", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeInstances,
+		Use: "logs JOB_OR_INSTANCE", Short: "Print what containers have written", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeInstances(),
 		Long: "Print what the containers of an instance, or of all instances of a job, have written. Where it is\nseveral, each line begins with whose it is. What has ended for good can be read until its job is\ndeleted, as long as its node lives and has room for it.",
 		Example: `  ozymandias logs webapp-0
   ozymandias logs webapp -f --tail 10 -c app
@@ -68,7 +68,7 @@ func logsCommand(g *global) *cobra.Command {
 	f.BoolVarP(&l.Follow, "follow", "f", false, "go on until the containers have ended")
 	f.IntVar(&l.Tail, "tail", 0, "only so many of the last lines of each container (default all)")
 	f.DurationVar(&since, "since", 0, "only what was written within this time, such as 10m")
-	_ = cmd.RegisterFlagCompletionFunc("node", g.completeNodes)
+	_ = cmd.RegisterFlagCompletionFunc("node", g.completeNodes())
 	f.BoolVar(&stamps, "timestamps", false, "begin each line with its time")
 	return cmd
 }

@@ -23,7 +23,7 @@ func secretCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "secret", Short: "Keep values that stand in no job file"}
 	var file, certificate, key string
 	set := &cobra.Command{
-		Use: "set NAME", Short: "Set a secret, from standard input or a file", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeSecrets),
+		Use: "set NAME", Short: "Set a secret, from standard input or a file", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeSecrets()),
 		SuggestFor: []string{"create", "put"},
 		Long: `Set a secret, from standard input or a file; instances get the value when they start next.
 A value is never an argument, which everybody on the machine could see. It is kept byte for
@@ -51,7 +51,7 @@ would take that for a part of the password. What is typed at a terminal has none
 	set.MarkFlagsRequiredTogether("certificate", "certificate-key")
 	set.MarkFlagsMutuallyExclusive("certificate", "from-file")
 	remove := &cobra.Command{
-		Use: "delete NAME...", Short: "Delete secrets; what runs keeps them", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeSecrets,
+		Use: "delete NAME...", Short: "Delete secrets; what runs keeps them", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeSecrets(),
 		Example: "  ozymandias secret delete db-password",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			return each(cmd, "secret", args, func(name string) error { return c.DeleteSecret(ctx, name) })
