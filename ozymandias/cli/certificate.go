@@ -128,9 +128,7 @@ var certificateKind = kind{Plural: "certificates", Singular: "certificate", Abou
 			}
 			all = slices.DeleteFunc(all, func(c v1.Certificate) bool { return !slices.Contains(names, c.Name) })
 		}
-		for _, c := range all {
-			f.Rows = append(f.Rows, listing.Row{Name: c.Name, Created: c.Created, Cells: []string{c.Name, c.Ends.Format(time.DateOnly)}, Wide: []string{c.Serial}})
-		}
-		f.Object = object(all, names)
-		return f, nil
+		return found(all, names, func(c v1.Certificate) listing.Row {
+			return listing.Row{Name: c.Name, Created: c.Created, Cells: []string{c.Name, c.Ends.Format(time.DateOnly)}, Wide: []string{c.Serial}}
+		}), nil
 	}}

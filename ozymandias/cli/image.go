@@ -88,17 +88,6 @@ func each(cmd *cobra.Command, kind string, names []string, remove func(name stri
 var imageKind = kind{Plural: "images", Singular: "image", About: "List images that were loaded into the cluster", Argument: "NAME", None: "No images were loaded.", Aged: true,
 	Header: []string{"NAME", "SIZE", "NODES"},
 	Wide:   []string{"ID"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		images, err := c.Images(ctx)
-		if err == nil {
-			images, err = only("image", images, names, func(i v1.Image) string { return i.Name })
-		}
-		if err != nil {
-			return f, err
-		}
-		for _, i := range images {
-			f.Rows = append(f.Rows, listing.Row{Name: i.Name, Created: i.Loaded, Cells: []string{i.Name, rounded(i.Size), fmt.Sprint(len(i.Nodes))}, Wide: []string{i.ID}})
-		}
-		f.Object = object(images, names)
-		return f, nil
-	}}
+	Read: listed("image", (*client.Client).Images, func(i v1.Image) listing.Row {
+		return listing.Row{Name: i.Name, Created: i.Loaded, Cells: []string{i.Name, rounded(i.Size), fmt.Sprint(len(i.Nodes))}, Wide: []string{i.ID}}
+	})}

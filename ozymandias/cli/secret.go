@@ -106,17 +106,6 @@ func pair(certificate, key string) ([]byte, error) {
 
 var secretKind = kind{Plural: "secrets", Singular: "secret", About: "List secrets, never their values", Argument: "NAME", None: "There are no secrets.", Aged: true,
 	Header: []string{"NAME", "VERSION"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		secrets, err := c.Secrets(ctx)
-		if err == nil {
-			secrets, err = only("secret", secrets, names, func(s v1.Secret) string { return s.Name })
-		}
-		if err != nil {
-			return f, err
-		}
-		for _, s := range secrets {
-			f.Rows = append(f.Rows, listing.Row{Name: s.Name, Created: s.Changed, Cells: []string{s.Name, strconv.FormatInt(s.Version, 10)}})
-		}
-		f.Object = object(secrets, names)
-		return f, nil
-	}}
+	Read: listed("secret", (*client.Client).Secrets, func(s v1.Secret) listing.Row {
+		return listing.Row{Name: s.Name, Created: s.Changed, Cells: []string{s.Name, strconv.FormatInt(s.Version, 10)}}
+	})}
