@@ -46,7 +46,7 @@ if there is a ca.pem of another cluster, this one's is NAME-ca.pem.`,
 	remove := &cobra.Command{
 		Use: "delete NAME...", Short: "Have all certificates of a name open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeCertificates(),
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			return each(cmd, "certificate", args, func(name string) error { return c.DeleteCertificates(ctx, name) })
+			return deleteEach(cmd, "certificate", args, func(name string) error { return c.DeleteCertificates(ctx, name) })
 		}),
 	}
 	cmd.AddCommand(create, remove)

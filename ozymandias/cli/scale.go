@@ -103,19 +103,13 @@ NAME is a job's; write node/NAME, or node NAME, for a node. The command waits un
 			if err != nil {
 				return err
 			}
-			var failed []error
-			for _, t := range all {
+			return forEach(all, func(t thing) error {
 				became, err := remove(ctx, c, t, wait)
-				switch {
-				case err == nil:
+				if err == nil {
 					fmt.Fprintf(cmd.OutOrStdout(), "%s/%s %s\n", t.kind, t.name, became)
-				case !errors.As(err, new(*v1.Problem)): // it would be the same with the others
-					return errors.Join(append(failed, err)...)
-				default:
-					failed = append(failed, err)
 				}
-			}
-			return errors.Join(failed...)
+				return err
+			})
 		}),
 	}
 	cmd.Flags().BoolVar(&wait, "wait", true, "wait until nothing of the jobs runs")

@@ -54,7 +54,7 @@ would take that for a part of the password. What is typed at a terminal has none
 		Use: "delete NAME...", Short: "Delete secrets; what runs keeps them", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeSecrets(),
 		Example: "  ozymandias secret delete db-password",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			return each(cmd, "secret", args, func(name string) error { return c.DeleteSecret(ctx, name) })
+			return deleteEach(cmd, "secret", args, func(name string) error { return c.DeleteSecret(ctx, name) })
 		}),
 	}
 	cmd.AddCommand(set, remove, listCommand(g, secretKind))

@@ -33,7 +33,7 @@ func tokenCommand(g *global) *cobra.Command {
 		Use: "delete NAME...", Short: "Have tokens open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeTokens(),
 		Example: "  ozymandias token delete dashboard",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			return each(cmd, "token", args, func(name string) error { return c.DeleteToken(ctx, name) })
+			return deleteEach(cmd, "token", args, func(name string) error { return c.DeleteToken(ctx, name) })
 		}),
 	}
 	renew := false
