@@ -33,9 +33,10 @@ func getCommand(g *global) *cobra.Command {
 		k.Complete = by
 		return k
 	}
-	listing.AddTo(cmd, g.withClient, completed(jobKind, g.completeJobs()), completed(instanceKind, g.completeInstances()), completed(nodeKind, g.completeNodes()),
-		completed(eventKind, g.completeJobs()), completed(planKind, g.completeNodes()), completed(imageKind, g.completeImages()), completed(secretKind, g.completeSecrets()), completed(tokenKind, g.completeTokens()),
-		completed(certificateKind, g.completeCertificates()))
+	listing.AddTo(cmd, g.withClient,
+		completed(jobKind, g.completeJobs()), completed(instanceKind, g.completeInstances()), completed(nodeKind, g.completeNodes()),
+		completed(eventKind, g.completeJobs()), completed(planKind, g.completeNodes()), completed(imageKind, g.completeImages()),
+		completed(secretKind, g.completeSecrets()), completed(tokenKind, g.completeTokens()), completed(certificateKind, g.completeCertificates()))
 	return cmd
 }
 
@@ -59,8 +60,11 @@ func found[T any](all []T, names []string, row func(T) listing.Row) (f listing.F
 	return f
 }
 
+// read is how what is shown is asked for.
+type read = func(ctx context.Context, c *client.Client, names []string) (listing.Found, error)
+
 // listed reads what a node lists, and shows all of it or what is named. Rows have the names.
-func listed[T any](kind string, list func(*client.Client, context.Context) ([]T, error), row func(T) listing.Row) func(context.Context, *client.Client, []string) (listing.Found, error) {
+func listed[T any](kind string, list func(*client.Client, context.Context) ([]T, error), row func(T) listing.Row) read {
 	return func(ctx context.Context, c *client.Client, names []string) (listing.Found, error) {
 		all, err := list(c, ctx)
 		if err == nil {
