@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/job"
 )
 
 // names measures how soon nobody is led any more to an instance that is unwell: from the first check that fails, as the instance
@@ -39,7 +40,7 @@ func (b *bench) names(ctx context.Context) error {
 			if i == 0 {
 				at[0], err = b.moment(ctx, http.MethodPost, "http://"+in.Address+":8080/unwell")
 			} else {
-				at[1], err = b.moment(ctx, http.MethodGet, "http://"+eye.Address+":8080/gone?name="+unwell+".ozymandias.internal&address="+in.Address)
+				at[1], err = b.moment(ctx, http.MethodGet, "http://"+eye.Address+":8080/gone?name="+unwell+"."+job.Domain+"&address="+in.Address)
 			}
 			return err
 		})

@@ -58,34 +58,7 @@ func setUp(ctx context.Context, bin string) (s *stage, err error) {
 	for _, m := range s.network.Machines[:machines-1] {
 		s.nodes = append(s.nodes, newNode(m, s.dir, bin))
 	}
-	token := ""
-	for i, n := range s.nodes {
-		flags := []string{"--label", "member=" + map[bool]string{true: "yes", false: "no"}[i < members]}
-		if i > 0 {
-			flags = append(flags, "--join", s.nodes[0].machine.Address.String(), "--token", token)
-		}
-		if i == members {
-			if err := s.enter(ctx); err != nil {
-				return s, err
-			}
-		}
-		if err := n.start(flags...); err != nil {
-			return s, err
-		}
-		if i == 1 {
-			continue // together with the third
-		}
-		if err := n.ready(ctx); err != nil {
-			return s, err
-		}
-		if i == 0 {
-			if token, err = n.client.JoinToken(ctx); err != nil {
-				return s, err
-			}
-			token = strings.TrimSpace(token)
-		}
-	}
-	if err := s.nodes[1].ready(ctx); err != nil {
+	if err := s.found(ctx); err != nil {
 		return s, err
 	}
 	file, err := os.Open(archive)
@@ -97,6 +70,41 @@ func setUp(ctx context.Context, bin string) (s *stage, err error) {
 		return s, err
 	}
 	return s, s.spread(ctx)
+}
+
+// found makes the nodes a cluster: the first alone, then the others with a member of etcd together, and when they have that, the last.
+func (s *stage) found(ctx context.Context) error {
+	first, last := s.nodes[0], s.nodes[members]
+	if err := first.start("--label", "member=yes"); err != nil {
+		return err
+	}
+	if err := first.ready(ctx); err != nil {
+		return err
+	}
+	token, err := first.client.JoinToken(ctx)
+	if err != nil {
+		return err
+	}
+	join := func(n *node, member string) error {
+		return n.start("--label", "member="+member, "--join", first.machine.Address.String(), "--token", strings.TrimSpace(token))
+	}
+	for _, n := range s.nodes[1:members] {
+		if err := join(n, "yes"); err != nil {
+			return err
+		}
+	}
+	for _, n := range s.nodes[1:members] {
+		if err := n.ready(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	if err := join(last, "no"); err != nil {
+		return err
+	}
+	return last.ready(ctx)
 }
 
 // enter waits until the first nodes have their members of etcd: the next one would become one if it came before.

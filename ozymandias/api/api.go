@@ -17,6 +17,7 @@ import (
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/images"
+	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/node/logs"
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/podman"
@@ -29,7 +30,7 @@ import (
 )
 
 // DefaultPort is where nodes serve the API to each other and to people elsewhere.
-const DefaultPort = 7700
+const DefaultPort = job.APIPort
 
 // Options of an API.
 type Options struct {

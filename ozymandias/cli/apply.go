@@ -92,30 +92,25 @@ a file are taken all or none; what does not fit is refused with the reason.`,
 			if err != nil {
 				return err
 			}
-			var failed []error
-			for _, s := range sources {
+			return forEach(sources, func(s source) error {
 				body, err := s.read(cmd.InOrStdin())
 				if err != nil {
 					return err
 				}
 				applied, err := c.Apply(ctx, s.name, body, how.room)
-				if err == nil {
-					if err := how.print(cmd, applied); err != nil {
-						return err
-					}
-					continue
-				}
 				var refused *v1.Problem
-				if !errors.As(err, &refused) { // it would be the same with the others
-					return errors.Join(append(failed, err)...)
+				switch {
+				case err == nil:
+					return how.print(cmd, applied)
+				case !errors.As(err, &refused):
+					return err
 				}
 				warn(cmd, refused.Warnings)
 				if len(sources) > 1 && len(refused.Faults) == 0 { // these say where they are
 					err = fmt.Errorf("%s: %w", s.name, err)
 				}
-				failed = append(failed, err)
-			}
-			return errors.Join(failed...)
+				return err
+			})
 		}),
 	}
 	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "job file, or directory of job files; - for standard input")

@@ -44,9 +44,9 @@ if there is a ca.pem of another cluster, this one's is NAME-ca.pem.`,
 	create.Flags().StringVar(&dir, "dir", dir, "directory for the files")
 	create.Flags().IntVar(&days, "days", days, "how long it is valid, 1 to 365 days")
 	remove := &cobra.Command{
-		Use: "delete NAME...", Short: "Have all certificates of a name open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeCertificates,
+		Use: "delete NAME...", Short: "Have all certificates of a name open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeCertificates(),
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			return each(cmd, "certificate", args, func(name string) error { return c.DeleteCertificates(ctx, name) })
+			return deleteEach(cmd, "certificate", args, func(name string) error { return c.DeleteCertificates(ctx, name) })
 		}),
 	}
 	cmd.AddCommand(create, remove)
@@ -128,9 +128,7 @@ var certificateKind = kind{Plural: "certificates", Singular: "certificate", Abou
 			}
 			all = slices.DeleteFunc(all, func(c v1.Certificate) bool { return !slices.Contains(names, c.Name) })
 		}
-		for _, c := range all {
-			f.Rows = append(f.Rows, listing.Row{Name: c.Name, Created: c.Created, Cells: []string{c.Name, c.Ends.Format(time.DateOnly)}, Wide: []string{c.Serial}})
-		}
-		f.Object = object(all, names)
-		return f, nil
+		return found(all, names, func(c v1.Certificate) listing.Row {
+			return listing.Row{Name: c.Name, Created: c.Created, Cells: []string{c.Name, c.Ends.Format(time.DateOnly)}, Wide: []string{c.Serial}}
+		}), nil
 	}}

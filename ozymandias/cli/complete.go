@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
 )
 
@@ -20,67 +21,49 @@ func first(complete cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
-func (g *global) completeJobs(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
-		jobs, _ := c.Jobs(ctx)
-		for _, j := range jobs {
-			add(j.Name)
+// complete completes by the names of what a node lists. Where none answers it says nothing, as somebody has just pressed a key.
+func complete[T any](g *global, list func(*client.Client, context.Context) ([]T, error), name func(T) string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+		c, err := g.connect()
+		if err != nil {
+			return nil, nothingElse
 		}
-	})
+		defer c.Close()
+		all, _ := list(c, cmd.Context())
+		for _, one := range all {
+			names = append(names, name(one))
+		}
+		return names, nothingElse
+	}
 }
 
-func (g *global) completeInstances(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
-		instances, _ := c.Instances(ctx, "", "")
-		for _, in := range instances {
-			add(in.Name)
-		}
-	})
+func (g *global) completeJobs() cobra.CompletionFunc {
+	return complete(g, (*client.Client).Jobs, func(j v1.Job) string { return j.Name })
 }
 
-func (g *global) completeNodes(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
-		nodes, _ := c.Nodes(ctx)
-		for _, n := range nodes {
-			add(n.Name)
-		}
-	})
+func (g *global) completeInstances() cobra.CompletionFunc {
+	all := func(c *client.Client, ctx context.Context) ([]v1.Instance, error) { return c.Instances(ctx, "", "") }
+	return complete(g, all, func(in v1.Instance) string { return in.Name })
 }
 
-func (g *global) completeTokens(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
-		tokens, _ := c.Tokens(ctx)
-		for _, t := range tokens {
-			add(t.Name)
-		}
-	})
+func (g *global) completeNodes() cobra.CompletionFunc {
+	return complete(g, (*client.Client).Nodes, func(n v1.Node) string { return n.Name })
 }
 
-func (g *global) completeCertificates(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
-		certificates, _ := c.Certificates(ctx)
-		for _, c := range certificates {
-			add(c.Name)
-		}
-	})
+func (g *global) completeTokens() cobra.CompletionFunc {
+	return complete(g, (*client.Client).Tokens, func(t v1.Token) string { return t.Name })
 }
 
-func (g *global) completeImages(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
-		images, _ := c.Images(ctx)
-		for _, i := range images {
-			add(i.Name)
-		}
-	})
+func (g *global) completeCertificates() cobra.CompletionFunc {
+	return complete(g, (*client.Client).Certificates, func(c v1.Certificate) string { return c.Name })
 }
 
-func (g *global) completeSecrets(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return g.names(cmd, func(ctx context.Context, c *client.Client, add func(string)) {
-		secrets, _ := c.Secrets(ctx)
-		for _, s := range secrets {
-			add(s.Name)
-		}
-	})
+func (g *global) completeImages() cobra.CompletionFunc {
+	return complete(g, (*client.Client).Images, func(i v1.Image) string { return i.Name })
+}
+
+func (g *global) completeSecrets() cobra.CompletionFunc {
+	return complete(g, (*client.Client).Secrets, func(s v1.Secret) string { return s.Name })
 }
 
 // completeKinds completes a kind, then a name of it.
@@ -90,22 +73,11 @@ func (g *global) completeKinds(cmd *cobra.Command, args []string, word string) (
 	}
 	switch kindOf(args[0]) {
 	case "job":
-		return g.completeJobs(cmd, args, word)
+		return g.completeJobs()(cmd, args, word)
 	case "instance":
-		return g.completeInstances(cmd, args, word)
+		return g.completeInstances()(cmd, args, word)
 	case "node":
-		return g.completeNodes(cmd, args, word)
+		return g.completeNodes()(cmd, args, word)
 	}
 	return nil, nothingElse
-}
-
-// names completes by what a node knows: without one there is nothing to be said, as somebody has just pressed a key.
-func (g *global) names(cmd *cobra.Command, each func(ctx context.Context, c *client.Client, add func(string))) (names []string, _ cobra.ShellCompDirective) {
-	c, err := g.connect()
-	if err != nil {
-		return nil, nothingElse
-	}
-	defer c.Close()
-	each(cmd.Context(), c, func(name string) { names = append(names, name) })
-	return names, nothingElse
 }

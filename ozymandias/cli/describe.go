@@ -138,7 +138,7 @@ func describeJob(ctx context.Context, c *client.Client, p page, name string) err
 	}
 	needs := j.Spec.Needs()
 	p.line("Needs", "%s", amounts(v1.Resources{Memory: needs.Memory, CPUs: needs.CPUs, Disk: needs.Local + needs.Shared}))
-	var containers, instances [][]string
+	var containers [][]string
 	for _, name := range slices.Sorted(maps.Keys(j.Spec.Containers)) {
 		one := j.Spec.Containers[name]
 		shown := name
@@ -147,35 +147,44 @@ func describeJob(ctx context.Context, c *client.Client, p page, name string) err
 		}
 		containers = append(containers, []string{shown, one.Image, one.Memory.String(), one.Restart.String()})
 	}
-	waiting := map[string]bool{}
-	var waits, unwell, ingressProblems, events []string
-	for _, w := range s.Waits {
-		waiting[w.Instance] = true
-		waits = append(waits, w.Why)
-	}
-	for _, in := range j.Instances {
-		instances = append(instances, []string{in.Name, status(in), yes(in.Healthy), strconv.Itoa(in.Restarts), count(in.Revision), in.Node, text.Age(moment(in.Since))})
-		if in.Message != "" && !waiting[in.Name] {
-			unwell = append(unwell, in.Name+": "+in.Message)
-		}
-	}
-	for _, e := range j.Events[max(0, len(j.Events)-mostEvents):] {
-		events = append(events, e.Time.UTC().Format(time.TimeOnly)+"  "+e.Text)
-	}
 	if err := p.table("Containers", []string{"NAME", "IMAGE", "MEMORY", "RESTART"}, containers); err != nil {
 		return err
+	}
+	var instances [][]string
+	for _, in := range j.Instances {
+		instances = append(instances, []string{in.Name, status(in), yes(in.Healthy), strconv.Itoa(in.Restarts), count(in.Revision), in.Node, text.Age(moment(in.Since))})
 	}
 	if err := p.table("Instances", []string{"NAME", "STATUS", "HEALTHY", "RESTARTS", "REVISION", "NODE", "AGE"}, instances); err != nil {
 		return err
 	}
+	describeTroubles(p, j)
+	var events []string
+	for _, e := range j.Events[max(0, len(j.Events)-mostEvents):] {
+		events = append(events, e.Time.UTC().Format(time.TimeOnly)+"  "+e.Text)
+	}
+	p.list("Events", events)
+	return nil
+}
+
+// describeTroubles says why instances wait, and what ails others and the ingress.
+func describeTroubles(p page, j v1.Job) {
+	waiting := map[string]bool{}
+	var waits, unwell, ingress []string
+	for _, w := range j.Status.Waits {
+		waiting[w.Instance] = true
+		waits = append(waits, w.Why)
+	}
+	for _, in := range j.Instances {
+		if in.Message != "" && !waiting[in.Name] {
+			unwell = append(unwell, in.Name+": "+in.Message)
+		}
+	}
 	for _, problem := range j.IngressProblems {
-		ingressProblems = append(ingressProblems, strings.Join(problem.Nodes, ", ")+": "+problem.Text)
+		ingress = append(ingress, strings.Join(problem.Nodes, ", ")+": "+problem.Text)
 	}
 	p.list("Waiting", waits)
 	p.list("Messages", unwell)
-	p.list("Ingress problems", ingressProblems)
-	p.list("Events", events)
-	return nil
+	p.list("Ingress problems", ingress)
 }
 
 // worklist is that of a job, with how many instances it has work for.
@@ -275,13 +284,14 @@ func describeNode(ctx context.Context, c *client.Client, p page, name string) er
 		{"disk", n.Planned.Disk.String(), n.Capacity.Disk.String()}}); err != nil {
 		return err
 	}
-	var rows, volumes [][]string
+	var rows [][]string
 	for _, in := range instances {
 		rows = append(rows, []string{in.Name, status(in), yes(in.Healthy), strconv.Itoa(in.Restarts), count(in.Revision), text.Age(moment(in.Since))})
 	}
 	if err := p.table("Instances", []string{"NAME", "STATUS", "HEALTHY", "RESTARTS", "REVISION", "AGE"}, rows); err != nil {
 		return err
 	}
+	var volumes [][]string
 	for _, v := range n.Volumes {
 		volumes = append(volumes, []string{v.Job, v.ID, v.Name, v.Space.String(), count(v.Epoch), v.LeftOver})
 	}

@@ -27,7 +27,7 @@ func drainCommand(g *global) *cobra.Command {
 	wait := true
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use: "drain NODE", Short: "Have a node's instances go elsewhere, and no new ones come", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeNodes),
+		Use: "drain NODE", Short: "Have a node's instances go elsewhere, and no new ones come", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeNodes()),
 		SuggestFor: []string{"cordon"},
 		Long: `Have a node's instances go elsewhere, and no new ones come. The command waits until the
 node is empty. What has no place elsewhere stays: if nothing leaves for 5 s, it says what that is
@@ -112,7 +112,7 @@ func drained(ctx context.Context, c *client.Client, w io.Writer, name string) er
 
 func undrainCommand(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "undrain NODE", Short: "Let instances come to a node again", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeNodes),
+		Use: "undrain NODE", Short: "Let instances come to a node again", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeNodes()),
 		SuggestFor: []string{"uncordon"},
 		Example:    "  ozymandias undrain n2",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
@@ -129,7 +129,7 @@ func undrainCommand(g *global) *cobra.Command {
 
 func labelCommand(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "label NODE LABEL=VALUE...", Short: "Give a node labels, or take them away (LABEL-)", Args: cmdline.Arguments(2, cmdline.Many), ValidArgsFunction: first(g.completeNodes),
+		Use: "label NODE LABEL=VALUE...", Short: "Give a node labels, or take them away (LABEL-)", Args: cmdline.Arguments(2, cmdline.Many), ValidArgsFunction: first(g.completeNodes()),
 		Example: `  ozymandias label n1 zone=a disk=ssd
   ozymandias label n1 disk-`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {

@@ -22,7 +22,7 @@ func execCommand(g *global) *cobra.Command {
 	var container string
 	var stdin, terminal bool
 	cmd := &cobra.Command{
-		Use: "exec INSTANCE -- COMMAND...", Short: "Run a command in a container", ValidArgsFunction: first(g.completeInstances),
+		Use: "exec INSTANCE -- COMMAND...", Short: "Run a command in a container", ValidArgsFunction: first(g.completeInstances()),
 		Example: `  ozymandias exec -it webapp-0 -c app -- sh
   ozymandias exec db-0 -- pg_dump webapp > dump.sql`,
 		Args: func(cmd *cobra.Command, args []string) error {

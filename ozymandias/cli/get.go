@@ -33,9 +33,10 @@ func getCommand(g *global) *cobra.Command {
 		k.Complete = by
 		return k
 	}
-	listing.AddTo(cmd, g.withClient, completed(jobKind, g.completeJobs), completed(instanceKind, g.completeInstances), completed(nodeKind, g.completeNodes),
-		completed(eventKind, g.completeJobs), completed(planKind, g.completeNodes), completed(imageKind, g.completeImages), completed(secretKind, g.completeSecrets), completed(tokenKind, g.completeTokens),
-		completed(certificateKind, g.completeCertificates))
+	listing.AddTo(cmd, g.withClient,
+		completed(jobKind, g.completeJobs()), completed(instanceKind, g.completeInstances()), completed(nodeKind, g.completeNodes()),
+		completed(eventKind, g.completeJobs()), completed(planKind, g.completeNodes()), completed(imageKind, g.completeImages()),
+		completed(secretKind, g.completeSecrets()), completed(tokenKind, g.completeTokens()), completed(certificateKind, g.completeCertificates()))
 	return cmd
 }
 
@@ -48,6 +49,32 @@ func object[T any](items []T, names []string) any {
 		items = []T{}
 	}
 	return v1.List[T]{Items: items}
+}
+
+// found are objects with a row of each.
+func found[T any](all []T, names []string, row func(T) listing.Row) (f listing.Found) {
+	for _, one := range all {
+		f.Rows = append(f.Rows, row(one))
+	}
+	f.Object = object(all, names)
+	return f
+}
+
+// read is how what is shown is asked for.
+type read = func(ctx context.Context, c *client.Client, names []string) (listing.Found, error)
+
+// listed reads what a node lists, and shows all of it or what is named. Rows have the names.
+func listed[T any](kind string, list func(*client.Client, context.Context) ([]T, error), row func(T) listing.Row) read {
+	return func(ctx context.Context, c *client.Client, names []string) (listing.Found, error) {
+		all, err := list(c, ctx)
+		if err == nil {
+			all, err = only(kind, all, names, func(one T) string { return row(one).Name })
+		}
+		if err != nil {
+			return listing.Found{}, err
+		}
+		return found(all, names, row), nil
+	}
 }
 
 // only are those that are named, or all.
@@ -65,6 +92,21 @@ func only[T any](kind string, all []T, names []string, name func(T) string) (out
 	return out, nil
 }
 
+// namedOrAll asks for those that are named, one by one, or for all.
+func namedOrAll[T any](ctx context.Context, names []string, one func(context.Context, string) (T, error), all func(context.Context) ([]T, error)) (out []T, err error) {
+	if len(names) == 0 {
+		return all(ctx)
+	}
+	for _, name := range names {
+		t, err := one(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
 // moment is a time that may not be known.
 func moment(t *time.Time) time.Time {
 	if t == nil {
@@ -76,61 +118,40 @@ func moment(t *time.Time) time.Time {
 var jobKind = kind{Plural: "jobs", Singular: "job", About: "List jobs", Argument: "NAME", None: "There are no jobs.", Aged: true,
 	Header: []string{"NAME", "STATUS", "HEALTHY", "CURRENT", "REVISION"},
 	Wide:   []string{"IMAGES", "MESSAGE"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		jobs, err := jobs(ctx, c, names)
-		if err != nil {
-			return f, err
-		}
-		for _, j := range jobs {
-			s := j.Status
-			var images []string
-			for _, c := range j.Spec.Containers {
-				images = append(images, c.Image)
-			}
-			slices.Sort(images)
-			f.Rows = append(f.Rows, listing.Row{Name: j.Name, Created: moment(j.Created),
-				Cells: []string{j.Name, string(s.Phase), fmt.Sprintf("%d/%d", s.Healthy, s.Wanted), strconv.Itoa(s.Current), strconv.FormatInt(j.Revision, 10)},
-				Wide:  []string{strings.Join(slices.Compact(images), ","), s.Message}})
-		}
-		f.Object = object(jobs, names)
-		return f, nil
+	Read: func(ctx context.Context, c *client.Client, names []string) (listing.Found, error) {
+		jobs, err := namedOrAll(ctx, names, c.Job, c.Jobs)
+		return found(jobs, names, jobRow), err
 	}}
 
-// jobs are those named, or all.
-func jobs(ctx context.Context, c *client.Client, names []string) (out []v1.Job, err error) {
-	if len(names) == 0 {
-		return c.Jobs(ctx)
+func jobRow(j v1.Job) listing.Row {
+	s := j.Status
+	var images []string
+	for _, c := range j.Spec.Containers {
+		images = append(images, c.Image)
 	}
-	for _, name := range names {
-		j, err := c.Job(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, j)
-	}
-	return out, nil
+	slices.Sort(images)
+	return listing.Row{Name: j.Name, Created: moment(j.Created),
+		Cells: []string{j.Name, string(s.Phase), fmt.Sprintf("%d/%d", s.Healthy, s.Wanted), strconv.Itoa(s.Current), strconv.FormatInt(j.Revision, 10)},
+		Wide:  []string{strings.Join(slices.Compact(images), ","), s.Message}}
 }
 
 var instanceKind = kind{Plural: "instances", Singular: "instance", Short: "in", About: "List instances", Argument: "JOB_OR_INSTANCE", None: "There are no instances.", Aged: true,
 	Header: []string{"NAME", "STATUS", "HEALTHY", "RESTARTS", "NODE"},
 	Wide:   []string{"ADDRESS", "REVISION", "EPOCH", "MESSAGE"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
+	Read: func(ctx context.Context, c *client.Client, names []string) (listing.Found, error) {
 		instances, err := instances(ctx, c, names)
-		if err != nil {
-			return f, err
-		}
-		for _, in := range instances {
-			name := in.Name
-			if in.Leaving {
-				name += "@" + in.Node // it may be on its way out of several
-			}
-			f.Rows = append(f.Rows, listing.Row{Name: name, Created: moment(in.Since),
-				Cells: []string{in.Name, status(in), yes(in.Healthy), strconv.Itoa(in.Restarts), in.Node},
-				Wide:  []string{in.Address, count(in.Revision), count(in.Epoch), in.Message}})
-		}
-		f.Object = object(instances, names)
-		return f, nil
+		return found(instances, names, instanceRow), err
 	}}
+
+func instanceRow(in v1.Instance) listing.Row {
+	name := in.Name
+	if in.Leaving {
+		name += "@" + in.Node // it may be on its way out of several
+	}
+	return listing.Row{Name: name, Created: moment(in.Since),
+		Cells: []string{in.Name, status(in), yes(in.Healthy), strconv.Itoa(in.Restarts), in.Node},
+		Wide:  []string{in.Address, count(in.Revision), count(in.Epoch), in.Message}}
+}
 
 // instances are all, or those that are named: by themselves, or by their jobs.
 func instances(ctx context.Context, c *client.Client, names []string) ([]v1.Instance, error) {
@@ -175,34 +196,17 @@ func count(n int64) string {
 var nodeKind = kind{Plural: "nodes", Singular: "node", Short: "no", About: "List nodes", Argument: "NAME", None: "There are no nodes.", Aged: true,
 	Header: []string{"NAME", "STATUS", "INSTANCES", "MEMORY", "CPUS", "LOAD"},
 	Wide:   []string{"ADDRESS", "DISK", "LABELS", "MESSAGE"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		nodes, err := nodes(ctx, c, names)
-		if err != nil {
-			return f, err
-		}
-		for _, n := range nodes {
-			f.Rows = append(f.Rows, listing.Row{Name: n.Name, Created: moment(n.Since),
-				Cells: []string{n.Name, string(n.Phase), strconv.Itoa(n.Instances), fmt.Sprintf("%s/%s", n.Planned.Memory, n.Capacity.Memory),
-					fmt.Sprintf("%s/%s", n.Planned.CPUs, n.Capacity.CPUs), fmt.Sprintf("%.2f", n.Load)},
-				Wide: []string{n.Address, fmt.Sprintf("%s/%s", n.Planned.Disk, n.Capacity.Disk), labels(n.Labels), n.Message}})
-		}
-		f.Object = object(nodes, names)
-		return f, nil
+	Read: func(ctx context.Context, c *client.Client, names []string) (listing.Found, error) {
+		nodes, err := namedOrAll(ctx, names, c.Node, c.Nodes)
+		return found(nodes, names, nodeRow), err
 	}}
 
-// nodes are those named, or all.
-func nodes(ctx context.Context, c *client.Client, names []string) (out []v1.Node, err error) {
-	if len(names) == 0 {
-		return c.Nodes(ctx)
-	}
-	for _, name := range names {
-		n, err := c.Node(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, n)
-	}
-	return out, nil
+func nodeRow(n v1.Node) listing.Row {
+	of := func(planned, capacity fmt.Stringer) string { return planned.String() + "/" + capacity.String() }
+	return listing.Row{Name: n.Name, Created: moment(n.Since),
+		Cells: []string{n.Name, string(n.Phase), strconv.Itoa(n.Instances), of(n.Planned.Memory, n.Capacity.Memory), of(n.Planned.CPUs, n.Capacity.CPUs),
+			fmt.Sprintf("%.2f", n.Load)},
+		Wide: []string{n.Address, of(n.Planned.Disk, n.Capacity.Disk), labels(n.Labels), n.Message}}
 }
 
 // labels writes them as one gives them.
@@ -240,41 +244,19 @@ var eventKind = kind{Plural: "events", Singular: "event", Short: "ev", About: "L
 
 var planKind = kind{Plural: "plans", Singular: "plan", About: "List what each node is to run", Argument: "NODE", None: "There are no plans.",
 	Header: []string{"NODE", "VERSION", "INSTANCES", "LEAVING"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		plans, err := c.Plans(ctx)
-		if err == nil {
-			plans, err = only("node", plans, names, func(p v1.Plan) string { return p.Node })
-		}
-		if err != nil {
-			return f, err
-		}
-		for _, p := range plans {
-			list := func(items []v1.PlannedItem) string {
-				var names []string
-				for _, i := range items {
-					names = append(names, i.Instance)
-				}
-				return strings.Join(names, ",")
+	Read: listed("node", (*client.Client).Plans, func(p v1.Plan) listing.Row {
+		list := func(items []v1.PlannedItem) string {
+			var names []string
+			for _, i := range items {
+				names = append(names, i.Instance)
 			}
-			f.Rows = append(f.Rows, listing.Row{Name: p.Node, Cells: []string{p.Node, strconv.FormatInt(p.Version, 10), list(p.Instances), list(p.Leaving)}})
+			return strings.Join(names, ",")
 		}
-		f.Object = object(plans, names)
-		return f, nil
-	}}
+		return listing.Row{Name: p.Node, Cells: []string{p.Node, strconv.FormatInt(p.Version, 10), list(p.Instances), list(p.Leaving)}}
+	})}
 
 var tokenKind = kind{Plural: "tokens", Singular: "token", About: "List tokens, without their secrets", Argument: "NAME", None: "There are no tokens.", Aged: true,
 	Header: []string{"NAME", "ROLE"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		tokens, err := c.Tokens(ctx)
-		if err == nil {
-			tokens, err = only("token", tokens, names, func(t v1.Token) string { return t.Name })
-		}
-		if err != nil {
-			return f, err
-		}
-		for _, t := range tokens {
-			f.Rows = append(f.Rows, listing.Row{Name: t.Name, Created: t.Created, Cells: []string{t.Name, string(t.Role)}})
-		}
-		f.Object = object(tokens, names)
-		return f, nil
-	}}
+	Read: listed("token", (*client.Client).Tokens, func(t v1.Token) listing.Row {
+		return listing.Row{Name: t.Name, Created: t.Created, Cells: []string{t.Name, string(t.Role)}}
+	})}

@@ -44,10 +44,10 @@ func imageCommand(g *global) *cobra.Command {
 		}),
 	}
 	remove := &cobra.Command{
-		Use: "delete NAME...", Short: "Take images out of the cluster", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeImages,
+		Use: "delete NAME...", Short: "Take images out of the cluster", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeImages(),
 		Example: "  ozymandias image delete localhost/web-app-image:latest",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			return each(cmd, "image", args, func(name string) error { return c.DeleteImage(ctx, name) })
+			return deleteEach(cmd, "image", args, func(name string) error { return c.DeleteImage(ctx, name) })
 		}),
 	}
 	cmd.AddCommand(load, remove, listCommand(g, imageKind))
@@ -65,40 +65,23 @@ func listCommand(g *global, k kind) *cobra.Command {
 	return list
 }
 
-// each deletes what is named, and says so. A name may have its kind before it, as `get -o name` prints it.
-func each(cmd *cobra.Command, kind string, names []string, remove func(name string) error) error {
-	var failed []error
-	for _, name := range names {
+// deleteEach deletes what is named, and says so. A name may have its kind before it, as `get -o name` prints it.
+func deleteEach(cmd *cobra.Command, kind string, names []string, remove func(name string) error) error {
+	return forEach(names, func(name string) error {
 		err := remove(name)
 		if rest, prefixed := strings.CutPrefix(name, kind+"/"); prefixed && (client.IsType(err, v1.NotFound) || client.IsType(err, v1.Invalid)) {
 			name, err = rest, remove(rest)
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s/%s deleted\n", kind, name)
-		case !errors.As(err, new(*v1.Problem)): // it would be the same with the others
-			return errors.Join(append(failed, err)...)
-		default:
-			failed = append(failed, err)
 		}
-	}
-	return errors.Join(failed...)
+		return err
+	})
 }
 
 var imageKind = kind{Plural: "images", Singular: "image", About: "List images that were loaded into the cluster", Argument: "NAME", None: "No images were loaded.", Aged: true,
 	Header: []string{"NAME", "SIZE", "NODES"},
 	Wide:   []string{"ID"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		images, err := c.Images(ctx)
-		if err == nil {
-			images, err = only("image", images, names, func(i v1.Image) string { return i.Name })
-		}
-		if err != nil {
-			return f, err
-		}
-		for _, i := range images {
-			f.Rows = append(f.Rows, listing.Row{Name: i.Name, Created: i.Loaded, Cells: []string{i.Name, rounded(i.Size), fmt.Sprint(len(i.Nodes))}, Wide: []string{i.ID}})
-		}
-		f.Object = object(images, names)
-		return f, nil
-	}}
+	Read: listed("image", (*client.Client).Images, func(i v1.Image) listing.Row {
+		return listing.Row{Name: i.Name, Created: i.Loaded, Cells: []string{i.Name, rounded(i.Size), fmt.Sprint(len(i.Nodes))}, Wide: []string{i.ID}}
+	})}

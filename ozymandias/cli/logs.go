@@ -21,8 +21,10 @@ func logsCommand(g *global) *cobra.Command {
 	var since time.Duration
 	var stamps bool
 	cmd := &cobra.Command{
-		Use: "logs JOB_OR_INSTANCE", Short: "Print what containers have written", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeInstances,
-		Long: "Print what the containers of an instance, or of all instances of a job, have written. Where it is\nseveral, each line begins with whose it is. What has ended for good can be read until its job is\ndeleted, as long as its node lives and has room for it.",
+		Use: "logs JOB_OR_INSTANCE", Short: "Print what containers have written", Args: cmdline.Arguments(1, 1), ValidArgsFunction: g.completeInstances(),
+		Long: `Print what the containers of an instance, or of all instances of a job, have written. Where there
+are several, each line begins with whose it is. What has ended for good can be read until its job
+is deleted, as long as its node lives and has room for it.`,
 		Example: `  ozymandias logs webapp-0
   ozymandias logs webapp -f --tail 10 -c app
   ozymandias logs webapp-0 --previous      # why did it crash?
@@ -42,7 +44,7 @@ func logsCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found = slices.DeleteFunc(found, func(in v1.Instance) bool { return in.Node == "" && len(found) > 1 || in.Leaving && len(found) > 1 })
+			found = slices.DeleteFunc(found, func(in v1.Instance) bool { return len(found) > 1 && (in.Node == "" || in.Leaving) })
 			if len(found) == 0 {
 				return fmt.Errorf("job %s has no instance that runs anywhere: `ozymandias explain %s` says why", args[0], args[0])
 			}
@@ -68,8 +70,8 @@ func logsCommand(g *global) *cobra.Command {
 	f.BoolVarP(&l.Follow, "follow", "f", false, "go on until the containers have ended")
 	f.IntVar(&l.Tail, "tail", 0, "only so many of the last lines of each container (default all)")
 	f.DurationVar(&since, "since", 0, "only what was written within this time, such as 10m")
-	_ = cmd.RegisterFlagCompletionFunc("node", g.completeNodes)
 	f.BoolVar(&stamps, "timestamps", false, "begin each line with its time")
+	_ = cmd.RegisterFlagCompletionFunc("node", g.completeNodes())
 	return cmd
 }
 

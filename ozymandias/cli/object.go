@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -77,4 +78,17 @@ func one(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return cmdline.Arguments(1, 1)(cmd, args)
+}
+
+// forEach goes on where a node refuses one of them. Any other error ends it, as that would be the same with the rest.
+func forEach[T any](all []T, do func(T) error) error {
+	var failed []error
+	for _, one := range all {
+		err := do(one)
+		failed = append(failed, err)
+		if err != nil && !errors.As(err, new(*v1.Problem)) {
+			break
+		}
+	}
+	return errors.Join(failed...)
 }

@@ -18,7 +18,7 @@ func rolloutCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "rollout", Short: "Follow a deploy (`rollback` takes one back)"}
 	var timeout time.Duration
 	status := &cobra.Command{
-		Use: "status JOB", Short: "Wait until all instances of a job are up as it is wanted", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeJobs),
+		Use: "status JOB", Short: "Wait until all instances of a job are up as it is wanted", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeJobs()),
 		Long: `Wait until all instances of a job are up as it is wanted. The exit code is 0 if they are, 1 if
 the deploy failed.`,
 		Example: `  ozymandias rollout status webapp

@@ -23,7 +23,7 @@ import (
 func scaleCommand(g *global) *cobra.Command {
 	var how change
 	cmd := &cobra.Command{
-		Use: "scale JOB N", Short: "Have a job have so many instances; 0 keeps the job and its volumes", Args: cmdline.Arguments(2, 2), ValidArgsFunction: first(g.completeJobs),
+		Use: "scale JOB N", Short: "Have a job have so many instances; 0 keeps the job and its volumes", Args: cmdline.Arguments(2, 2), ValidArgsFunction: first(g.completeJobs()),
 		Example: `  ozymandias scale webapp 5
   ozymandias scale webapp 0 --dry-run`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
@@ -59,7 +59,7 @@ func noNumber(word string) error {
 func rollbackCommand(g *global) *cobra.Command {
 	var how change
 	cmd := &cobra.Command{
-		Use: "rollback JOB", Short: "Have a job run again what it ran before the last deploy", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeJobs),
+		Use: "rollback JOB", Short: "Have a job run again what it ran before the last deploy", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeJobs()),
 		SuggestFor: []string{"undo"},
 		Example: `  ozymandias rollback webapp
   ozymandias rollout status webapp   # waits until it is through`,
@@ -103,19 +103,13 @@ NAME is a job's; write node/NAME, or node NAME, for a node. The command waits un
 			if err != nil {
 				return err
 			}
-			var failed []error
-			for _, t := range all {
+			return forEach(all, func(t thing) error {
 				became, err := remove(ctx, c, t, wait)
-				switch {
-				case err == nil:
+				if err == nil {
 					fmt.Fprintf(cmd.OutOrStdout(), "%s/%s %s\n", t.kind, t.name, became)
-				case !errors.As(err, new(*v1.Problem)): // it would be the same with the others
-					return errors.Join(append(failed, err)...)
-				default:
-					failed = append(failed, err)
 				}
-			}
-			return errors.Join(failed...)
+				return err
+			})
 		}),
 	}
 	cmd.Flags().BoolVar(&wait, "wait", true, "wait until nothing of the jobs runs")

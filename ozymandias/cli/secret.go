@@ -23,7 +23,7 @@ func secretCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "secret", Short: "Keep values that stand in no job file"}
 	var file, certificate, key string
 	set := &cobra.Command{
-		Use: "set NAME", Short: "Set a secret, from standard input or a file", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeSecrets),
+		Use: "set NAME", Short: "Set a secret, from standard input or a file", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeSecrets()),
 		SuggestFor: []string{"create", "put"},
 		Long: `Set a secret, from standard input or a file; instances get the value when they start next.
 A value is never an argument, which everybody on the machine could see. It is kept byte for
@@ -51,10 +51,10 @@ would take that for a part of the password. What is typed at a terminal has none
 	set.MarkFlagsRequiredTogether("certificate", "certificate-key")
 	set.MarkFlagsMutuallyExclusive("certificate", "from-file")
 	remove := &cobra.Command{
-		Use: "delete NAME...", Short: "Delete secrets; what runs keeps them", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeSecrets,
+		Use: "delete NAME...", Short: "Delete secrets; what runs keeps them", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeSecrets(),
 		Example: "  ozymandias secret delete db-password",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			return each(cmd, "secret", args, func(name string) error { return c.DeleteSecret(ctx, name) })
+			return deleteEach(cmd, "secret", args, func(name string) error { return c.DeleteSecret(ctx, name) })
 		}),
 	}
 	cmd.AddCommand(set, remove, listCommand(g, secretKind))
@@ -106,17 +106,6 @@ func pair(certificate, key string) ([]byte, error) {
 
 var secretKind = kind{Plural: "secrets", Singular: "secret", About: "List secrets, never their values", Argument: "NAME", None: "There are no secrets.", Aged: true,
 	Header: []string{"NAME", "VERSION"},
-	Read: func(ctx context.Context, c *client.Client, names []string) (f listing.Found, err error) {
-		secrets, err := c.Secrets(ctx)
-		if err == nil {
-			secrets, err = only("secret", secrets, names, func(s v1.Secret) string { return s.Name })
-		}
-		if err != nil {
-			return f, err
-		}
-		for _, s := range secrets {
-			f.Rows = append(f.Rows, listing.Row{Name: s.Name, Created: s.Changed, Cells: []string{s.Name, strconv.FormatInt(s.Version, 10)}})
-		}
-		f.Object = object(secrets, names)
-		return f, nil
-	}}
+	Read: listed("secret", (*client.Client).Secrets, func(s v1.Secret) listing.Row {
+		return listing.Row{Name: s.Name, Created: s.Changed, Cells: []string{s.Name, strconv.FormatInt(s.Version, 10)}}
+	})}

@@ -30,10 +30,10 @@ func tokenCommand(g *global) *cobra.Command {
 	create.Flags().StringVar(&role, "role", role, "admin: it opens everything; read: it lets one look")
 	_ = create.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]string{"admin", "read"}, nothingElse))
 	remove := &cobra.Command{
-		Use: "delete NAME...", Short: "Have tokens open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeTokens,
+		Use: "delete NAME...", Short: "Have tokens open nothing any more", Args: cmdline.Arguments(1, cmdline.Many), ValidArgsFunction: g.completeTokens(),
 		Example: "  ozymandias token delete dashboard",
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			return each(cmd, "token", args, func(name string) error { return c.DeleteToken(ctx, name) })
+			return deleteEach(cmd, "token", args, func(name string) error { return c.DeleteToken(ctx, name) })
 		}),
 	}
 	renew := false

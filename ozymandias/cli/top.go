@@ -26,7 +26,7 @@ const measured = time.Second
 func topCommand(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "top (nodes | instances)", Short: "Measure what takes memory and processors"}
 	cmd.AddCommand(&cobra.Command{
-		Use: "nodes [NAME...]", Aliases: []string{"node"}, Short: "What the instances on each node take together", Args: cmdline.Arguments(0, cmdline.Many), ValidArgsFunction: g.completeNodes,
+		Use: "nodes [NAME...]", Aliases: []string{"node"}, Short: "What the instances on each node take together", Args: cmdline.Arguments(0, cmdline.Many), ValidArgsFunction: g.completeNodes(),
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			nodes, used, err := usage(ctx, c, args)
 			t := text.NewTable(cmd.OutOrStdout(), "NAME", "LOAD", "CPUS", "MEMORY", "PLANNED", "CAPACITY")
@@ -43,7 +43,7 @@ func topCommand(g *global) *cobra.Command {
 			return errors.Join(t.Flush(), err)
 		}),
 	}, &cobra.Command{
-		Use: "instances [JOB_OR_INSTANCE...]", Aliases: []string{"instance", "in"}, Short: "What each instance takes, the busiest first", Args: cmdline.Arguments(0, cmdline.Many), ValidArgsFunction: g.completeInstances,
+		Use: "instances [JOB_OR_INSTANCE...]", Aliases: []string{"instance", "in"}, Short: "What each instance takes, the busiest first", Args: cmdline.Arguments(0, cmdline.Many), ValidArgsFunction: g.completeInstances(),
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			if _, err := instances(ctx, c, args); err != nil {
 				return err
@@ -74,7 +74,7 @@ type take struct {
 // usage measures twice on all nodes at once, or on those named, and says what was taken in between. What cannot be measured is in the error,
 // beside the rest.
 func usage(ctx context.Context, c *client.Client, names []string) (asked []v1.Node, used []take, err error) {
-	if asked, err = nodes(ctx, c, names); err != nil {
+	if asked, err = namedOrAll(ctx, names, c.Node, c.Nodes); err != nil {
 		return nil, nil, err
 	}
 	alive := slices.DeleteFunc(slices.Clone(asked), func(n v1.Node) bool { return n.Phase == v1.Away })

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"teamtask.dev/ozymandias/api/v1"
+	"teamtask.dev/ozymandias/job"
 )
 
 // Client speaks to a node. Make one with [Local] or [Remote]. It is safe for concurrent use, and has no patience of its own: contexts say
@@ -53,7 +54,7 @@ func Remote(address string, config *tls.Config) (*Client, error) {
 		return nil, fmt.Errorf("%q is no URL of a node: write one such as https://n1:7700", address)
 	}
 	if u.Port() == "" {
-		u.Host = net.JoinHostPort(u.Hostname(), "7700")
+		u.Host = net.JoinHostPort(u.Hostname(), strconv.Itoa(job.APIPort))
 	}
 	if config == nil {
 		config = &tls.Config{}

@@ -46,6 +46,11 @@ func (c *Client) Explain(ctx context.Context) ([]string, error) {
 	return e.Sentences, err
 }
 
+// Usage measures what the instances on a node take.
+func (c *Client) Usage(ctx context.Context, node string) (v1.Usage, error) {
+	return get[v1.Usage](ctx, c, "/v1/nodes/"+escape(node)+"/usage", nil)
+}
+
 // Plans lists what each node is to run.
 func (c *Client) Plans(ctx context.Context) ([]v1.Plan, error) {
 	return list[v1.Plan](ctx, c, "/v1/plans", nil)
@@ -59,49 +64,4 @@ func (c *Client) Events(ctx context.Context, job, node string) ([]v1.Event, erro
 // Version is of the program that answers.
 func (c *Client) Version(ctx context.Context) (v1.Version, error) {
 	return get[v1.Version](ctx, c, "/v1/version", nil)
-}
-
-// Tokens lists them, without their secrets.
-func (c *Client) Tokens(ctx context.Context) ([]v1.Token, error) {
-	return list[v1.Token](ctx, c, "/v1/tokens", nil)
-}
-
-// CreateToken makes one. Nobody can find out its secret later.
-func (c *Client) CreateToken(ctx context.Context, n v1.NewToken) (out v1.CreatedToken, err error) {
-	err = c.call(ctx, http.MethodPost, "/v1/tokens", nil, n, &out)
-	return out, err
-}
-
-// DeleteToken has a token open nothing any more.
-func (c *Client) DeleteToken(ctx context.Context, name string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/tokens/"+escape(name), nil, nil, nil)
-}
-
-// JoinToken is the token by which a node joins the cluster.
-func (c *Client) JoinToken(ctx context.Context) (string, error) {
-	t, err := get[v1.JoinToken](ctx, c, "/v1/join-token", nil)
-	return t.Token, err
-}
-
-// NewJoinToken makes another token to join by; the old one lets nobody in any more.
-func (c *Client) NewJoinToken(ctx context.Context) (string, error) {
-	var t v1.JoinToken
-	err := c.call(ctx, http.MethodPost, "/v1/join-token", nil, nil, &t)
-	return t.Token, err
-}
-
-// Certificates lists the client certificates of admins that have not ended.
-func (c *Client) Certificates(ctx context.Context) ([]v1.Certificate, error) {
-	return list[v1.Certificate](ctx, c, "/v1/certificates", nil)
-}
-
-// DeleteCertificates has all certificates of that name open nothing any more.
-func (c *Client) DeleteCertificates(ctx context.Context, name string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/certificates/"+escape(name), nil, nil, nil)
-}
-
-// CreateCertificate has the cluster's authority issue a client certificate for an admin.
-func (c *Client) CreateCertificate(ctx context.Context, n v1.NewCertificate) (out v1.CreatedCertificate, err error) {
-	err = c.call(ctx, http.MethodPost, "/v1/certificates", nil, n, &out)
-	return out, err
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -211,29 +210,4 @@ func (s *session) receive(from io.Reader) (code int, err error) {
 			}
 		}
 	}
-}
-
-// Usage measures what the instances on a node take.
-func (c *Client) Usage(ctx context.Context, node string) (v1.Usage, error) {
-	return get[v1.Usage](ctx, c, "/v1/nodes/"+escape(node)+"/usage", nil)
-}
-
-// Images lists those that were loaded into the cluster.
-func (c *Client) Images(ctx context.Context) ([]v1.Image, error) {
-	return list[v1.Image](ctx, c, "/v1/images", nil)
-}
-
-// LoadImages loads images into the cluster, from an archive as `podman save` and `docker save` write it, and returns their names.
-func (c *Client) LoadImages(ctx context.Context, archive io.Reader) ([]string, error) {
-	var out v1.LoadedImages
-	r, err := c.request(ctx, http.MethodPost, "/v1/images", nil, "application/x-tar", io.NopCloser(archive))
-	if err == nil {
-		err = c.read(r, &out)
-	}
-	return out.Names, err
-}
-
-// DeleteImage takes an image out of the cluster.
-func (c *Client) DeleteImage(ctx context.Context, name string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/images", url.Values{"name": {name}}, nil, nil)
 }

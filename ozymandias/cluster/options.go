@@ -10,14 +10,15 @@ import (
 	"strconv"
 	"strings"
 
+	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/program"
 )
 
 // The ports of a node, unless others are given.
 const (
-	DefaultAPIPort    = 7700
-	DefaultClientPort = 7701 // etcd's, for clients
-	DefaultPeerPort   = 7702 // etcd's, for its members
+	DefaultAPIPort    = job.APIPort
+	DefaultClientPort = job.EtcdClientPort
+	DefaultPeerPort   = job.EtcdPeerPort
 )
 
 // What a caller decides on.
@@ -101,7 +102,7 @@ func (o Options) node(id string) Node {
 
 // check says what is wrong with a node's name and addresses.
 func (n Node) check() error {
-	if len(n.Name) > 63 || !isHost(n.Name) || strings.HasSuffix("."+n.Name, ".ozymandias.internal") || n.Name == "localhost" {
+	if len(n.Name) > 63 || !job.IsHost(n.Name) || strings.HasSuffix("."+n.Name, "."+job.Domain) || n.Name == "localhost" {
 		return fmt.Errorf("name %q is %w: it takes labels of lower-case letters, digits and '-', with dots between, at most 63 bytes in all, as in n1", n.Name, ErrInvalid)
 	}
 	if !n.Address.IsValid() || n.Address.IsUnspecified() || n.Address.IsMulticast() || n.Address.Zone() != "" {
@@ -114,13 +115,4 @@ func (n Node) check() error {
 		}
 	}
 	return nil
-}
-
-func isHost(name string) bool {
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-	}
-	return true
 }

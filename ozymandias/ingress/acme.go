@@ -137,7 +137,7 @@ func (s *Server) mayBeChallenged(host, from string) bool {
 	return ours || s.acme.strangers.Admit(from, time.Now())
 }
 
-// An issuer asks the authority, but not more often than it stands.
+// An issuer asks the authority, but no more often than that allows.
 type issuer struct {
 	*certmagic.ACMEIssuer
 	authority *authority
@@ -148,7 +148,7 @@ func (i issuer) PreCheck(ctx context.Context, names []string, _ bool) error {
 	return i.ACMEIssuer.PreCheck(ctx, names, false)
 }
 
-// failures of a host are stored, so that all nodes wait together: Let's Encrypt lets in five per hour and host.
+// failures of a host are stored, so that all nodes wait together: Let's Encrypt allows five per hour and host.
 type failures struct {
 	Number int       `json:"number"`
 	Next   time.Time `json:"next"` // attempt

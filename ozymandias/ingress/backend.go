@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -101,25 +102,16 @@ type table struct {
 // request is on them.
 func (t *table) next(to routes.Table) *table {
 	n := &table{to, map[netip.AddrPort]*backend{}}
-	add := func(r routes.Route) {
+	for r := range n.routes() {
 		for _, a := range r.Addresses {
-			b := t.backends[a]
-			if b == nil {
-				b = n.backends[a]
+			switch {
+			case n.backends[a] != nil:
+			case t.backends[a] != nil:
+				n.backends[a] = t.backends[a]
+			default:
+				n.backends[a] = newBackend(a.String())
 			}
-			if b == nil {
-				b = newBackend(a.String())
-			}
-			n.backends[a] = b
 		}
-	}
-	for _, site := range to.Hosts {
-		for _, r := range site.Routes {
-			add(r)
-		}
-	}
-	for _, r := range to.Ports {
-		add(r)
 	}
 	for a, b := range t.backends {
 		if n.backends[a] == nil {
@@ -136,15 +128,28 @@ func (t *table) close() {
 	}
 }
 
+// routes are all that it has, by host and by port.
+func (t *table) routes() iter.Seq[routes.Route] {
+	return func(yield func(routes.Route) bool) {
+		for _, site := range t.Hosts {
+			for _, r := range site.Routes {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+		for _, r := range t.Ports {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
 // jobs are the names of those that have a route.
 func (t *table) jobs() map[string]bool {
 	all := map[string]bool{}
-	for _, site := range t.Hosts {
-		for _, r := range site.Routes {
-			all[r.Job] = true
-		}
-	}
-	for _, r := range t.Ports {
+	for r := range t.routes() {
 		all[r.Job] = true
 	}
 	return all

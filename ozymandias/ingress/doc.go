@@ -6,7 +6,7 @@
 // # Which instance
 //
 // Of two taken at random, the one with less under way from this node (the power of two choices: Mitzenmacher, IEEE TPDS 12(10),
-// 2001). An instance on the own node has no preference: people expect as much load on each instance as on the others, wherever
+// 2001). An instance on the same node is not preferred: people expect as much load on each instance as on the others, wherever
 // the requests come in. One that could not be reached is spared for a few seconds while there are others.
 //
 // # Trying again
@@ -16,11 +16,11 @@
 // PUT, DELETE: RFC 9110, 9.2.2). Three instances are tried at most.
 //
 // A machine that is lost breaks no connection, as it says nothing. So connections to instances are looked at: one whose other end does
-// not acknowledge what it is sent is given up, and so the requests on it are as with any that broke.
+// not acknowledge what it is sent is given up, and the requests on it are tried again like those on any that broke.
 //
 // # Which protocol
 //
-// An instance gets gRPC by HTTP/2 without TLS, as it can be had by no other, and all else by HTTP/1.1, whatever the client speaks.
+// An instance gets gRPC by HTTP/2 without TLS, as there is no gRPC without HTTP/2, and all else by HTTP/1.1, whatever the client speaks.
 //
 // # Ending
 //
@@ -31,5 +31,5 @@
 //
 // A host has the one in the secret that its job names, or one by ACME. There the nodes share one account, certificates and
 // challenges in etcd, encrypted, so that it does not matter which node asks for a certificate and which one the authority then
-// turns to. A host that failed is tried again after a while that all nodes keep to: authorities let in few failures per hour.
+// turns to. A certificate that could not be had is asked for again after a pause that all nodes keep: authorities allow few failures per hour.
 package ingress

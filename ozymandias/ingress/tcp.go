@@ -10,43 +10,20 @@ import (
 	"sync"
 	"time"
 
+	"teamtask.dev/ozymandias/ingress/routes"
 	"teamtask.dev/ozymandias/schedule"
 )
 
 // acceptAgain is the pause after a connection that could not be taken.
 const acceptAgain = 10 * time.Millisecond
 
-// keepPorts listens on the ports of the table, as it is at the time, until ctx ends. Connections last
-// until base ends.
+// keepPorts listens on the ports of the table, as it is at the time, until ctx ends. Connections last until base ends.
 func (s *Server) keepPorts(ctx, base context.Context) {
 	open := map[int]context.CancelFunc{}
 	var all sync.WaitGroup
 	defer all.Wait()
 	for {
-		ports := s.table.Load().Ports
-		for number, closing := range open {
-			if _, wanted := ports[number]; !wanted {
-				closing()
-				delete(open, number)
-			}
-		}
-		for number := range ports {
-			if open[number] != nil {
-				continue
-			}
-			address := net.JoinHostPort(s.options.TCP, strconv.Itoa(number))
-			if number == port(s.options.HTTP) || number == port(s.options.HTTPS) { // or who comes first would have it
-				open[number] = func() { s.trouble.clear("own port " + address) }
-				s.trouble.set("own port "+address, schedule.IngressProblem{TCP: number, Text: fmt.Sprintf("Connections cannot be let in on %s: "+
-					"the ingress itself listens there, for HTTP; write host in place of tcp, or another port", address)})
-				continue
-			}
-			door, closing := context.WithCancel(ctx)
-			open[number] = closing
-			all.Go(func() {
-				s.keep(door, schedule.IngressProblem{TCP: number}, address, func() {}, func(l net.Listener) error { return s.accept(base, number, l) })
-			})
-		}
+		s.openPorts(ctx, base, s.table.Load().Ports, open, &all)
 		select {
 		case <-ctx.Done():
 			for _, closing := range open {
@@ -55,6 +32,33 @@ func (s *Server) keepPorts(ctx, base context.Context) {
 			return
 		case <-s.portsChanged:
 		}
+	}
+}
+
+// openPorts begins to listen on ports that are new, and ends it for those that are gone.
+func (s *Server) openPorts(ctx, base context.Context, ports map[int]routes.Route, open map[int]context.CancelFunc, all *sync.WaitGroup) {
+	for number, closing := range open {
+		if _, wanted := ports[number]; !wanted {
+			closing()
+			delete(open, number)
+		}
+	}
+	for number := range ports {
+		if open[number] != nil {
+			continue
+		}
+		address := net.JoinHostPort(s.options.TCP, strconv.Itoa(number))
+		if number == port(s.options.HTTP) || number == port(s.options.HTTPS) { // or who comes first would have it
+			open[number] = func() { s.trouble.clear("own port " + address) }
+			s.trouble.set("own port "+address, schedule.IngressProblem{TCP: number, Text: fmt.Sprintf("Connections cannot be let in on %s: "+
+				"the ingress itself listens there, for HTTP; write host in place of tcp, or another port", address)})
+			continue
+		}
+		door, closing := context.WithCancel(ctx)
+		open[number] = closing
+		all.Go(func() {
+			s.keep(door, schedule.IngressProblem{TCP: number}, address, func() {}, func(l net.Listener) error { return s.accept(base, number, l) })
+		})
 	}
 }
 

@@ -1,5 +1,8 @@
 package job
 
+// Domain is where jobs have their names in DNS. The top-level domain is the one that is set aside for private use (ICANN, 29 July 2024).
+const Domain = "ozymandias.internal"
+
 // Job is one thing to run, in as many instances as it asks for.
 //
 // numInstances is the only word in camel case, as it was from the first sketch on; all others are as docker-compose would spell

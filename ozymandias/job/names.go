@@ -44,10 +44,13 @@ func badName(s string) string {
 	case len(s) > 253:
 		return quoted(s, fmt.Sprintf("has %d bytes: at most 253", len(s)))
 	case strings.Trim(s, lower+upper+digits+"-_./") != "" || strings.ContainsAny(s[:1]+s[len(s)-1:], "-_./") || strings.Contains(s, ".."):
-		return quoted(s, "is no name: letters, digits, '-', '_', '.' and '/', with a letter or digit at both ends")
+		return quoted(s, "is no name: letters, digits, '-', '_', '.' and '/', without \"..\", with a letter or digit at both ends")
 	}
 	return ""
 }
+
+// IsName tells whether that can be the name of something outside a job, such as a secret.
+func IsName(s string) bool { return badName(s) == "" }
 
 // badHost says what is wrong with the host of an ingress.
 func badHost(s string) string {
@@ -58,6 +61,9 @@ func badHost(s string) string {
 	}
 	return ""
 }
+
+// IsHost tells whether that is a host name in lower case: the host of an ingress, the name of a node.
+func IsHost(s string) bool { return badHost(s) == "" }
 
 // badVariable says what is wrong with the name of an environment variable.
 func badVariable(s string) string {

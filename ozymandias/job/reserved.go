@@ -6,6 +6,13 @@ import (
 	"slices"
 )
 
+// The ports at which nodes listen for each other, unless others are given.
+const (
+	APIPort        = 7700 // for people elsewhere, too
+	EtcdClientPort = 7701
+	EtcdPeerPort   = 7702 // where etcd's members listen for each other
+)
+
 // An own port is one that every node listens at for the cluster itself.
 type own struct {
 	port      uint16
@@ -20,9 +27,9 @@ var ownPorts = []own{
 	{53, []Protocol{TCPProtocol, UDPProtocol}, "the nameserver's", true},
 	{1053, []Protocol{TCPProtocol, UDPProtocol}, "the nameserver's", true}, // which asks itself there and at the next
 	{1054, []Protocol{TCPProtocol, UDPProtocol}, "the nameserver's", true},
-	{7700, []Protocol{TCPProtocol}, "the API's", false},
-	{7701, []Protocol{TCPProtocol}, "etcd's, for its clients,", false},
-	{7702, []Protocol{TCPProtocol}, "etcd's, for its members,", false},
+	{APIPort, []Protocol{TCPProtocol}, "the API's", false},
+	{EtcdClientPort, []Protocol{TCPProtocol}, "etcd's, for its clients,", false},
+	{EtcdPeerPort, []Protocol{TCPProtocol}, "etcd's, for its members,", false},
 	{8472, []Protocol{UDPProtocol}, "the pods' network's", false}, // flannel's VXLAN
 }
 

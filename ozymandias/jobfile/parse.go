@@ -51,7 +51,7 @@ func Parse(name string, r io.Reader) ([]job.Job, []Warning, error) {
 // reading failed.
 //
 // A compose file may say what compose has no words for: a service under x-ozymandias has a job's ingress, priority, worklist, swarm, sidecars, update,
-// placement and on_partition, and a container's healthcheck and secrets; a volume has type and space.
+// placement and on_partition, and a container's healthcheck and secrets; a volume has type, space and sticky.
 //
 //	services:
 //	  web:

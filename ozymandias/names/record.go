@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"teamtask.dev/ozymandias/job"
 )
 
-// Domain is where the names are. The top-level domain is the one that is set aside for private use (ICANN, 29 July 2024).
-const Domain = "ozymandias.internal"
+// Domain is where the names are.
+const Domain = job.Domain
 
 // TTL is how long resolvers may keep an answer, in seconds.
 const TTL = 3

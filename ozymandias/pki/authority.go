@@ -15,6 +15,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"teamtask.dev/ozymandias/job"
 )
 
 // How long certificates last. The authority's own is not renewed: that would take a second one, trusted beside the first for a while.
@@ -27,7 +29,7 @@ const (
 const skew = time.Hour
 
 // NodeHost is a host name in each node's certificate, and in no other. etcd is told to let nobody in without it.
-const NodeHost = "node.ozymandias.internal"
+const NodeHost = "node." + job.Domain
 
 // What a certificate's organisation says of its holder.
 const (

@@ -8,7 +8,7 @@
 // admits others without asking anybody. An admin's is for the API alone: it lacks the host name that etcd asks of all who connect
 // ([NodeHost]).
 //
-// Whether a certificate still is to be believed its holder's record says, not the certificate: the API refuses a node that is none of the
+// Not the certificate, but its holder's record says whether it is still to be believed: the API refuses a node that is none of the
 // cluster's any more, and an admin whose certificate was deleted, or never recorded. etcd does not know these records. Who has, or had, a node's
 // keys reaches it until they are changed, which takes a new cluster: so a node that was stolen is a reason to found one.
 //

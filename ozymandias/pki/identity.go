@@ -35,8 +35,8 @@ func Who(state *tls.ConnectionState) (name string, role Role) {
 	return "", Nobody
 }
 
-// Shown is the certificate that was shown at the other end of a connection, and was verified with the cluster's authority; nil: none was. Whether it
-// still is to be believed the records of the cluster say.
+// Shown is the certificate that was shown at the other end of a connection, and was verified with the cluster's authority; nil: none was. The
+// records of the cluster say whether it is still to be believed.
 func Shown(state *tls.ConnectionState) *x509.Certificate {
 	if state == nil || len(state.VerifiedChains) == 0 {
 		return nil

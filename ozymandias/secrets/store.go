@@ -177,10 +177,9 @@ func (s *Store) Encrypt(value []byte) ([]byte, error) { return s.sealer.seal(nil
 // Decrypt returns what Encrypt was given.
 func (s *Store) Decrypt(sealed []byte) ([]byte, error) { return s.sealer.open(nil, sealed) }
 
-// validate holds names to what package job takes, so that a job can name every secret.
+// validate refuses names that no job can name.
 func validate(name string) error {
-	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	if name == "" || len(name) > 253 || strings.Trim(name, letters+"-_./") != "" || strings.ContainsAny(name[:1]+name[len(name)-1:], "-_./") || strings.Contains(name, "..") {
+	if !job.IsName(name) {
 		return fmt.Errorf("%.80q is %w: at most 253 letters, digits, '-', '_', '.' and '/', without \"..\", with a letter or digit at both ends", name, ErrName)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 )
 
 // domain is what the names of jobs end with in DNS.
-const domain = ".ozymandias.internal"
+const domain = "." + job.Domain
 
 type (
 	object = map[string]any

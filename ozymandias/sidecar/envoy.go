@@ -32,7 +32,8 @@ func envoy(j job.Job, others []job.Job) (job.Container, []job.Fault) {
 		panic(err) // text and numbers can be written
 	}
 	if len(config) > maxArgument {
-		faults = append(faults, job.Fault{Message: fmt.Sprintf("\"envoy\" would get a configuration of %d bytes for the %d jobs there are; at most %d fit on a command line: remove it", len(config), len(others), maxArgument)})
+		faults = append(faults, job.Fault{Message: fmt.Sprintf("\"envoy\" would get a configuration of %d bytes for the %d jobs there are; "+
+			"at most %d fit on a command line: remove it", len(config), len(others), maxArgument)})
 	}
 	return job.Container{
 		Image: "docker.io/envoyproxy/envoy:v1.37.0",

@@ -225,8 +225,6 @@ func TestEveryJob(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	with := func(j job.Job, sidecars ...string) job.Job { j.Sidecars = sidecars; return j }
-	named := app("web")
-	named.Containers["envoy"] = job.Container{Image: "mine"}
 	var many []job.Job
 	for i := range 500 {
 		many = append(many, app(fmt.Sprintf("job-%d", i), job.Ingress{Host: "a.example", Port: 80}))
@@ -238,8 +236,6 @@ func TestFaults(t *testing.T) {
 	}{
 		{job: with(app("web"), "envoi"), want: `sidecars[0]: "envoi" is not known: did you mean envoy?`},
 		{job: with(app("web"), "redis"), want: `sidecars[0]: "redis" is not known: there is envoy`},
-		{job: with(app("web"), "envoy", "envoy"), want: `sidecars[1]: "envoy" is given twice: remove one`},
-		{job: with(named, "envoy"), want: `sidecars[0]: "envoy" is the name of a container too: give the container another one`},
 		{job: with(app("web", job.Ingress{Host: "a.example", Port: egressPort}), "envoy"), want: "ingress[0].port: is 15001, which sidecar envoy listens on: choose another port"},
 		{job: with(app("web"), "envoy"), others: many, want: `sidecars[0]: "envoy" would get a configuration of`},
 	} {

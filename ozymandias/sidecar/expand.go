@@ -18,39 +18,29 @@ var library = map[string]maker{
 	"envoy": envoy,
 }
 
-// Expand replaces the names in j.Sidecars by containers, which the job's other containers wait for unless they say so themselves. others are
-// the jobs there are, in the order in which they were made; j may be among them as it was. The job returned went through
-// [job.Job.Default]. If there are faults it still has its sidecars.
+// Expand replaces the names in j.Sidecars by containers. The job's other containers start once those are healthy, unless their depends_on
+// says otherwise. j is valid, as [job.Job.Validate] has it. others are the jobs there are, in the order in which they were made; j may be
+// among them as it was. The job returned went through [job.Job.Default]. If there are faults it still has its sidecars.
 func Expand(j job.Job, others []job.Job) (job.Job, []job.Fault) {
 	j = j.Default()
 	var faults []job.Fault
 	made := map[string]job.Container{}
 	for i, name := range j.Sidecars {
 		path := fmt.Sprintf("sidecars[%d]", i)
-		add := func(format string, args ...any) {
-			faults = append(faults, job.Fault{Path: path, Message: fmt.Sprintf(format, args...)})
-		}
 		container, known := library[name]
-		_, taken := j.Containers[name]
-		_, twice := made[name]
-		switch {
-		case !known:
-			add("%.80q is not known: %s", name, instead(name))
-		case taken:
-			add("%q is the name of a container too: give the container another one", name)
-		case twice:
-			add("%q is given twice: remove one", name)
-		default:
-			c, wrong := container(j, reached(j, others))
-			for _, fault := range wrong {
-				if fault.Path == "" {
-					fault.Path = path
-				}
-				faults = append(faults, fault)
-			}
-			c.Sidecar = name
-			made[name] = c
+		if !known {
+			faults = append(faults, job.Fault{Path: path, Message: fmt.Sprintf("%.80q is not known: %s", name, instead(name))})
+			continue
 		}
+		c, wrong := container(j, reached(j, others))
+		for _, fault := range wrong {
+			if fault.Path == "" {
+				fault.Path = path
+			}
+			faults = append(faults, fault)
+		}
+		c.Sidecar = name
+		made[name] = c
 	}
 	if len(faults) > 0 || len(made) == 0 {
 		return j, faults

@@ -5,8 +5,8 @@ import "strings"
 // longest is how many bytes of a word are looked at: what is longer is no misspelling, and takes time.
 const longest = 100
 
-// Closest is the word that is most like another one, "" if none is: at most two letters, or a quarter of the word, are another, missing or too
-// many. Upper case, '_' and '-' make no difference.
+// Closest is the word that is most like another one, "" if none is: one letter is another, missing or too many, or two of a word of eight or
+// more. Upper case, '_' and '-' make no difference.
 func Closest(word string, words []string) string {
 	best, distance := "", 3
 	for _, candidate := range words {

@@ -50,8 +50,9 @@ func (f *Follower) Run(ctx context.Context) error {
 	for {
 		now, _, changed := f.Mirror.State()
 		wanted := map[string]schedule.Job{}
+		ours := first(&now) == f.Node
 		for _, j := range now.Jobs {
-			if j.Spec.Worklist+j.Spec.Swarm != "" && !j.Deleted && !j.Finished && first(&now) == f.Node {
+			if ours && j.Spec.Worklist+j.Spec.Swarm != "" && !j.Deleted && !j.Finished {
 				wanted[j.UID] = j
 			}
 		}

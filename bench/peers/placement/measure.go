@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -121,12 +122,7 @@ func needed(s shape, r rule, n int, seed uint64) float64 {
 	for number := 0; bound(s, list) < n; number++ {
 		list = append(list, s.instance(random, number))
 	}
-	slices.SortStableFunc(list, func(a, b placement.Instance) int {
-		if size(a) > size(b) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(list, func(a, b placement.Instance) int { return cmp.Compare(size(b), size(a)) })
 	for count := n; ; count++ {
 		at := slices.Clone(list)
 		r.place(s.cluster(count), at)
