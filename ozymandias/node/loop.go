@@ -94,7 +94,7 @@ func (l *loop) run(ctx, lived context.Context) error {
 		now, _, changed := l.Mirror.State()
 		actions, again := l.machine.Step(converge.Input{Now: time.Now(), State: now, Cease: l.cease(), Leave: l.leaving})
 		for _, a := range actions {
-			l.begin(lived, a)
+			l.act(lived, a)
 		}
 		l.probe(lived)
 		report := l.machine.Report()
@@ -156,8 +156,8 @@ func (l *loop) cease() time.Time {
 	return time.Now().Add(l.lease.KillAt() - uptime.Now())
 }
 
-// begin begins an action, or cuts the one under way.
-func (l *loop) begin(lived context.Context, a converge.Action) {
+// act begins an action, or cuts the one under way.
+func (l *loop) act(lived context.Context, a converge.Action) {
 	if a.Verb == converge.Cut {
 		l.actions[a.Instance]()
 		return

@@ -22,12 +22,12 @@ import (
 
 // A Node is the process of one machine.
 type Node struct {
-	Options
-	client *podman.Client
-	logs   *logs.Store
-	group  cgroup.Group // of all that ends with the lease
-	dog    *watchdog.Dog
-	last   clientv3.LeaseID // of an earlier life, of which nothing runs any more; 0: none is known
+	Options // of which Run and Podman have to be named in full: the node has methods that are called so
+	client  *podman.Client
+	logs    *logs.Store
+	group   cgroup.Group // of all that ends with the lease
+	dog     *watchdog.Dog
+	last    clientv3.LeaseID // of an earlier life, of which nothing runs any more; 0: none is known
 
 	left, leftShared leftovers // volumes, on its own disk and on what it has in common with others
 
