@@ -95,7 +95,7 @@ func (l *life) join(ctx context.Context, found []converge.Found) error {
 	})
 }
 
-// report is what to write of the machine, without its load: that alone is no reason to write.
+// report is what to write of the machine, but for its load, which is looked at when it is written.
 func (l *life) report(r schedule.Report) state.Report {
 	written := state.Report{Incarnation: l.incarnation, Plan: r.Plan, Unfit: r.Unfit}
 	for i, c := range r.Instances {

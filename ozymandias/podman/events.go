@@ -12,9 +12,9 @@ import (
 // again is the pause before podman is asked once more after it has failed to answer.
 const again = 500 * time.Millisecond
 
-// Deaths yields the name of each container that ends, from a time on, to the second, until ctx ends. When the service goes away it waits for another,
-// and hears from that what has happened meanwhile; an end may be told of twice then. Those of the containers that hold pods' namespaces
-// are among them.
+// Deaths yields the name of each container that ends, from a time on, to the second, until ctx ends. When the service goes away it waits for
+// another, and hears from that what has happened meanwhile; an end may be told of twice then. The containers that hold pods' namespaces are
+// among them.
 func (c *Client) Deaths(ctx context.Context, since time.Time) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for ctx.Err() == nil {
