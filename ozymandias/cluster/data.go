@@ -11,17 +11,16 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"teamtask.dev/ozymandias/durable"
+	"teamtask.dev/ozymandias/lockfile"
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/seal"
 )
 
 // A directory is a node's data.
 type directory struct {
-	path string
-	lock *os.File
+	path  string
+	close func() // gives it back
 }
 
 // The files of the directory pki.
@@ -65,24 +64,14 @@ func openDirectory(path string) (*directory, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the data directory: %w", err)
+	unlock, err := lockfile.Take(path)
+	if errors.Is(err, lockfile.ErrTaken) {
+		err = ErrInUse
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrInUse
-		}
+	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", path, err)
 	}
-	return &directory{path, lock}, nil
-}
-
-// close gives the lock back, also if a process that is just being started still has the file from this one.
-func (d *directory) close() {
-	unix.Flock(int(d.lock.Fd()), unix.LOCK_UN)
-	d.lock.Close()
+	return &directory{path, unlock}, nil
 }
 
 func (d *directory) pki(file string) string { return filepath.Join(d.path, "pki", file) }

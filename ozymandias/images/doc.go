@@ -2,9 +2,10 @@
 //
 // # Loaded images
 //
-// People with a few machines often have no registry. `ozymandias image load` gives an archive to one node, whichever; its podman takes it,
-// and a record in etcd says what the name stands for from then on. Every other node sees the record and fetches the image from one that
-// has it, again and again until it has it too; so an instance can be started anywhere, also when the node that got the archive is gone.
+// People with a few machines often have no registry. `ozymandias image load` gives an archive to one node, whichever; its podman takes it
+// ([Store.Load]), and a record in etcd says what the name stands for from then on. Every other node sees the record and fetches the image from
+// one that has it ([Store.Run]), again and again until it has it too; so an instance can be started anywhere, also when the node that got the
+// archive is gone.
 //
 //	images/records/NAME   {id, size, loaded, by}; NAME as in "localhost/web-app-image:latest"
 //	images/holders/NODE   the ids that the node has; under its lease

@@ -126,7 +126,7 @@ func (s *Store) pull(ctx context.Context, name string, names []string, progress 
 		close(over)
 	}()
 	progress("pulling image " + full)
-	id, err = s.podman.Pull(ctx, full, podman.Pull{Progress: func(line string) { progress("pulling image " + full + ": " + line) }})
+	id, err = s.podman.Pull(ctx, full, func(line string) { progress("pulling image " + full + ": " + line) })
 	if err != nil && len(names) > 1 { // the registry was a guess
 		return "", fmt.Errorf("there is no image %s: load it by `ozymandias image load`, or name its registry; %w", name, err)
 	}

@@ -23,7 +23,7 @@ func (r *run) fetch(ctx context.Context, wanted, held map[string]bool) {
 		}
 		one, cancel := context.WithCancel(ctx)
 		r.fetching[id] = cancel
-		r.fetches.Go(func() {
+		r.by.Go(func() {
 			r.obtain(one, id)
 			r.change(func() { delete(r.trouble, id) })
 			select {
@@ -72,8 +72,8 @@ func (r *run) copy(ctx context.Context, node, id string) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case r.Store.fetches <- struct{}{}:
-		defer func() { <-r.Store.fetches }()
+	case r.fetches <- struct{}{}:
+		defer func() { <-r.fetches }()
 	}
 	// A node that has died in the midst of it may leave a connection that is silent for ever. That it died is known by its lease.
 	ctx, cancel := context.WithCancelCause(ctx)

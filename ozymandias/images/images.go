@@ -168,15 +168,13 @@ func (k *knowledge) from(id, self string) []string {
 // An Image is one of the cluster's.
 type Image struct {
 	// Name with registry and tag.
-	Name string `json:"name"`
+	Name string
 	// ID is the SHA-256 of its configuration, in hexadecimal digits.
-	ID   string   `json:"id"`
-	Size job.Size `json:"size"`
-	// Loaded is when, By into which node.
-	Loaded time.Time `json:"loaded"`
-	By     string    `json:"by"`
+	ID     string
+	Size   job.Size
+	Loaded time.Time
 	// Nodes that live and have it.
-	Nodes []string `json:"nodes"`
+	Nodes []string
 }
 
 // List returns the images of the cluster by name.
@@ -188,7 +186,7 @@ func (s *Store) List(ctx context.Context) ([]Image, error) {
 	images := make([]Image, 0, len(k.records))
 	for _, name := range slices.Sorted(maps.Keys(k.records)) {
 		r := k.records[name]
-		images = append(images, Image{Name: name, ID: r.ID, Size: r.Size, Loaded: r.Loaded, By: r.By, Nodes: k.from(r.ID, "")})
+		images = append(images, Image{Name: name, ID: r.ID, Size: r.Size, Loaded: r.Loaded, Nodes: k.from(r.ID, "")})
 	}
 	return images, nil
 }

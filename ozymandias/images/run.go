@@ -25,7 +25,7 @@ const again = time.Minute
 // lease which it has, so that others fetch them here. It ends with ctx, and returns its error; whatever goes wrong before, it tries again.
 func (s *Store) Run(ctx context.Context, lease clientv3.LeaseID) error {
 	r := run{Store: s, lease: lease, fetching: map[string]context.CancelFunc{}, fetched: make(chan string)}
-	defer r.fetches.Wait()
+	defer r.by.Wait()
 	ctx, cancel := context.WithCancel(ctx) // before the wait, however this ends
 	defer cancel()
 	for rest := time.Duration(0); ; rest = min(max(2*rest, 100*time.Millisecond), 5*time.Second) {
@@ -48,8 +48,8 @@ func (s *Store) Run(ctx context.Context, lease clientv3.LeaseID) error {
 type run struct {
 	*Store
 	lease    clientv3.LeaseID
-	said     string // which images this node has, as it stands in etcd
-	fetches  sync.WaitGroup
+	said     string                        // which images this node has, as it stands in etcd
+	by       sync.WaitGroup                // those that fetch
 	fetching map[string]context.CancelFunc // by id
 	fetched  chan string                   // ids whose fetch has ended, with success or because they are not wanted
 }

@@ -104,9 +104,6 @@ func (l *Lease) lose() {
 	l.over, l.sent = true, min(l.sent, uptime.Now()-l.TTL)
 }
 
-// Until is when etcd may end the lease, by package uptime.
-func (l *Lease) Until() time.Duration { return l.after(l.TTL) }
-
 // Deadline is when nothing may run any more, by package uptime: that is for a watchdog to see to.
 func (l *Lease) Deadline() time.Duration { return l.after(l.TTL * 9 / 10) }
 

@@ -168,7 +168,7 @@ func TestResume(t *testing.T) {
 	if again.ID != first.ID || again.TTL != first.TTL {
 		t.Errorf("resumed %x for %v, want %x for %v", again.ID, again.TTL, first.ID, first.TTL)
 	}
-	if again.Until() < first.Until() {
+	if again.Deadline() < first.Deadline() {
 		t.Error("the resumed lease ends before the first")
 	}
 }

@@ -50,7 +50,7 @@ var settingUp sync.Mutex
 func Setup(n int) (*Network, error) {
 	settingUp.Lock()
 	defer settingUp.Unlock()
-	subnet, err := free()
+	subnet, err := FreeSubnet(netip.MustParsePrefix("172.20.0.0/14"))
 	if err != nil {
 		return nil, err
 	}
@@ -137,16 +137,17 @@ func (s *Network) namespaces() []string {
 	return names
 }
 
-// free finds a subnet that no interface is in. Processes of tests begin to look at different ones.
-func free() (netip.Prefix, error) {
+// FreeSubnet finds a subnet for 256 addresses in a network for IPv4, of which no interface of this machine has any. Processes of tests begin to
+// look at different ones.
+func FreeSubnet(within netip.Prefix) (netip.Prefix, error) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return netip.Prefix{}, err
 	}
-	const subnets = 4 * 256 // 172.20.0.0/24 to 172.23.255.0/24
+	first, subnets := within.Masked().Addr().As4(), 1<<(24-within.Bits())
 	for i := range subnets {
-		n := (os.Getpid() + i) % subnets
-		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{172, byte(20 + n/256), byte(n % 256), 0}), 24)
+		n := int(first[1])<<8 + int(first[2]) + (os.Getpid()+i)%subnets
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{first[0], byte(n >> 8), byte(n), 0}), 24)
 		if !slices.ContainsFunc(addresses, func(a net.Addr) bool {
 			other, err := netip.ParsePrefix(a.String())
 			return err == nil && other.Overlaps(subnet)
@@ -154,7 +155,7 @@ func free() (netip.Prefix, error) {
 			return subnet, nil
 		}
 	}
-	return netip.Prefix{}, errors.New("there is no free subnet")
+	return netip.Prefix{}, fmt.Errorf("there is no free subnet in %s", within)
 }
 
 func ip(args ...string) *exec.Cmd { return exec.Command("ip", args...) }

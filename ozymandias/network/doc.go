@@ -4,6 +4,8 @@
 // and an interface that carries what goes to the parts of others in packets between the nodes (VXLAN). On each node podman has a bridge
 // with addresses of the node's part. A single machine does without flannel.
 //
+// [Start] gives a node its part; [Network.Podman] is what podman is to make of it.
+//
 // # What a node does with its part
 //
 // Its lower half is the node's own: its first address is that of flannel's interface, its second that of the nameserver
@@ -15,5 +17,5 @@
 // # What is left when a node ends
 //
 // All of it, for pods may go on, and flannel finds it again: a node keeps its part for as long as nobody else was given it, and it is
-// only given away when the node was not seen for a day. [Network.Remove] removes it.
+// only given away when the node was not seen for a day. [Remove] removes it.
 package network

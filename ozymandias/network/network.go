@@ -61,8 +61,8 @@ func Start(ctx context.Context, o Options) (_ *Network, err error) {
 	return n, nil
 }
 
-// alone takes a part without asking: the same that a node had that was not alone, and that flannel goes on with when it is no longer.
-// For the same reason packets are as small as flannel needs them to be, where the node's interface takes those of that many bytes.
+// alone takes a part of its own choice: the one that the node had before, if any, or the first. When the node is started again with flannel,
+// that goes on with the same part; so packets leave room for VXLAN already. mtu is that of the node's interface.
 func (n *Network) alone(before part, mtu int) error {
 	n.pods = n.o.Pods
 	if !n.pods.IsValid() {

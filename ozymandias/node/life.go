@@ -29,21 +29,21 @@ var (
 
 // live lives one life. Its error is why it ended. What ran goes on only if ctx has ended.
 func (n *Node) live(ctx context.Context) error {
-	l, err := n.begin(ctx)
-	if err != nil {
+	l := &life{Node: n, turned: make(chan struct{}, 1)}
+	if err := l.open(ctx); err != nil {
 		return err
 	}
 	// A node that is told to end may have to stop its instances first, and needs its lease for that.
 	lived, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	var by sync.WaitGroup
-	by.Go(func() { l.keep(lived, end) })
+	by.Go(func() { l.keepLease(lived, end) })
 	by.Go(func() { n.dog.Run(lived, l.told()) })
 	by.Go(func() {
 		if <-lived.Done(); errors.Is(context.Cause(lived), errOver) {
 			_ = n.clear(context.WithoutCancel(ctx)) // at once, whatever the others wait for
 		}
 	})
-	err = l.run(ctx, lived, end)
+	err := l.work(ctx, lived, end)
 	end(err)
 	by.Wait()
 	switch cause := context.Cause(lived); {
@@ -52,13 +52,13 @@ func (n *Node) live(ctx context.Context) error {
 		n.last = l.lease.ID
 		return errors.Join(cause, n.clear(context.WithoutCancel(ctx)))
 	case errors.Is(cause, errLeft):
-		return n.leave(l)
+		return l.leave()
 	}
 	return err
 }
 
-// keep keeps the lease until ctx ends, or it is over.
-func (l *life) keep(ctx context.Context, end context.CancelCauseFunc) {
+// keepLease keeps the lease until ctx ends, or it is over.
+func (l *life) keepLease(ctx context.Context, end context.CancelCauseFunc) {
 	err := l.lease.Keep(ctx, func() { l.dog.Tell(l.lease.Deadline()) }, func(stage lease.Stage) {
 		if stage == lease.Held {
 			l.Log.Info("the node's lease is renewed again")
@@ -90,59 +90,58 @@ func (l *life) told() func(time.Duration, error) {
 }
 
 // leave ends the lease of a node on which nothing runs, and the watchdog with it.
-func (n *Node) leave(l *life) error {
+func (l *life) leave() error {
 	ctx, done := context.WithTimeout(context.Background(), l.lease.TTL)
 	defer done()
-	err := errors.Join(l.lease.End(ctx), n.dog.Dismiss())
-	n.dog = nil
+	err := errors.Join(l.lease.End(ctx), l.dog.Dismiss())
+	l.dog = nil
 	return err
 }
 
-// begin takes up the life that an earlier process has left, or takes a lease for a new one.
-func (n *Node) begin(ctx context.Context) (*life, error) {
+// open takes up the life that an earlier process has left, or takes a lease for a new one.
+func (l *life) open(ctx context.Context) error {
 	here, err := boot()
 	if err != nil {
-		return nil, &cannotRun{err}
+		return &cannotRun{err}
 	}
-	l := &life{Node: n, turned: make(chan struct{}, 1)}
-	if n.dog == nil {
-		if err := n.inherit(ctx, l, here); err != nil {
-			return nil, err
+	if l.dog == nil {
+		if err := l.inherit(ctx, here); err != nil {
+			return err
 		}
 	}
 	if l.lease == nil {
-		if err := n.renew(ctx, l, here); err != nil {
-			return nil, err
+		if err := l.renew(ctx, here); err != nil {
+			return err
 		}
 	}
 	// Nothing is started before the watchdog knows how long it may run.
 	for {
-		err := n.dog.Until(ctx, l.lease.Deadline())
+		err := l.dog.Until(ctx, l.lease.Deadline())
 		if err == nil {
-			n.dog.Tell(l.lease.Deadline()) // in place of what the last life may have left to be told
+			l.dog.Tell(l.lease.Deadline()) // in place of what the last life may have left to be told
 		}
 		if err == nil || ctx.Err() != nil {
-			return l, err
+			return err
 		}
-		n.Log.Error("the watchdog does not answer", "error", err)
+		l.Log.Error("the watchdog does not answer", "error", err)
 		if err := pause(ctx, again); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
 
 // inherit takes up the lease and the incarnation of an earlier process of this node, if they live, and finds its watchdog.
-func (n *Node) inherit(ctx context.Context, l *life, boot string) error {
-	left := n.readPaper()
+func (l *life) inherit(ctx context.Context, boot string) error {
+	left := l.readPaper()
 	if left.Boot != boot {
-		n.last, left.Lease = left.Lease, 0 // what ran ended with the machine
+		l.last, left.Lease = left.Lease, 0 // what ran ended with the machine
 	}
 	for told := false; left.Lease != 0; told = true {
-		held, incarnation, err := n.resume(ctx, left.Lease)
+		held, incarnation, err := l.resume(ctx, left.Lease)
 		if err == nil {
-			if n.last = left.Lease; incarnation != "" {
-				l.lease, l.incarnation, n.last = held, incarnation, 0
-				n.Log.Info("the lease of the node's last process still lives: taking up what runs", "incarnation", incarnation)
+			if l.last = left.Lease; incarnation != "" {
+				l.lease, l.incarnation, l.last = held, incarnation, 0
+				l.Log.Info("the lease of the node's last process still lives: taking up what runs", "incarnation", incarnation)
 			}
 			break
 		}
@@ -150,10 +149,10 @@ func (n *Node) inherit(ctx context.Context, l *life, boot string) error {
 			break
 		}
 		if !told {
-			n.Log.Warn("etcd does not answer: what runs is left to the watchdog", "error", err)
+			l.Log.Warn("etcd does not answer: what runs is left to the watchdog", "error", err)
 		}
 		// If there is no watchdog, nobody knows how long what runs may do so; then it ends.
-		if err := n.attach(ctx, 0); err != nil {
+		if err := l.attach(ctx, 0); err != nil {
 			return err
 		}
 		if err := pause(ctx, rest); err != nil {
@@ -164,7 +163,7 @@ func (n *Node) inherit(ctx context.Context, l *life, boot string) error {
 	if l.lease != nil {
 		until = l.lease.Deadline()
 	}
-	return n.attach(ctx, until)
+	return l.attach(ctx, until)
 }
 
 // attach finds the watchdog, or starts one.
@@ -195,26 +194,26 @@ func (n *Node) resume(ctx context.Context, id clientv3.LeaseID) (held *lease.Lea
 }
 
 // renew takes a new lease, once nothing runs any more that ran under another.
-func (n *Node) renew(ctx context.Context, l *life, boot string) error {
-	if err := n.dog.Until(ctx, 0); err != nil {
-		n.Log.Error("the watchdog does not answer", "error", err)
+func (l *life) renew(ctx context.Context, boot string) error {
+	if err := l.dog.Until(ctx, 0); err != nil {
+		l.Log.Error("the watchdog does not answer", "error", err)
 	}
-	if err := n.endServices(ctx); err != nil {
+	if err := l.endServices(ctx); err != nil {
 		return err
 	}
-	if err := n.clear(ctx); err != nil {
+	if err := l.clear(ctx); err != nil {
 		return err
 	}
 	for told := false; ; {
-		attempt, done := context.WithTimeout(ctx, n.TTL/2)
-		held, err := lease.Grant(attempt, n.Etcd, n.TTL)
+		attempt, done := context.WithTimeout(ctx, l.TTL/2)
+		held, err := lease.Grant(attempt, l.Etcd, l.TTL)
 		done()
 		if err == nil {
 			l.lease = held
-			return n.writePaper(paper{Lease: held.ID, Boot: boot})
+			return l.writePaper(paper{Lease: held.ID, Boot: boot})
 		}
 		if !told {
-			n.Log.Warn("etcd does not answer: nothing can run until it does", "error", err)
+			l.Log.Warn("etcd does not answer: nothing can run until it does", "error", err)
 			told = true
 		}
 		if err := pause(ctx, rest); err != nil {

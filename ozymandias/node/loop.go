@@ -13,7 +13,6 @@ import (
 	"teamtask.dev/ozymandias/lease"
 	"teamtask.dev/ozymandias/names"
 	"teamtask.dev/ozymandias/node/converge"
-	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/uptime"
 )
@@ -30,7 +29,7 @@ type loop struct {
 	results  chan answer
 	verdicts chan verdict
 	notes    chan note
-	deaths   chan podman.Death
+	deaths   chan string // containers by name
 	polls    chan poll
 	needs    chan need
 
@@ -60,7 +59,7 @@ type note struct {
 
 func newLoop(l *life, began time.Time, end context.CancelCauseFunc) *loop {
 	return &loop{life: l, began: began, end: end, machine: converge.New(l.Name, l.incarnation), writer: newWriter(l),
-		results: make(chan answer), verdicts: make(chan verdict), notes: make(chan note), deaths: make(chan podman.Death), polls: make(chan poll), needs: make(chan need),
+		results: make(chan answer), verdicts: make(chan verdict), notes: make(chan note), deaths: make(chan string), polls: make(chan poll), needs: make(chan need),
 		actions: map[schedule.Instance]context.CancelFunc{}, probes: map[probeKey]context.CancelFunc{}, pods: map[string]schedule.Instance{},
 		tidied: map[schedule.Instance]chan struct{}{}, making: newTurns(), starting: newTurns()}
 }
@@ -95,7 +94,7 @@ func (l *loop) run(ctx, lived context.Context) error {
 		now, _, changed := l.Mirror.State()
 		actions, again := l.machine.Step(converge.Input{Now: time.Now(), State: now, Cease: l.cease(), Leave: l.leaving})
 		for _, a := range actions {
-			l.begin(lived, a)
+			l.act(lived, a)
 		}
 		l.probe(lived)
 		report := l.machine.Report()
@@ -140,8 +139,8 @@ func (l *loop) wait(ctx, lived context.Context, told, changed <-chan struct{}, a
 		l.machine.Verdict(v.Probe, v.healthy, v.message)
 	case n := <-l.notes:
 		l.machine.Note(n.Instance, n.text)
-	case d := <-l.deaths:
-		l.died(d)
+	case container := <-l.deaths:
+		l.died(container)
 	case n := <-l.needs:
 		l.yield(lived, n)
 	case p := <-l.polls:
@@ -157,8 +156,8 @@ func (l *loop) cease() time.Time {
 	return time.Now().Add(l.lease.KillAt() - uptime.Now())
 }
 
-// begin begins an action, or cuts the one under way.
-func (l *loop) begin(lived context.Context, a converge.Action) {
+// act begins an action, or cuts the one under way.
+func (l *loop) act(lived context.Context, a converge.Action) {
 	if a.Verb == converge.Cut {
 		l.actions[a.Instance]()
 		return
@@ -194,9 +193,9 @@ func (l *loop) done(r answer) {
 }
 
 // died takes in that a container has ended.
-func (l *loop) died(d podman.Death) {
+func (l *loop) died(container string) {
 	// Podman calls what holds a pod's namespaces after the first part of the pod's id.
-	if pod, infra := strings.CutSuffix(d.Name, "-infra"); infra {
+	if pod, infra := strings.CutSuffix(container, "-infra"); infra {
 		for id, i := range l.pods {
 			if strings.HasPrefix(id, pod) {
 				l.machine.Doubt(i)
@@ -205,7 +204,7 @@ func (l *loop) died(d podman.Death) {
 		return
 	}
 	for i, p := range l.there {
-		if strings.HasPrefix(d.Name, podName(p.name, i.ID, p.epoch)+"_") {
+		if strings.HasPrefix(container, podName(p.name, i.ID, p.epoch)+"_") {
 			l.machine.Doubt(i)
 		}
 	}

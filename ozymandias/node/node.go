@@ -9,11 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/ozymandias/lockfile"
 	"teamtask.dev/ozymandias/node/logs"
 	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/schedule"
@@ -22,12 +21,12 @@ import (
 
 // A Node is the process of one machine.
 type Node struct {
-	Options
-	client *podman.Client
-	logs   *logs.Store
-	group  cgroup.Group // of all that ends with the lease
-	dog    *watchdog.Dog
-	last   clientv3.LeaseID // of an earlier life, of which nothing runs any more; 0: none is known
+	Options // of which Run and Podman have to be named in full: the node has methods that are called so
+	client  *podman.Client
+	logs    *logs.Store
+	group   cgroup.Group // of all that ends with the lease
+	dog     *watchdog.Dog
+	last    clientv3.LeaseID // of an earlier life, of which nothing runs any more; 0: none is known
 
 	left, leftShared leftovers // volumes, on its own disk and on what it has in common with others
 
@@ -111,15 +110,10 @@ func Lock(run string) (unlock func(), err error) {
 	if err := os.MkdirAll(run, 0o711); err != nil {
 		return nil, fmt.Errorf("make the node's run directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(run, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the node's run directory: %w", err)
+	if unlock, err = lockfile.Take(run); err != nil {
+		return nil, fmt.Errorf("the node's run directory %s: %w", run, err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("another process is the node of %s: %s is locked: %w", run, f.Name(), err)
-	}
-	return func() { f.Close() }, nil
+	return unlock, nil
 }
 
 // Podman speaks to the node's service, once Run has started it.

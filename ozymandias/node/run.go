@@ -15,9 +15,9 @@ import (
 	"teamtask.dev/ozymandias/state"
 )
 
-// run is a life once it has its lease: podman, what is on the machine, joining, and then the loop. It ends with lived, or in order when
-// ctx has ended; then podman's service has ended, too.
-func (l *life) run(ctx, lived context.Context, end context.CancelCauseFunc) error {
+// work is what there is to do in a life once it has its lease: to start podman, look what is on the machine, join, and then the loop. It ends
+// with lived, or in order when ctx has ended; then podman's service has ended, too.
+func (l *life) work(ctx, lived context.Context, end context.CancelCauseFunc) error {
 	setup, done := context.WithCancel(lived)
 	defer done()
 	defer context.AfterFunc(ctx, done)()
@@ -79,6 +79,7 @@ func (l *life) join(ctx context.Context, found []converge.Found) error {
 			return err
 		}
 		report := l.report(before.Report())
+		report.Load = load()
 		if l.incarnation, err = l.Store.Join(ctx, l.Name, machine, report, l.lease.ID, l.last); err != nil {
 			return err
 		}
@@ -93,9 +94,9 @@ func (l *life) join(ctx context.Context, found []converge.Found) error {
 	})
 }
 
-// report is what to write of the machine.
+// report is what to write of the machine, but for its load, which is looked at when it is written.
 func (l *life) report(r schedule.Report) state.Report {
-	written := state.Report{Incarnation: l.incarnation, Plan: r.Plan, Load: load(), Unfit: r.Unfit}
+	written := state.Report{Incarnation: l.incarnation, Plan: r.Plan, Unfit: r.Unfit}
 	for i, c := range r.Instances {
 		written.Instances = append(written.Instances, state.Instance{Instance: i, Condition: c})
 	}

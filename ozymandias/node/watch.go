@@ -45,9 +45,9 @@ func (s silence) deaf(now time.Time) bool {
 
 // hear tells the loop of each container that ends.
 func (l *loop) hear(ctx context.Context) {
-	for death := range l.client.Deaths(ctx, l.began) {
+	for container := range l.client.Deaths(ctx, l.began) {
 		select {
-		case l.deaths <- death:
+		case l.deaths <- container:
 		case <-ctx.Done():
 			return
 		}

@@ -5,8 +5,8 @@ import (
 	"teamtask.dev/ozymandias/node/converge"
 )
 
-// worker is by what a container of a job that works on a worklist, or is the pool of a swarm, knows for what and as whom: the instance's name, which is
-// that of its pod's host, too, and stays the same wherever and however often it is started. What the job says itself stands.
+// worker says in a container's environment what it works on, a worklist or a swarm, and under which name: the instance's, which stays the same
+// wherever and however often it is started. What the job says itself stands.
 func worker(a converge.Action, c job.Container) map[string]string {
 	variables := map[string]string{}
 	say := func(name, value string) {

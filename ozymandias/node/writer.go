@@ -32,8 +32,8 @@ type writer struct {
 	looks   *time.Ticker
 	rest    time.Duration // after a report
 	load    func() float64
-	last    state.Report // that was written
-	stands  int64        // the revision of etcd that has it
+	written state.Report // the last one
+	stands  int64        // the revision of etcd that has that
 
 	mu     sync.Mutex
 	newest state.Report
@@ -47,14 +47,10 @@ func newWriter(l *life) *writer {
 func (w *writer) set(r state.Report) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	load := w.newest.Load
-	w.newest.Load = r.Load
-	if reflect.DeepEqual(w.newest, r) {
-		w.newest.Load = load
-		return
+	if !reflect.DeepEqual(w.newest, r) {
+		w.newest = r
+		nudge(w.changed)
 	}
-	w.newest = r
-	nudge(w.changed)
 }
 
 // run writes until ctx ends.
@@ -100,18 +96,18 @@ func (w *writer) write(ctx context.Context, r state.Report) error {
 	}
 	at, err := w.Store.Report(ctx, w.Name, r, w.lease.ID)
 	if err == nil {
-		w.last, w.stands = r, at
+		w.written, w.stands = r, at
 	}
 	return err
 }
 
 // known tells whether a report says nothing beyond the last one.
 func (w *writer) known(r state.Report) bool {
-	if math.Abs(r.Load-w.last.Load) >= shift {
+	if math.Abs(r.Load-w.written.Load) >= shift {
 		return false
 	}
-	r.Load = w.last.Load
-	return reflect.DeepEqual(r, w.last)
+	r.Load = w.written.Load
+	return reflect.DeepEqual(r, w.written)
 }
 
 // problems are those of the node's ingress. They are looked at when a report may be written anyway, so they never come more often.

@@ -182,11 +182,6 @@ func (c *Client) Wait(ctx context.Context, name string) (int, error) {
 	return code, nil
 }
 
-// RemoveContainer kills a container and removes it with the volumes that its image asked for. One that is not there is no error.
-func (c *Client) RemoveContainer(ctx context.Context, name string) error {
-	return none(c.container(ctx, "remove", http.MethodDelete, name, "", url.Values{"force": {"true"}, "v": {"true"}, "timeout": {"0"}}))
-}
-
 func (c *Client) container(ctx context.Context, verb, method, name, path string, query url.Values) error {
 	if err := c.call(ctx, method, "/containers/"+url.PathEscape(name)+path, query, nil, nil); err != nil {
 		return fmt.Errorf("%s container %s: %w", verb, name, err)

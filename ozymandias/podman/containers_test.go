@@ -186,16 +186,14 @@ func TestContainerErrors(t *testing.T) {
 	_, inspected := machine.Client.Container(ctx, "nobody")
 	_, waited := machine.Client.Wait(ctx, "nobody")
 	for what, got := range map[string]struct{ err, want error }{
-		"a name that is taken":        {spec(func(c *podman.Container) { c.Name = name }), podman.ErrExists},
-		"an image that is not there":  {spec(func(c *podman.Container) { c.Spec.Image = "localhost/nothing:1" }), podman.ErrNotFound},
-		"a pod that is not there":     {spec(func(c *podman.Container) { c.Pod = "nothing" }), podman.ErrNotFound},
-		"start what is not there":     {machine.Client.Start(ctx, "nobody"), podman.ErrNotFound},
-		"inspect what is not there":   {inspected, podman.ErrNotFound},
-		"wait for what is not there":  {waited, podman.ErrNotFound},
-		"signal what is not there":    {machine.Client.Signal(ctx, "nobody", "SIGTERM"), podman.ErrNotFound},
-		"signal what does not run":    {machine.Client.Signal(ctx, name, "SIGTERM"), podman.ErrState},
-		"remove what is not there":    {machine.Client.RemoveContainer(ctx, "nobody"), nil},
-		"remove what was not started": {machine.Client.RemoveContainer(ctx, name), nil},
+		"a name that is taken":       {spec(func(c *podman.Container) { c.Name = name }), podman.ErrExists},
+		"an image that is not there": {spec(func(c *podman.Container) { c.Spec.Image = "localhost/nothing:1" }), podman.ErrNotFound},
+		"a pod that is not there":    {spec(func(c *podman.Container) { c.Pod = "nothing" }), podman.ErrNotFound},
+		"start what is not there":    {machine.Client.Start(ctx, "nobody"), podman.ErrNotFound},
+		"inspect what is not there":  {inspected, podman.ErrNotFound},
+		"wait for what is not there": {waited, podman.ErrNotFound},
+		"signal what is not there":   {machine.Client.Signal(ctx, "nobody", "SIGTERM"), podman.ErrNotFound},
+		"signal what does not run":   {machine.Client.Signal(ctx, name, "SIGTERM"), podman.ErrState},
 	} {
 		if !errors.Is(got.err, got.want) {
 			t.Errorf("%s: %v, want %v", what, got.err, got.want)

@@ -8,4 +8,9 @@
 //
 // Containers do not depend on the service: each has a process of its own that watches it (conmon), and they go on while the service is
 // restarted, or a new one takes its place. Podman keeps no policy here: it restarts nothing and checks no health.
+//
+// [Start] starts a service. An instance is made by [Client.CreatePod] and [Client.CreateContainer], begins by [Client.Start], and ends by
+// [Client.Stop] and [Client.RemovePod]. [Client.Pods], [Client.Pod] and [Client.Container] tell how it stands, [Client.Deaths] when to look.
+// What podman takes for true and is not is put right before it is told: of ends that it never heard of in untold.go, of a want of memory in
+// oom.go.
 package podman

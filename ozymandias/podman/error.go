@@ -47,7 +47,7 @@ func (e *Error) Is(target error) bool {
 	case ErrExists:
 		return strings.HasSuffix(e.Cause, "already exists") || strings.HasSuffix(e.Cause, "already in use")
 	case ErrState:
-		return e.Cause == "container state improper" || strings.HasPrefix(e.Message, "cannot kill a pod with no running containers")
+		return e.Cause == "container state improper"
 	case ErrArchive: // a line follows for each kind of archive that it is none of
 		return strings.Contains(e.Message, "payload does not match any of the supported image formats")
 	}
@@ -73,22 +73,4 @@ func refusal(answer *http.Response) error {
 		e.Message = strings.TrimSpace(answer.Status + " " + string(body))
 	}
 	return e
-}
-
-// failures reads what went wrong from the body of a success: what is done to a whole pod may fail in some of its containers.
-func failures(body io.Reader) error {
-	var report struct {
-		Err  any
-		Errs []any
-	}
-	if err := json.NewDecoder(body).Decode(&report); err != nil {
-		return fmt.Errorf("read podman's answer: %w", err)
-	}
-	if report.Err != nil {
-		report.Errs = append(report.Errs, report.Err)
-	}
-	if len(report.Errs) > 0 {
-		return &Error{Status: http.StatusOK, Message: fmt.Sprint("in part: ", report.Errs)}
-	}
-	return nil
 }

@@ -9,22 +9,14 @@ import (
 	"time"
 )
 
-// Death is the end of a container.
-type Death struct {
-	// ID and Name of the container.
-	ID, Name string
-	ExitCode int
-	Time     time.Time
-}
-
 // again is the pause before podman is asked once more after it has failed to answer.
 const again = 500 * time.Millisecond
 
-// Deaths yields each end of a container from a time on, to the second, until ctx ends. When the service goes away it waits for another,
-// and hears from that what has happened meanwhile; one may be told of twice then. Those of the containers that hold pods' namespaces
-// are among them.
-func (c *Client) Deaths(ctx context.Context, since time.Time) iter.Seq[Death] {
-	return func(yield func(Death) bool) {
+// Deaths yields the name of each container that ends, from a time on, to the second, until ctx ends. When the service goes away it waits for
+// another, and hears from that what has happened meanwhile; an end may be told of twice then. The containers that hold pods' namespaces are
+// among them.
+func (c *Client) Deaths(ctx context.Context, since time.Time) iter.Seq[string] {
+	return func(yield func(string) bool) {
 		for ctx.Err() == nil {
 			if !c.deaths(ctx, &since, yield) {
 				return
@@ -38,7 +30,7 @@ func (c *Client) Deaths(ctx context.Context, since time.Time) iter.Seq[Death] {
 }
 
 // deaths listens until the stream breaks off, and puts since to the last that it heard of. It is false when no more are wanted.
-func (c *Client) deaths(ctx context.Context, since *time.Time, yield func(Death) bool) bool {
+func (c *Client) deaths(ctx context.Context, since *time.Time, yield func(string) bool) bool {
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	query := filter(map[string][]string{"type": {"container"}, "event": {"died"}})
@@ -52,10 +44,8 @@ func (c *Client) deaths(ctx context.Context, since *time.Time, yield func(Death)
 	for events := json.NewDecoder(answer); ; {
 		var event struct {
 			Actor struct {
-				ID         string
 				Attributes struct {
-					Name     string `json:"name"`
-					ExitCode string `json:"containerExitCode"`
+					Name string `json:"name"`
 				}
 			}
 			TimeNano int64 `json:"timeNano"`
@@ -63,10 +53,8 @@ func (c *Client) deaths(ctx context.Context, since *time.Time, yield func(Death)
 		if events.Decode(&event) != nil {
 			return true
 		}
-		death := Death{ID: event.Actor.ID, Name: event.Actor.Attributes.Name, Time: time.Unix(0, event.TimeNano)}
-		death.ExitCode, _ = strconv.Atoi(event.Actor.Attributes.ExitCode)
-		*since = death.Time
-		if !yield(death) {
+		*since = time.Unix(0, event.TimeNano)
+		if !yield(event.Actor.Attributes.Name) {
 			return false
 		}
 	}

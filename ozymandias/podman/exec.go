@@ -22,10 +22,6 @@ import (
 // Exec is a command to be run in a container beside what runs there.
 type Exec struct {
 	Command []string
-	// Environment beyond the container's, as "NAME=value".
-	Environment []string
-	// User and WorkingDir, if not the container's.
-	User, WorkingDir string
 	// Stdin, if any, is sent to the command; when it ends, so does the command's standard input.
 	Stdin io.Reader
 	// Stdout and Stderr get the output; nil drops it. With a terminal, all of it goes to Stdout.
@@ -49,15 +45,12 @@ func (c *Client) Exec(ctx context.Context, container string, e Exec) (int, error
 		return 0, fmt.Errorf("run %q in container %s: %w", strings.Join(e.Command, " "), container, err)
 	}
 	session := struct {
-		Command     []string `json:"Cmd"`
-		Environment []string `json:"Env,omitempty"`
-		User        string   `json:"User,omitempty"`
-		WorkingDir  string   `json:"WorkingDir,omitempty"`
-		Terminal    bool     `json:"Tty"`
-		Stdin       bool     `json:"AttachStdin"`
-		Stdout      bool     `json:"AttachStdout"`
-		Stderr      bool     `json:"AttachStderr"`
-	}{e.Command, e.Environment, e.User, e.WorkingDir, e.Terminal, e.Stdin != nil, true, true}
+		Command  []string `json:"Cmd"`
+		Terminal bool     `json:"Tty"`
+		Stdin    bool     `json:"AttachStdin"`
+		Stdout   bool     `json:"AttachStdout"`
+		Stderr   bool     `json:"AttachStderr"`
+	}{e.Command, e.Terminal, e.Stdin != nil, true, true}
 	var created struct {
 		ID string `json:"Id"`
 	}

@@ -2,7 +2,6 @@ package podman
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,8 +17,6 @@ import (
 // Image is one that the node has.
 type Image struct {
 	ID string `json:"Id"`
-	// Digest of its manifest, "sha256:...".
-	Digest string `json:"Digest"`
 	// Names it goes by, with registry and tag.
 	Names []string `json:"RepoTags"`
 	// Size on the disk, including what it shares with others.
@@ -44,51 +41,15 @@ func (c *Client) Image(ctx context.Context, name string) (Image, error) {
 	return image, nil
 }
 
-// HasImage says whether there is an image of that name or id.
-func (c *Client) HasImage(ctx context.Context, name string) (bool, error) {
-	err := c.call(ctx, http.MethodGet, "/images/"+url.PathEscape(name)+"/exists", nil, nil, nil)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("look for image %s: %w", name, err)
-	}
-	return true, nil
-}
-
-// Pull is how an image is fetched from its registry.
-type Pull struct {
-	// Username and Password for the registry, if it wants any.
-	Username, Password string
-	// Insecure allows HTTP, and certificates nobody vouches for.
-	Insecure bool
-	// Progress, if any, is called with each line of podman's about it.
-	Progress func(line string)
-}
-
-// Pull fetches an image, also when there is one of that name, and returns its id.
-func (c *Client) Pull(ctx context.Context, name string, p Pull) (id string, err error) {
-	query := url.Values{"reference": {name}, "policy": {"always"}}
-	if p.Insecure {
-		query.Set("tlsVerify", "false")
-	}
-	r, err := request(ctx, http.MethodPost, "/images/pull", query, nil)
-	if err != nil {
-		return "", err
-	}
-	if p.Username != "" {
-		b, err := json.Marshal(map[string]string{"username": p.Username, "password": p.Password})
-		if err != nil {
-			return "", fmt.Errorf("write the credentials for %s: %w", name, err)
-		}
-		r.Header.Set("X-Registry-Auth", base64.URLEncoding.EncodeToString(b))
-	}
-	answer, err := c.send(r)
+// Pull fetches an image from its registry, also when there is one of that name, and returns its id. Credentials are podman's own, by `podman
+// login`. progress is called with each line of podman's about it.
+func (c *Client) Pull(ctx context.Context, name string, progress func(line string)) (id string, err error) {
+	answer, err := c.stream(ctx, http.MethodPost, "/images/pull", url.Values{"reference": {name}, "policy": {"always"}}, nil)
 	if err != nil {
 		return "", fmt.Errorf("pull image %s: %w", name, err)
 	}
-	defer answer.Body.Close()
-	for reports := json.NewDecoder(answer.Body); ; {
+	defer answer.Close()
+	for reports := json.NewDecoder(answer); ; {
 		var report struct{ Stream, Error, ID string }
 		switch err := reports.Decode(&report); {
 		case errors.Is(err, io.EOF) && id == "":
@@ -98,13 +59,13 @@ func (c *Client) Pull(ctx context.Context, name string, p Pull) (id string, err 
 		case err != nil:
 			return "", fmt.Errorf("pull image %s: %w", name, err)
 		case report.Error != "":
-			return "", fmt.Errorf("pull image %s: %w", name, &Error{Status: answer.StatusCode, Message: report.Error})
+			return "", fmt.Errorf("pull image %s: %w", name, &Error{Status: http.StatusOK, Message: report.Error})
 		}
 		if report.ID != "" {
 			id = report.ID
 		}
-		if p.Progress != nil && report.Stream != "" {
-			p.Progress(plain.Line(strings.TrimSuffix(report.Stream, "\n"), longest))
+		if report.Stream != "" {
+			progress(plain.Line(strings.TrimSuffix(report.Stream, "\n"), longest))
 		}
 	}
 }
@@ -131,7 +92,7 @@ func (c *Client) Import(ctx context.Context, name string, files io.Reader, chang
 	return strings.TrimPrefix(imported.ID, "sha256:"), nil
 }
 
-// Save writes an image as an OCI archive that [Client.Load] reads: the same manifest and so the same digest, wherever it is loaded.
+// Save writes an image as an OCI archive that [Client.Load] reads. Wherever it is loaded it has the same id, though not the digest that it had here.
 func (c *Client) Save(ctx context.Context, name string, archive io.Writer) error {
 	saved, err := c.stream(ctx, http.MethodGet, "/images/"+url.PathEscape(name)+"/get", url.Values{"format": {"oci-archive"}}, nil)
 	if err != nil {

@@ -19,7 +19,7 @@ func TestImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, err := client.Image(ctx, name)
-	if err != nil || !slices.Contains(before.Names, name) || before.Size < 1_000_000 || !strings.HasPrefix(before.Digest, "sha256:") {
+	if err != nil || !slices.Contains(before.Names, name) || before.Size < 1_000_000 {
 		t.Fatalf("Image() = %+v, %v", before, err)
 	}
 	var archive bytes.Buffer
@@ -29,11 +29,11 @@ func TestImages(t *testing.T) {
 	if err := client.RemoveImage(ctx, name); err != nil {
 		t.Fatal(err)
 	}
-	if has, err := client.HasImage(ctx, name); has || err != nil {
-		t.Fatalf("HasImage() = %v, %v after it was removed", has, err)
+	if _, err := client.Image(ctx, name); !errors.Is(err, podman.ErrNotFound) {
+		t.Fatalf("Image() = %v after it was removed", err)
 	}
-	if has, err := client.HasImage(ctx, podmantest.Image); !has || err != nil {
-		t.Fatalf("HasImage() = %v, %v of another name", has, err)
+	if _, err := client.Image(ctx, podmantest.Image); err != nil {
+		t.Fatalf("Image() = %v of another name", err)
 	}
 	other := podmantest.New(t)
 	names, err := other.Client.Load(ctx, &archive)

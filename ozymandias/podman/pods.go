@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"time"
 
 	"teamtask.dev/ozymandias/job"
 )
@@ -22,8 +21,6 @@ type Pod struct {
 	CgroupParent string
 	// Network it is attached to.
 	Network string
-	// Address in the network. The zero value leaves it to podman.
-	Address netip.Addr
 	// Ports of the node that lead to it.
 	Ports []job.Port
 	// Nameservers its containers ask, and the domains they add to names without a dot. None: the node's.
@@ -35,18 +32,11 @@ type Pod struct {
 
 // CreatePod makes a pod. Nothing of it runs until one of its containers is started.
 func (c *Client) CreatePod(ctx context.Context, p Pod) error {
-	type attachment struct {
-		Addresses []netip.Addr `json:"static_ips,omitempty"`
-	}
 	type port struct {
 		IP        string       `json:"host_ip,omitempty"`
 		Host      uint16       `json:"host_port"`
 		Container uint16       `json:"container_port"`
 		Protocol  job.Protocol `json:"protocol"`
-	}
-	attached := attachment{}
-	if p.Address.IsValid() {
-		attached.Addresses = []netip.Addr{p.Address}
 	}
 	ports := make([]port, 0, len(p.Ports))
 	for _, published := range p.Ports {
@@ -57,18 +47,18 @@ func (c *Client) CreatePod(ctx context.Context, p Pod) error {
 		ports = append(ports, one)
 	}
 	spec := struct {
-		Name         string                `json:"name"`
-		Hostname     string                `json:"hostname,omitempty"`
-		Labels       map[string]string     `json:"labels,omitempty"`
-		CgroupParent string                `json:"cgroup_parent,omitempty"`
-		Networks     map[string]attachment `json:"Networks,omitempty"`
-		Ports        []port                `json:"portmappings,omitempty"`
-		Nameservers  []netip.Addr          `json:"dns_server,omitempty"`
-		Search       []string              `json:"dns_search,omitempty"`
-		Limits       limits                `json:"resource_limits"`
+		Name         string              `json:"name"`
+		Hostname     string              `json:"hostname,omitempty"`
+		Labels       map[string]string   `json:"labels,omitempty"`
+		CgroupParent string              `json:"cgroup_parent,omitempty"`
+		Networks     map[string]struct{} `json:"Networks,omitempty"`
+		Ports        []port              `json:"portmappings,omitempty"`
+		Nameservers  []netip.Addr        `json:"dns_server,omitempty"`
+		Search       []string            `json:"dns_search,omitempty"`
+		Limits       limits              `json:"resource_limits"`
 	}{p.Name, p.Hostname, p.Labels, p.CgroupParent, nil, ports, p.Nameservers, p.Search, limits{CPU: &cpuLimit{shares(p.CPUs)}}}
 	if p.Network != "" {
-		spec.Networks = map[string]attachment{p.Network: attached}
+		spec.Networks = map[string]struct{}{p.Network: {}}
 	}
 	if err := c.call(ctx, http.MethodPost, "/pods/create", nil, spec, nil); err != nil {
 		return fmt.Errorf("create pod %s: %w", p.Name, err)
@@ -76,48 +66,15 @@ func (c *Client) CreatePod(ctx context.Context, p Pod) error {
 	return nil
 }
 
-// StartPod starts all containers of a pod that do not run, in no certain order.
-func (c *Client) StartPod(ctx context.Context, name string) error {
-	return c.pod(ctx, "start", http.MethodPost, name, "/start", nil)
-}
-
-// StopPod asks all containers of a pod to end and kills what has not done so within the grace, in whole seconds. What was not
-// running, or is not there, is no error. Podman locks each container for that time: meanwhile it answers nothing about it.
-// [Client.Stop] does not lock it.
-func (c *Client) StopPod(ctx context.Context, name string, grace time.Duration) error {
-	return none(c.pod(ctx, "stop", http.MethodPost, name, "/stop", url.Values{"t": {seconds(grace)}}))
-}
-
-// KillPod kills all that runs in a pod. What was not running, or is not there, is no error.
-func (c *Client) KillPod(ctx context.Context, name string) error {
-	err := none(c.pod(ctx, "kill", http.MethodPost, name, "/kill", url.Values{"signal": {"SIGKILL"}}))
-	if errors.Is(err, ErrState) {
-		return nil
-	}
-	return err
-}
-
 // RemovePod kills what runs in a pod and removes it with its containers. One that is not there is no error.
 func (c *Client) RemovePod(ctx context.Context, name string) error {
-	return none(c.pod(ctx, "remove", http.MethodDelete, name, "", url.Values{"force": {"true"}, "timeout": {"0"}}))
-}
-
-// pod does something to a pod, of which podman may say in the body of a success that it failed.
-func (c *Client) pod(ctx context.Context, verb, method, name, path string, query url.Values) error {
-	r, err := request(ctx, method, "/pods/"+url.PathEscape(name)+path, query, nil)
-	if err != nil {
-		return err
+	var report struct{ Err any } // podman may say in the body of a success that it failed
+	err := c.call(ctx, http.MethodDelete, "/pods/"+url.PathEscape(name), url.Values{"force": {"true"}, "timeout": {"0"}}, nil, &report)
+	if err == nil && report.Err != nil {
+		err = &Error{Status: http.StatusOK, Message: fmt.Sprint(report.Err)}
 	}
-	answer, err := c.send(r)
-	if err != nil {
-		return fmt.Errorf("%s pod %s: %w", verb, name, err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode == http.StatusNotModified {
-		return nil
-	}
-	if err := failures(answer.Body); err != nil {
-		return fmt.Errorf("%s pod %s: %w", verb, name, err)
+	if err := none(err); err != nil {
+		return fmt.Errorf("remove pod %s: %w", name, err)
 	}
 	return nil
 }
@@ -130,15 +87,11 @@ func none(err error) error {
 	return err
 }
 
-// seconds are written as podman takes them; what is left of one counts as a whole.
-func seconds(d time.Duration) string { return fmt.Sprint(int64((d + time.Second - 1) / time.Second)) }
-
 // PodState is a pod as it stands.
 type PodState struct {
-	ID      string            `json:"Id"`
-	Name    string            `json:"Name"`
-	Labels  map[string]string `json:"Labels"`
-	Created time.Time         `json:"Created"`
+	ID     string            `json:"Id"`
+	Name   string            `json:"Name"`
+	Labels map[string]string `json:"Labels"`
 	// Status is podman's word: Created, Running, Degraded (some run), Exited, Stopped, Paused, Dead or Error.
 	Status string `json:"Status"`
 	// Containers of the pod, without the one that holds its namespaces.

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"teamtask.dev/ozymandias/cgroup"
 	"teamtask.dev/ozymandias/cgroup/cgrouptest"
@@ -25,13 +24,8 @@ import (
 // A pod has an address in its network, which the node reaches, and its containers reach each other on the loopback.
 func TestPodNetwork(t *testing.T) {
 	ctx := patient(t)
-	address := machine.Network.Subnet.Addr()
-	for range 77 {
-		address = address.Next()
-	}
 	port := freePort(t)
 	p := pod(t, func(p *podman.Pod) {
-		p.Address = address
 		p.Nameservers, p.Search = []netip.Addr{machine.Network.Gateway}, []string{"ozymandias.internal"}
 		p.Ports = []job.Port{{IP: netip.MustParseAddr("127.0.0.1"), Host: port, Container: 80, Protocol: job.TCPProtocol}}
 	})
@@ -44,8 +38,9 @@ func TestPodNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := machine.Client.Address(ctx, state, machine.Network.Name); err != nil || got != address {
-		t.Errorf("Address() = %v, %v, want %v", got, err, address)
+	address, err := machine.Client.Address(ctx, state, machine.Network.Name)
+	if err != nil || !machine.Network.Subnet.Contains(address) {
+		t.Errorf("Address() = %v, %v, want one of %v", address, err, machine.Network.Subnet)
 	}
 	if namespace, err := machine.Client.Namespace(ctx, state); err != nil || namespace == "" {
 		t.Errorf("Namespace() = %q, %v", namespace, err)
@@ -100,7 +95,7 @@ func TestPods(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("Pods() = %+v, %v", found, err)
 	}
-	if f := found[0]; f.Name != p.Name || f.Status != "Created" || f.Labels["ozymandias.id"] != "3" || len(f.Containers) != 1 || f.Containers[0].Name != name || f.Created.IsZero() {
+	if f := found[0]; f.Name != p.Name || f.Status != "Created" || f.Labels["ozymandias.id"] != "3" || len(f.Containers) != 1 || f.Containers[0].Name != name {
 		t.Errorf("it is %+v", f)
 	}
 	if found, err := machine.Client.Pods(ctx, map[string]string{"ozymandias.job": "web"}); err != nil || len(found) != 2 {
@@ -116,50 +111,8 @@ func TestPods(t *testing.T) {
 	if err := machine.Client.CreatePod(ctx, p); !errors.Is(err, podman.ErrExists) {
 		t.Errorf("a name that is taken: %v", err)
 	}
-	for what, err := range map[string]error{
-		"stop": machine.Client.StopPod(ctx, "nothing", time.Second), "kill": machine.Client.KillPod(ctx, "nothing"), "remove": machine.Client.RemovePod(ctx, "nothing"),
-	} {
-		if err != nil {
-			t.Errorf("%s what is not there: %v", what, err)
-		}
-	}
-	if err := machine.Client.StartPod(ctx, "nothing"); !errors.Is(err, podman.ErrNotFound) {
-		t.Errorf("start what is not there: %v", err)
-	}
-}
-
-// A whole pod is started, stopped and killed.
-func TestWholePod(t *testing.T) {
-	ctx, p := patient(t), pod(t)
-	listens, deaf := container(t, p, "print here stay"), container(t, p, "deaf print here stay")
-	if err := machine.Client.StartPod(ctx, p.Name); err != nil {
-		t.Fatal(err)
-	}
-	says(t, listens, "here")
-	says(t, deaf, "here")
-	if err := machine.Client.StartPod(ctx, p.Name); err != nil {
-		t.Errorf("start what runs: %v", err)
-	}
-	if err := machine.Client.StopPod(ctx, p.Name, time.Second); err != nil {
-		t.Fatal(err)
-	}
-	if a, b := inspect(t, listens), inspect(t, deaf); a.Running() || a.ExitCode != 0 || b.Running() || b.ExitCode != 137 {
-		t.Errorf("stopped they are %+v and %+v", a, b)
-	}
-	if err := machine.Client.StopPod(ctx, p.Name, time.Second); err != nil {
-		t.Errorf("stop what is stopped: %v", err)
-	}
-	if err := machine.Client.StartPod(ctx, p.Name); err != nil {
-		t.Fatal(err)
-	}
-	if err := machine.Client.KillPod(ctx, p.Name); err != nil {
-		t.Fatal(err)
-	}
-	if a, b := ended(t, listens), ended(t, deaf); a.ExitCode != 137 || b.ExitCode != 137 {
-		t.Errorf("killed they are %+v and %+v", a, b)
-	}
-	if err := machine.Client.KillPod(ctx, p.Name); err != nil {
-		t.Errorf("kill what has ended: %v", err)
+	if err := machine.Client.RemovePod(ctx, "nothing"); err != nil {
+		t.Errorf("remove what is not there: %v", err)
 	}
 }
 

@@ -3,18 +3,19 @@ package podman_test
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
-	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
 )
 
@@ -73,42 +74,57 @@ func registry(t *testing.T, archive io.Reader) *httptest.Server {
 	return server
 }
 
-// An image comes from its registry, with word of how it goes; without the password it does not, nor does one that is not there.
+// An image comes from its registry, with word of how it goes; without the password it does not, nor does one that is not there. The password
+// is where `podman login` writes it, containers-auth.json(5).
 func TestPull(t *testing.T) {
-	ctx, client := patient(t), machine.Client
+	ctx, m, dir := patient(t), podmantest.New(t), t.TempDir()
 	var archive bytes.Buffer
-	if err := client.Save(ctx, podmantest.Image, &archive); err != nil {
+	if err := m.Client.Save(ctx, podmantest.Image, &archive); err != nil {
 		t.Fatal(err)
 	}
 	host := strings.TrimPrefix(registry(t, &archive).URL, "http://")
-	name := host + "/app:1"
-	t.Cleanup(func() {
-		if err := client.RemoveImage(context.WithoutCancel(ctx), name); err != nil {
-			t.Error(err)
+	login := func(password string) {
+		t.Helper()
+		auths := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, host, base64.StdEncoding.EncodeToString([]byte("ada:"+password)))
+		if err := os.WriteFile(filepath.Join(dir, "containers", "auth.json"), []byte(auths), 0o600); err != nil {
+			t.Fatal(err)
 		}
-	})
+	}
+	settings := filepath.Join(dir, "registries.conf")
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "containers"), 0o700),
+		os.WriteFile(settings, fmt.Appendf(nil, "[[registry]]\nlocation = %q\ninsecure = true\n", host), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CONTAINERS_REGISTRIES_CONF", settings)
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	if err := m.Restart(); err != nil {
+		t.Fatal(err)
+	}
 	var lines []string
-	pull := podman.Pull{Username: "ada", Password: "xyzzy", Insecure: true, Progress: func(line string) { lines = append(lines, line) }}
-	id, err := client.Pull(ctx, name, pull)
+	pull := func(name string) (string, error) {
+		return m.Client.Pull(ctx, name, func(line string) { lines = append(lines, line) })
+	}
+	login("xyzzy")
+	name := host + "/app:1"
+	id, err := pull(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := client.Image(ctx, podmantest.Image)
+	want, err := m.Client.Image(ctx, podmantest.Image)
 	if err != nil || id != want.ID {
 		t.Errorf("it is %q, want %q, %v", id, want.ID, err)
 	}
 	if len(lines) == 0 {
 		t.Error("there was no word of progress")
 	}
-	if has, err := client.HasImage(ctx, name); !has || err != nil {
-		t.Errorf("HasImage() = %v, %v", has, err)
+	if got, err := m.Client.Image(ctx, name); err != nil || got.ID != id {
+		t.Errorf("Image() = %+v, %v", got, err)
 	}
-	pull.Password = "guess"
-	if _, err := client.Pull(ctx, name, pull); err == nil {
-		t.Error("it came with a wrong password")
-	}
-	pull.Password = "xyzzy"
-	if _, err := client.Pull(ctx, host+"/app:2", pull); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := pull(host + "/app:2"); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("one that is not there: %v", err)
+	}
+	login("guess")
+	if _, err := pull(name); err == nil {
+		t.Error("it came with a wrong password")
 	}
 }

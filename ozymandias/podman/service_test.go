@@ -38,16 +38,16 @@ func child(t *testing.T, m *podmantest.Machine) int {
 	return 0
 }
 
-// heard is the next death of that container.
-func heard(t *testing.T, next func() (podman.Death, bool), name string) podman.Death {
+// hear waits until it is told of the death of that container.
+func hear(t *testing.T, next func() (string, bool), name string) {
 	t.Helper()
 	for {
-		death, ok := next()
+		died, ok := next()
 		if !ok {
 			t.Fatalf("no death of %s was heard of", name)
 		}
-		if death.Name == name {
-			return death
+		if died == name {
+			return
 		}
 	}
 }
@@ -63,9 +63,7 @@ func TestServiceDies(t *testing.T) {
 	}
 	says(t, meanwhile, "here")
 	says(t, after, "here")
-	if death := heard(t, next, before); death.ExitCode != 3 || death.ID == "" || death.Time.IsZero() {
-		t.Errorf("the death is %+v", death)
-	}
+	hear(t, next, before)
 	state := inspect(t, meanwhile)
 	killed := child(t, machine)
 	if killed == 0 {
@@ -77,9 +75,7 @@ func TestServiceDies(t *testing.T) {
 	if err := syscall.Kill(state.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if death := heard(t, next, meanwhile); death.ExitCode != 137 || death.ID != state.ID {
-		t.Errorf("the death is %+v", death)
-	}
+	hear(t, next, meanwhile)
 	if pid := child(t, machine); pid == killed || pid == 0 {
 		t.Errorf("the service is process %d, and %d was killed", pid, killed)
 	}
@@ -89,9 +85,7 @@ func TestServiceDies(t *testing.T) {
 	if err := machine.Client.Stop(ctx, after, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if death := heard(t, next, after); death.ExitCode != 0 {
-		t.Errorf("the death is %+v", death)
-	}
+	hear(t, next, after)
 }
 
 // A service that is closed, or whose owner is killed, ends; the next one finds what ran.

@@ -17,8 +17,6 @@ type Scheduler struct {
 	Store  *state.Store
 	Mirror *state.Mirror
 	Log    *slog.Logger
-	// Took is called with each decision that this node took, once it is written. nil: nobody.
-	Took func(schedule.Decision)
 
 	clock clock
 }
@@ -95,9 +93,6 @@ func (s *Scheduler) write(ctx context.Context, read, put schedule.State, basis s
 	}
 	if err != nil {
 		return 0, decision, fmt.Errorf("take decision %d: %w", decision.Version, err)
-	}
-	if s.Took != nil && version == decision.Version {
-		s.Took(decision)
 	}
 	return version, decision, nil
 }

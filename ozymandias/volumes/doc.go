@@ -10,6 +10,8 @@
 // finds unused. On a file system that cannot take blocks (NFS, ZFS) the file is sparse, and a disk that is full ends the writing within.
 // What ext4 needs for itself comes on top of the space asked for: see [Size].
 //
+// [Open] opens a node's [Store]. [Store.Ensure] makes a volume, if there is none, and mounts it; [Store.Remove] deletes it.
+//
 // # What a container gets
 //
 // It gets the directory data in the file system, not its root, as there is a lost+found there and some programs want to begin in an

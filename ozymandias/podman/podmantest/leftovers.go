@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"teamtask.dev/ozymandias/cgroup"
 )
 
 // unmount unmounts podman's own directory, which it mounts on itself and leaves so, and says what else is mounted.
@@ -36,37 +37,14 @@ func (m *Machine) unmount() error {
 	return errors.Join(faults...)
 }
 
-// removeCgroups removes the machine's control groups in all hierarchies. Those of pods have to be gone: what is in the way is an error.
-// Podman leaves empty ones behind in the hierarchies that are not its own.
+// removeCgroups removes the machine's control groups in all hierarchies. Those of pods have to be gone: what runs there is an error. Podman
+// leaves empty ones behind in the hierarchies that are not its own.
 func (m *Machine) removeCgroups() error {
-	mounts, err := os.ReadFile("/proc/self/mounts")
+	group, err := cgroup.Find(m.Cgroup)
 	if err != nil {
 		return err
 	}
-	var faults []error
-	for line := range strings.Lines(string(mounts)) {
-		fields := strings.Fields(line)
-		if len(fields) < 3 || !strings.HasPrefix(fields[2], "cgroup") {
-			continue
-		}
-		var below []string
-		err := filepath.WalkDir(filepath.Join(fields[1], m.Cgroup), func(path string, entry fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err == nil && entry.IsDir() {
-				below = append(below, path)
-			}
-			return err
-		})
-		faults = append(faults, err)
-		for i := len(below) - 1; i >= 0; i-- { // the innermost first
-			if err := os.Remove(below[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				faults = append(faults, fmt.Errorf("a control group is in use: %w", err))
-			}
-		}
-	}
-	return errors.Join(faults...)
+	return group.Remove()
 }
 
 // said keeps what podman says.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"teamtask.dev/ozymandias/netnstest"
 	"teamtask.dev/ozymandias/podman"
 )
 
@@ -104,7 +105,7 @@ func (m *Machine) start(ctx context.Context, number int32) (err error) {
 	if _, err := m.Client.Import(ctx, Image, bytes.NewReader(files), `ENTRYPOINT ["/guest"]`); err != nil {
 		return err
 	}
-	subnet, err := free()
+	subnet, err := netnstest.FreeSubnet(netip.MustParsePrefix("10.224.0.0/12"))
 	if err != nil {
 		return err
 	}
@@ -149,29 +150,6 @@ func guest(ctx context.Context, dir string) ([]byte, error) {
 		return nil, err
 	}
 	return archive.Bytes(), w.Close()
-}
-
-// free finds a subnet that no interface is in. Processes of tests begin to look at different ones.
-func free() (netip.Prefix, error) {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	const subnets = 50 * 256 // 10.200.0.0/24 to 10.249.255.0/24
-	for i := range subnets {
-		n := (os.Getpid() + i) % subnets
-		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(200 + n/256), byte(n % 256), 0}), 24)
-		taken := false
-		for _, address := range addresses {
-			if other, err := netip.ParsePrefix(address.String()); err == nil && other.Overlaps(subnet) {
-				taken = true
-			}
-		}
-		if !taken {
-			return subnet, nil
-		}
-	}
-	return netip.Prefix{}, errors.New("there is no free subnet")
 }
 
 // Close takes the machine down and looks that nothing of it is left: programs, mounts, interfaces, namespaces, control groups.

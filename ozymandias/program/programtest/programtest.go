@@ -30,7 +30,6 @@ func Use(t *testing.T, sources ...program.Source) {
 }
 
 // Build builds a program, unless it is there, and returns its path: in teamtask/NAME-VERSION in the user's cache. It takes minutes.
-// Who else wants it at the same time waits for it.
 func Build(source program.Source) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -39,48 +38,53 @@ func Build(source program.Source) (string, error) {
 	return build(source, filepath.Join(cache, "teamtask"))
 }
 
-func build(source program.Source, cache string) (_ string, err error) {
+func build(source program.Source, cache string) (string, error) {
 	built := path.Base(source.Package) // as Go names it
 	dir := filepath.Join(cache, built+"-"+source.Version)
-	executable := filepath.Join(dir, source.Name)
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("build %s: %w", source.Name, err)
+	err := Once(dir, func(half string) error {
+		install := exec.Command("go", "install", "-trimpath", "-ldflags=-s -w", source.Package+"@"+source.Version)
+		install.Env = append(os.Environ(), "GOBIN="+half, "GOFLAGS=", "CGO_ENABLED=0")
+		if source.C {
+			install.Env = append(install.Env, "CGO_ENABLED=1")
 		}
-	}()
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
+		if out, err := install.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return os.Rename(filepath.Join(half, built), filepath.Join(half, source.Name))
+	})
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", source.Name, err)
+	}
+	return filepath.Join(dir, source.Name), nil
+}
+
+// Once has a directory made, unless it is there. Who else wants it at the same time waits for it. It comes to its place as a whole, so that
+// nobody finds half of it.
+func Once(dir string, make func(half string) error) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
 	}
 	lock, err := os.Create(dir + ".lock")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", fmt.Errorf("wait for who else builds it: %w", err)
+		return fmt.Errorf("wait for who else makes it: %w", err)
 	}
-	if _, err := os.Stat(executable); !errors.Is(err, fs.ErrNotExist) {
-		return executable, err
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	// It comes to its place as a whole, so that nobody finds half of it.
-	half, err := os.MkdirTemp(cache, built)
+	half, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir))
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(half)
-	install := exec.Command("go", "install", "-trimpath", "-ldflags=-s -w", source.Package+"@"+source.Version)
-	install.Env = append(os.Environ(), "GOBIN="+half, "GOFLAGS=", "CGO_ENABLED=0")
-	if source.C {
-		install.Env = append(install.Env, "CGO_ENABLED=1")
-	}
-	if out, err := install.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	if err := os.Rename(filepath.Join(half, built), filepath.Join(half, source.Name)); err != nil {
-		return "", err
+	if err := make(half); err != nil {
+		return err
 	}
 	if err := os.Chmod(half, 0o755); err != nil {
-		return "", err
+		return err
 	}
-	return executable, os.Rename(half, dir)
+	return os.Rename(half, dir)
 }

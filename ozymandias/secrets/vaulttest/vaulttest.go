@@ -9,10 +9,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -21,11 +19,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/ozymandias/program/programtest"
 )
 
 // Vault is one for a test.
@@ -139,7 +137,7 @@ func (v *Vault) call(t *testing.T, method, path string, body []byte) (status int
 	return answer.StatusCode, text
 }
 
-// build builds the server unless it is there, and returns where it is. One process builds at a time.
+// build builds the server unless it is there, and returns where it is.
 func build() (program string, err error) {
 	defer func() {
 		if err != nil {
@@ -161,28 +159,14 @@ func build() (program string, err error) {
 		return "", err
 	}
 	dir := filepath.Join(cache, "teamtask", fmt.Sprintf("vault-%.6x", sum.Sum(nil)))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.Create(filepath.Join(dir, "lock"))
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", fmt.Errorf("wait for who else builds it: %w", err)
-	}
-	program = filepath.Join(dir, "vault")
-	if _, err := os.Stat(program); !errors.Is(err, fs.ErrNotExist) {
-		return program, err
-	}
-	part := program + ".part"
-	compile := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", part, ".")
-	compile.Dir, compile.Env = module, append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
-	if out, err := compile.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return program, os.Rename(part, program)
+	return filepath.Join(dir, "vault"), programtest.Once(dir, func(half string) error {
+		compile := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(half, "vault"), ".")
+		compile.Dir, compile.Env = module, append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
+		if out, err := compile.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
 }
 
 // Issue makes a key and issues a node's certificate, which is good for a server on the loopback, too. They are PEM.

@@ -13,8 +13,8 @@ import (
 // into account.
 const keptLogs = 512 << 20
 
-// keep keeps the logs of a pod that is about to be removed.
-func (l *loop) keep(lived context.Context, i schedule.Instance, pod podman.PodState) {
+// keepLogs keeps the logs of a pod that is about to be removed.
+func (l *loop) keepLogs(lived context.Context, i schedule.Instance, pod podman.PodState) {
 	for _, c := range pod.Containers {
 		l.handOver(lived, c.ID, func(state podman.ContainerState) error {
 			return l.logs.Keep(i, state.Labels[labelContainer], state.Log)
