@@ -2,9 +2,11 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +39,35 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("the terminal was %+v and is %+v, %v", before, after, err)
 	}
 }
+
+// Whoever gives a command a terminal and no input ends it by Ctrl-C, as that is not sent.
+func TestTerminalWithoutInput(t *testing.T) {
+	stage := apitest.NewStage(t, map[string]string{"app": "stay"})
+	_, in := terminal.Open(t)
+	before, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer interrupt()
+	root := cli.Root()
+	root.SetArgs([]string{"--run-dir", stage.Run, "exec", "-t", "web-0", "--", "/guest", "print", "begun", "stay"})
+	root.SetIn(in)
+	root.SetOut(writer(func([]byte) {
+		during, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
+		if err != nil || *during != *before {
+			t.Errorf("the terminal was %+v and is %+v, %v", before, during, err)
+		}
+		interrupt()
+	}))
+	if err := root.ExecuteContext(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 
 // Nobody types an archive.
 func TestLoadFromTerminal(t *testing.T) {
