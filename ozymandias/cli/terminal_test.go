@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,57 @@ func TestTerminalWithoutInput(t *testing.T) {
 type writer func([]byte)
 
 func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
+
+// Ctrl-C ends a command that waits for what is typed, and what is typed next is shown again.
+func TestInterruptedPassword(t *testing.T) {
+	_, in := terminal.Open(t)
+	state := func() unix.Termios {
+		now, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
+		if err != nil {
+			t.Error(err)
+			return unix.Termios{}
+		}
+		return *now
+	}
+	before := state()
+	ctx, interrupt := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer interrupt()
+	go func() {
+		defer interrupt()
+		for state().Lflag&unix.ECHO != 0 && ctx.Err() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	root := cli.Root()
+	root.SetArgs([]string{"secret", "set", "x"})
+	root.SetIn(in)
+	root.SetErr(io.Discard)
+	if err := root.ExecuteContext(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	if after := state(); after != before {
+		t.Errorf("the terminal was %+v and is %+v", before, after)
+	}
+}
+
+// So it does one that waits for standard input.
+func TestInterruptedInput(t *testing.T) {
+	for _, command := range []string{"secret set x", "apply -f -", "delete -f -", "explain -f -"} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		never, end := io.Pipe()
+		root := cli.Root()
+		root.SetArgs(strings.Fields(command))
+		root.SetIn(reader(func(b []byte) (int, error) { interrupt(); return never.Read(b) }))
+		if err := root.ExecuteContext(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s ended with %v", command, err)
+		}
+		end.Close()
+	}
+}
+
+type reader func([]byte) (int, error)
+
+func (r reader) Read(b []byte) (int, error) { return r(b) }
 
 // Nobody types an archive.
 func TestLoadFromTerminal(t *testing.T) {
