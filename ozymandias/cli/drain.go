@@ -80,12 +80,18 @@ func drained(ctx context.Context, c *client.Client, w io.Writer, name string) er
 		if err != nil {
 			return err
 		}
+		if !n.Draining {
+			return fmt.Errorf("node %s is not drained: somebody has opened it again meanwhile", name)
+		}
 		if n.Phase != v1.Draining && n.Phase != v1.Unfit {
-			return nil // drained or lost; or somebody has opened it
+			return nil // drained or lost
 		}
 		instances, err := c.Instances(ctx, "", name)
 		if err != nil {
 			return err
+		}
+		if n.Phase == v1.Unfit && len(instances) == 0 {
+			return nil
 		}
 		var left []string
 		for _, in := range instances {
