@@ -42,6 +42,15 @@ func Await[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	}
 }
 
+// lookWithin is how long it may take to look how things are: whoever lives answers that at once.
+const lookWithin = 15 * time.Second
+
+// Look is a context for one look of a command that looks again and again. A machine that dies does not hang up: without an end the command would
+// stand still for the quarter of an hour for which the kernel sends again what nobody acknowledges.
+func Look(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, lookWithin, fmt.Errorf("there is no answer within %s", lookWithin))
+}
+
 // Interruptible is a context that the first interrupt ends, so that everything is given back in order. From a second one on, unless it
 // is an echo, signals do what they do by themselves: they end the process.
 func Interruptible() (ctx context.Context, stop func()) {

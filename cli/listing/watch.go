@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"teamtask.dev/cli/cmdline"
 )
 
 // lookAgain is how often --watch looks for what has changed.
@@ -34,8 +36,11 @@ func follow[C any](ctx context.Context, s *shown, c C, cmd *cobra.Command, k Kin
 			return ctx.Err()
 		case <-again.C:
 		}
+		look, done := cmdline.Look(ctx)
 		var err error
-		if f, err = k.Read(ctx, c, names); err != nil {
+		f, err = k.Read(look, c, names)
+		done()
+		if err != nil {
 			return err
 		}
 	}
