@@ -129,7 +129,7 @@ var certificateKind = kind{Plural: "certificates", Singular: "certificate", Abou
 			all = slices.DeleteFunc(all, func(c v1.Certificate) bool { return !slices.Contains(names, c.Name) })
 		}
 		for _, c := range all {
-			f.Rows = append(f.Rows, listing.Row{Name: c.Name, Created: c.Created, Cells: []string{c.Name, c.Ends.Format(time.DateOnly)}, Wide: []string{c.Serial}})
+			f.Rows = append(f.Rows, listing.Row{Name: c.Name, Key: c.Serial, Created: c.Created, Cells: []string{c.Name, c.Ends.Format(time.DateOnly)}, Wide: []string{c.Serial}})
 		}
 		f.Object = object(all, names)
 		return f, nil
