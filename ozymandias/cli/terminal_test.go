@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -104,11 +105,12 @@ func TestInterruptedPassword(t *testing.T) {
 
 // So it does one that waits for standard input.
 func TestInterruptedInput(t *testing.T) {
-	for _, command := range []string{"secret set x", "apply -f -", "delete -f -", "explain -f -"} {
+	run := answering(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	for _, command := range []string{"secret set x", "apply -f -", "delete -f -", "explain -f -", "image load"} {
 		ctx, interrupt := context.WithCancel(t.Context())
 		never, end := io.Pipe()
 		root := cli.Root()
-		root.SetArgs(strings.Fields(command))
+		root.SetArgs(append([]string{"--run-dir", run}, strings.Fields(command)...))
 		root.SetIn(reader(func(b []byte) (int, error) { interrupt(); return never.Read(b) }))
 		if err := root.ExecuteContext(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s ended with %v", command, err)
