@@ -28,7 +28,7 @@ func applyCommand(g *global) *cobra.Command {
 			if file == "" {
 				return errors.New("name the manifest: -f FILE, or -f - for standard input")
 			}
-			manifests, err := readManifests(file, cmd.InOrStdin())
+			manifests, err := cmdline.Await(cmd.Context(), func() ([]manifest, error) { return readManifests(file, cmd.InOrStdin()) })
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/items"
 )
 
@@ -198,7 +199,7 @@ func openSource(ctx context.Context, s *items.Spec, files lineFiles) (items.Sour
 func openLines(ctx context.Context, s items.LinesSpec) (l *items.Lines, err error) {
 	var f *os.File
 	if s.Path == standardInput {
-		f, err = spooled()
+		f, err = cmdline.Await(ctx, spooled)
 	} else {
 		f, err = os.Open(s.Path)
 	}

@@ -28,6 +28,7 @@ type Found struct {
 // Row is what a table has of an object.
 type Row struct {
 	Name        string
+	Key         string // by which it is known again, if it may be there several times by its name
 	Cells, Wide []string
 	Created     time.Time
 }

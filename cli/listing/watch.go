@@ -1,11 +1,14 @@
 package listing
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"teamtask.dev/cli/cmdline"
 )
 
 // lookAgain is how often --watch looks for what has changed.
@@ -20,10 +23,11 @@ func follow[C any](ctx context.Context, s *shown, c C, cmd *cobra.Command, k Kin
 	for {
 		now := make(map[string]Row, len(f.Rows))
 		for _, r := range f.Rows {
-			if old, there := before[r.Name]; !there || !slices.Equal(old.Cells, r.Cells) || s.output == "wide" && !slices.Equal(old.Wide, r.Wide) {
+			key := cmp.Or(r.Key, r.Name)
+			if old, there := before[key]; !there || !slices.Equal(old.Cells, r.Cells) || s.output == "wide" && !slices.Equal(old.Wide, r.Wide) {
 				t.Row(cells(s, k, r)...)
 			}
-			now[r.Name] = r
+			now[key] = r
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -34,8 +38,11 @@ func follow[C any](ctx context.Context, s *shown, c C, cmd *cobra.Command, k Kin
 			return ctx.Err()
 		case <-again.C:
 		}
+		look, done := cmdline.Look(ctx)
 		var err error
-		if f, err = k.Read(ctx, c, names); err != nil {
+		f, err = k.Read(look, c, names)
+		done()
+		if err != nil {
 			return err
 		}
 	}

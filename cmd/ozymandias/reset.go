@@ -52,7 +52,10 @@ forgotten by "ozymandias delete node NAME", from another node.`,
 			}
 			if !yes {
 				fmt.Fprintf(cmd.ErrOrStderr(), "This removes node %s from this machine, with all that is in %s, its volumes among it, and in %s. Go on? [y/N] ", name, data, run)
-				answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+				answer, _ := cmdline.Await(cmd.Context(), func() (string, error) { return bufio.NewReader(cmd.InOrStdin()).ReadString('\n') })
+				if err := cmd.Context().Err(); err != nil {
+					return err
+				}
 				if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 					return errors.New("nothing was removed")
 				}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,6 +148,30 @@ func TestWhoseDirectory(t *testing.T) {
 		t.Errorf("reset: %v", err)
 	}
 }
+
+// Whoever interrupts the question has answered it.
+func TestResetInterrupted(t *testing.T) {
+	data := t.TempDir()
+	write(t, data, map[string]string{"pki/cluster.json": `{"name": "shop-3"}`})
+	ctx, interrupt := context.WithCancel(t.Context())
+	typed, keys := io.Pipe()
+	defer keys.Close()
+	cmd := resetCommand()
+	cmd.SetArgs([]string{"--data-dir", data, "--run-dir", filepath.Join(t.TempDir(), "run")})
+	cmd.SetIn(typed)
+	cmd.SetErr(writer(func([]byte) { interrupt() }))
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	if err := cmd.ExecuteContext(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(selfFile(data)); err != nil {
+		t.Error(err)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 
 // The question says what goes: which node, by the name that it has in its cluster, and which directories.
 func TestResetAsks(t *testing.T) {

@@ -89,11 +89,17 @@ func (a *API) run(w http.ResponseWriter, r *http.Request, container string, e po
 	if text, err := json.Marshal(end); err == nil {
 		_ = out.write(v1.Ended, text) // who has gone does not care
 	}
-	input.Close()
-	connection.Close()
-	hangUp()
+	input.Close() // what still comes is dropped
+	// A connection that is closed while there is something to be read is reset, and what the caller has not read yet is lost, the end among it.
+	if half, ok := connection.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = connection.SetReadDeadline(time.Now().Add(closeWithin))
 	reading.Wait()
 }
+
+// closeWithin is how long a caller may take to hang up once it was sent how its command ended.
+const closeWithin = 2 * time.Second
 
 // A feed is what a command is sent. As long as the command does not take it nothing more is read of what the caller sends, as that would have to be
 // kept, and so it is not noticed either that the caller hangs up.

@@ -48,6 +48,19 @@ func TestHangUpWithInputLeft(t *testing.T) {
 	}
 }
 
+// How a command ended comes also if it did not read what it was sent, of which more and more comes.
+func TestEndWithInputLeft(t *testing.T) {
+	s := apitest.NewStage(t, map[string]string{"app": "stay"})
+	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer done()
+	for range 20 {
+		code, err := s.Asked.Exec(ctx, "web-0", client.Exec{Command: []string{"/guest", "exit", "5"}, Stdin: reader(func(b []byte) int { return len(b) })})
+		if err != nil || code != 5 {
+			t.Errorf("%d, %v", code, err)
+		}
+	}
+}
+
 type reader func([]byte) int
 
 func (r reader) Read(b []byte) (int, error) { return r(b), nil }

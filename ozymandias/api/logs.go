@@ -51,7 +51,7 @@ func (a *API) logs(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// send answers with logs, by container.
+// send answers with logs, by container. If the node ends meanwhile, the answer breaks off: with an end, it would look like all there is.
 func send(w http.ResponseWriter, r *http.Request, logs map[string]log) {
 	w.Header().Set("Content-Type", "application/jsonl")
 	lines := &lineWriter{to: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
@@ -60,6 +60,9 @@ func send(w http.ResponseWriter, r *http.Request, logs map[string]log) {
 		reading.Go(func() { read(r.Context(), lines, name, log) })
 	}
 	reading.Wait()
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // A departed is an instance that is not, or no longer, on the node on which a call wants to know what it wrote.

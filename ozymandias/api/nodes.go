@@ -86,7 +86,7 @@ func (a *API) registerNodes(api huma.API) {
 			}
 			return list(plans), nil
 		})
-	huma.Register(api, operation("Events", http.MethodGet, "/v1/events", "list-events", "List what was decided within the last hour"),
+	huma.Register(api, operation("Events", http.MethodGet, "/v1/events", "list-events", "List the last 300 decisions"),
 		func(_ context.Context, in *struct {
 			Job  string `query:"job" doc:"Only what is about this job."`
 			Node string `query:"node" doc:"Only what is about this node."`

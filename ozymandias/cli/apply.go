@@ -93,7 +93,7 @@ a file are taken all or none; what does not fit is refused with the reason.`,
 				return err
 			}
 			return forEach(sources, func(s source) error {
-				body, err := s.read(cmd.InOrStdin())
+				body, err := s.read(ctx, cmd.InOrStdin())
 				if err != nil {
 					return err
 				}
@@ -155,7 +155,7 @@ func sources(names []string) (out []source, err error) {
 }
 
 // read reads the file; what is longer than any job file is, is refused by the node.
-func (s source) read(stdin io.Reader) ([]byte, error) {
+func (s source) read(ctx context.Context, stdin io.Reader) ([]byte, error) {
 	in := stdin
 	if s.path != "" {
 		f, err := os.Open(s.path)
@@ -165,7 +165,7 @@ func (s source) read(stdin io.Reader) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	body, err := io.ReadAll(io.LimitReader(in, jobfile.MaxSize+1))
+	body, err := cmdline.Await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, jobfile.MaxSize+1)) })
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.name, err)
 	}

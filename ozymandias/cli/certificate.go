@@ -129,6 +129,6 @@ var certificateKind = kind{Plural: "certificates", Singular: "certificate", Abou
 			all = slices.DeleteFunc(all, func(c v1.Certificate) bool { return !slices.Contains(names, c.Name) })
 		}
 		return found(all, names, func(c v1.Certificate) listing.Row {
-			return listing.Row{Name: c.Name, Created: c.Created, Cells: []string{c.Name, c.Ends.Format(time.DateOnly)}, Wide: []string{c.Serial}}
+			return listing.Row{Name: c.Name, Key: c.Serial, Created: c.Created, Cells: []string{c.Name, c.Ends.Format(time.DateOnly)}, Wide: []string{c.Serial}}
 		}), nil
 	}}

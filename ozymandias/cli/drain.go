@@ -76,16 +76,15 @@ func drained(ctx context.Context, c *client.Client, w io.Writer, name string) er
 	again := time.NewTicker(lookAgain)
 	defer again.Stop()
 	for {
-		n, err := c.Node(ctx, name)
+		n, instances, err := on(ctx, c, name)
 		if err != nil {
 			return err
 		}
-		if n.Phase != v1.Draining && n.Phase != v1.Unfit {
-			return nil // drained or lost; or somebody has opened it
+		if !n.Draining {
+			return fmt.Errorf("node %s is not drained: somebody has opened it again meanwhile", name)
 		}
-		instances, err := c.Instances(ctx, "", name)
-		if err != nil {
-			return err
+		if n.Phase != v1.Draining && (n.Phase != v1.Unfit || len(instances) == 0) {
+			return nil // drained or lost
 		}
 		var left []string
 		for _, in := range instances {
@@ -108,6 +107,16 @@ func drained(ctx context.Context, c *client.Client, w io.Writer, name string) er
 		case <-again.C:
 		}
 	}
+}
+
+// on looks at a node, and what is on it.
+func on(ctx context.Context, c *client.Client, name string) (n v1.Node, instances []v1.Instance, err error) {
+	ctx, done := cmdline.Look(ctx)
+	defer done()
+	if n, err = c.Node(ctx, name); err == nil {
+		instances, err = c.Instances(ctx, "", name)
+	}
+	return n, instances, err
 }
 
 func undrainCommand(g *global) *cobra.Command {

@@ -37,7 +37,7 @@ func execCommand(g *global) *cobra.Command {
 				e.Stdin = cmd.InOrStdin()
 			}
 			if terminal {
-				restore, err := raw(ctx, &e)
+				restore, err := attach(ctx, cmd.InOrStdin(), &e)
 				if err != nil {
 					return err
 				}
@@ -63,18 +63,19 @@ func execCommand(g *global) *cobra.Command {
 	return cmd
 }
 
-// raw has our terminal pass everything on to the command's, and tell it its size, until restore is called.
-func raw(ctx context.Context, e *client.Exec) (restore func(), err error) {
-	in, ok := e.Stdin.(*os.File)
-	if e.Stdin == nil {
-		in, ok = os.Stdin, true
-	}
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+// attach has our terminal tell its size to the command's and, if its input is sent, pass everything on, until restore is called. Otherwise keys such
+// as Ctrl-C are for us.
+func attach(ctx context.Context, stdin io.Reader, e *client.Exec) (restore func(), err error) {
+	if !atTerminal(stdin) {
 		return nil, errors.New("-t needs a terminal as standard input: leave it out")
 	}
-	before, err := term.MakeRaw(int(in.Fd()))
-	if err != nil {
-		return nil, fmt.Errorf("-t: %w", err)
+	in, back := stdin.(*os.File), func() {}
+	if e.Stdin != nil {
+		before, err := term.MakeRaw(int(in.Fd()))
+		if err != nil {
+			return nil, fmt.Errorf("-t: %w", err)
+		}
+		back = func() { _ = term.Restore(int(in.Fd()), before) }
 	}
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, unix.SIGWINCH)
@@ -82,13 +83,10 @@ func raw(ctx context.Context, e *client.Exec) (restore func(), err error) {
 	over, stop := context.WithCancel(ctx)
 	go tellSizes(over, in, changed, sizes)
 	e.Sizes = sizes
-	if e.Stdin != nil {
-		e.Stdin = io.Reader(in)
-	}
 	return func() {
 		signal.Stop(changed)
 		stop()
-		_ = term.Restore(int(in.Fd()), before)
+		back()
 	}, nil
 }
 

@@ -55,7 +55,7 @@ func explain(ctx context.Context, c *client.Client, cmd *cobra.Command, args []s
 		if len(sources) > 1 {
 			return nil, fmt.Errorf("%s is a directory: name one file", file)
 		}
-		body, err := sources[0].read(cmd.InOrStdin())
+		body, err := sources[0].read(ctx, cmd.InOrStdin())
 		if err != nil {
 			return nil, err
 		}

@@ -130,7 +130,7 @@ func jobRow(j v1.Job) listing.Row {
 		images = append(images, c.Image)
 	}
 	slices.Sort(images)
-	return listing.Row{Name: j.Name, Created: moment(j.Created),
+	return listing.Row{Name: j.Name, Key: j.UID, Created: moment(j.Created),
 		Cells: []string{j.Name, string(s.Phase), fmt.Sprintf("%d/%d", s.Healthy, s.Wanted), strconv.Itoa(s.Current), strconv.FormatInt(j.Revision, 10)},
 		Wide:  []string{strings.Join(slices.Compact(images), ","), s.Message}}
 }
@@ -234,9 +234,11 @@ var eventKind = kind{Plural: "events", Singular: "event", Short: "ev", About: "L
 			}
 			events = append(events, some...)
 		}
-		for i, e := range events {
-			f.Rows = append(f.Rows, listing.Row{Name: fmt.Sprint(e.Version, ".", i),
+		of := map[int64]int{} // how many of a decision, as the oldest of those go
+		for _, e := range events {
+			f.Rows = append(f.Rows, listing.Row{Name: fmt.Sprint(e.Version, ".", of[e.Version]),
 				Cells: []string{e.Time.Local().Format(time.TimeOnly), e.Node, e.Text}, Wide: []string{e.Job, strconv.FormatInt(e.Version, 10)}})
+			of[e.Version]++
 		}
 		f.Object = object(events, nil)
 		return f, nil

@@ -57,7 +57,13 @@ is deleted, as long as its node lives and has room for it.`,
 			var reading sync.WaitGroup
 			failed := make([]error, len(found))
 			for i, in := range found {
-				reading.Go(func() { failed[i] = out.copy(ctx, c, in.Name, l) })
+				reading.Go(func() {
+					failed[i] = out.copy(ctx, c, in.Name, l)
+					if failed[i] != nil && l.Follow && ctx.Err() == nil { // the others may go on for days
+						fmt.Fprintln(cmd.ErrOrStderr(), "Error:", unreached(failed[i]))
+						failed[i] = cmdline.Exit(1)
+					}
+				})
 			}
 			reading.Wait()
 			return errors.Join(failed...)

@@ -64,7 +64,9 @@ func deployed(ctx context.Context, c *client.Client, w io.Writer, name string) e
 	again := time.NewTicker(lookAgain)
 	defer again.Stop()
 	for {
-		j, err := c.Job(ctx, name)
+		look, done := cmdline.Look(ctx)
+		j, err := c.Job(look, name)
+		done()
 		if err != nil {
 			return err
 		}

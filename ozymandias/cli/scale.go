@@ -98,7 +98,7 @@ NAME is a job's; write node/NAME, or node NAME, for a node. The command waits un
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
 			all, err := things(args)
 			if err == nil && len(files) > 0 {
-				all, err = named(files, cmd.InOrStdin())
+				all, err = named(ctx, files, cmd.InOrStdin())
 			}
 			if err != nil {
 				return err
@@ -118,13 +118,13 @@ NAME is a job's; write node/NAME, or node NAME, for a node. The command waits un
 }
 
 // named are the jobs of files.
-func named(files []string, stdin io.Reader) (all []thing, err error) {
+func named(ctx context.Context, files []string, stdin io.Reader) (all []thing, err error) {
 	sources, err := sources(files)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range sources {
-		body, err := s.read(stdin)
+		body, err := s.read(ctx, stdin)
 		if err != nil {
 			return nil, err
 		}

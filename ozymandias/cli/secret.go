@@ -33,7 +33,7 @@ would take that for a part of the password. What is typed at a terminal has none
   pass show db | ozymandias secret set db-password
   ozymandias secret set shop-tls --certificate chain.pem --certificate-key key.pem`,
 		RunE: g.withClient(func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
-			value, err := secretValue(cmd, file, certificate, key)
+			value, err := secretValue(ctx, cmd, file, certificate, key)
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ would take that for a part of the password. What is typed at a terminal has none
 }
 
 // secretValue reads what a secret is to be. At a terminal one line is asked for, and not shown.
-func secretValue(cmd *cobra.Command, file, certificate, key string) ([]byte, error) {
+func secretValue(ctx context.Context, cmd *cobra.Command, file, certificate, key string) ([]byte, error) {
 	if certificate != "" {
 		return pair(certificate, key)
 	}
@@ -71,10 +71,18 @@ func secretValue(cmd *cobra.Command, file, certificate, key string) ([]byte, err
 	}
 	in := cmd.InOrStdin()
 	if !atTerminal(in) {
-		return io.ReadAll(in)
+		return cmdline.Await(ctx, func() ([]byte, error) { return io.ReadAll(in) })
+	}
+	fd := int(in.(*os.File).Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
 	}
 	fmt.Fprint(cmd.ErrOrStderr(), "Value: ")
-	value, err := term.ReadPassword(int(in.(*os.File).Fd()))
+	value, err := cmdline.Await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	if ctx.Err() != nil {
+		_ = term.Restore(fd, before) // what is left behind would have done it
+	}
 	fmt.Fprintln(cmd.ErrOrStderr())
 	if err == nil && len(value) == 0 {
 		err = errors.New("there is no value")

@@ -14,13 +14,17 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/job"
 )
 
-// Client speaks to a node. Make one with [Local] or [Remote]. It is safe for concurrent use, and has no patience of its own: contexts say
-// how long to wait.
+// reachWithin is how long it may take to reach a node on another machine, and to see who it is. A machine that is gone says nothing.
+const reachWithin = 10 * time.Second
+
+// Client speaks to a node. Make one with [Local] or [Remote]. It is safe for concurrent use, and has no patience of its own but for how long it
+// may take to reach the node: contexts say how long to wait.
 type Client struct {
 	// Token is shown to the node, if it is not "".
 	Token string
@@ -65,7 +69,7 @@ func Remote(address string, config *tls.Config) (*Client, error) {
 		config.ServerName = u.Hostname()
 	}
 	c := &Client{where: u.String(), url: strings.TrimSuffix(u.String(), "/"), dial: func(ctx context.Context) (net.Conn, error) {
-		return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", u.Host)
+		return (&tls.Dialer{NetDialer: &net.Dialer{Timeout: reachWithin}, Config: config}).DialContext(ctx, "tcp", u.Host)
 	}}
 	c.http = &http.Client{Transport: &http.Transport{Proxy: nil, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) }}}
 	return c, nil

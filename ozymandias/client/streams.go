@@ -66,6 +66,9 @@ func (c *Client) Logs(ctx context.Context, instance string, l Log) iter.Seq2[v1.
 			switch err := lines.Decode(&line); {
 			case errors.Is(err, io.EOF):
 				return
+			case errors.Is(err, io.ErrUnexpectedEOF):
+				yield(line, fmt.Errorf("the log of %s broke off: the node that was asked, or the one that has it, has ended or is lost: %w", instance, err))
+				return
 			case err != nil:
 				yield(line, fmt.Errorf("read the log of %s: %w", instance, err))
 				return

@@ -119,7 +119,11 @@ func (c *Client) attach(ctx context.Context, id string, e Exec) error {
 	if e.Terminal && e.Sizes != nil {
 		resized.Go(func() { c.resize(ctx, id, e.Sizes, over) })
 	}
-	return carry(output, e)
+	err = carry(output, e)
+	if e.Stdin != nil && errors.Is(err, unix.ECONNRESET) {
+		return nil // so podman closes if the command has left input; what it said came before, and its exit code is asked for
+	}
+	return err
 }
 
 // carry takes the output apart.
@@ -147,7 +151,7 @@ func carry(output io.Reader, e Exec) error {
 		if stream == 2 {
 			to = fault
 		}
-		if stream == 2 && failed && left.Match(piece) {
+		if stream == 2 && (failed || e.Stdin != nil) && left.Match(piece) {
 			continue
 		}
 		failed = stream == 2 && unable.Match(piece)
@@ -157,10 +161,11 @@ func carry(output io.Reader, e Exec) error {
 	}
 }
 
-// What podman says itself of a command that could not be run: that, and then perhaps that who was to run it has gone, which is no news.
+// What podman says itself of a command that could not be run: that, and then perhaps that who was to run it has gone, which is no news, also
+// of a command that has ended before it had read all its input.
 var (
 	unable = regexp.MustCompile(`^Error: .*\bOCI `)
-	left   = regexp.MustCompile(`^Error: read unixpacket .*/attach: read: connection reset by peer\n$`)
+	left   = regexp.MustCompile(`^Error: (read|write) unixpacket .*/attach: (read|write): (connection reset by peer|broken pipe)\n$`)
 )
 
 // resize passes sizes on. One that is lost is made good by the next.

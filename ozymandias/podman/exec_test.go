@@ -37,6 +37,22 @@ func TestExec(t *testing.T) {
 	}
 }
 
+// A command need not read its input, of which more and more comes. (Podman itself may lose what such a command says last.)
+func TestExecLeavesInput(t *testing.T) {
+	ctx, name := patient(t), started(t, "stay")
+	for range 10 {
+		var fault bytes.Buffer
+		code, err := machine.Client.Exec(ctx, name, podman.Exec{Command: guest("exit 5"), Stdin: endless{}, Stderr: &fault})
+		if err != nil || code != 5 || fault.String() != "" {
+			t.Errorf("Exec() = %d, %v; it said %q", code, err, fault.String())
+		}
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
 // With a terminal, output comes as a terminal shows it.
 func TestExecTerminal(t *testing.T) {
 	name := started(t, "stay")
