@@ -38,11 +38,13 @@ func (a *asked) Get(ctx context.Context, key string, options ...clientv3.OpOptio
 // certificate is to be had for; nor does anybody wait for it for ever.
 func TestChallengesOfStrangers(t *testing.T) {
 	t.Parallel()
+	// The challenges under way are certmagic's, of the whole process: no other test gets a certificate for this host meanwhile.
+	const host = "strangers.example"
 	etcd := etcdtest.Start(t)
 	counting := &asked{KV: etcd.Direct.KV}
 	etcd.Direct.KV = counting
 	n := start(t, ingress.Options{ACME: &ingress.ACME{Directory: "https://" + free(t) + "/dir", Etcd: etcd.Direct, Encrypt: flip, Decrypt: flip}},
-		secured(job.TLS{ACME: true}, "a.example"))
+		secured(job.TLS{ACME: true}, host))
 	byHTTP := func(code int) func(string) {
 		return func(host string) { n.wants(t, code, "", http.MethodGet, host+"/.well-known/acme-challenge/x", "") }
 	}
@@ -54,7 +56,7 @@ func TestChallengesOfStrangers(t *testing.T) {
 		}
 	}
 	unknown := func(i int64) string { return fmt.Sprintf("x%d.example", i) }
-	known := func(int64) string { return "a.example" }
+	known := func(int64) string { return host }
 	for _, c := range []struct {
 		name string
 		show func(host string)
@@ -84,7 +86,7 @@ func TestChallengesOfStrangers(t *testing.T) {
 	}
 	before := counting.times.Load()
 	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
-	c, err := tls.DialWithDialer(&from, "tcp", n.https, &tls.Config{ServerName: "a.example", NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true})
+	c, err := tls.DialWithDialer(&from, "tcp", n.https, &tls.Config{ServerName: host, NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true})
 	if err == nil {
 		c.Close()
 	}
