@@ -51,6 +51,10 @@ func runNode(cmd *cobra.Command, o *options) error {
 	if err != nil {
 		return err
 	}
+	ctx := cmd.Context()
+	if s.address, err = s.awaitAddress(ctx, log); err != nil {
+		return err
+	}
 	if err := errors.Join(os.MkdirAll(s.dataDir, 0o700), os.MkdirAll(s.runDir, 0o711)); err != nil {
 		return fmt.Errorf("make the node's directories: %w", err)
 	}
@@ -63,7 +67,6 @@ func runNode(cmd *cobra.Command, o *options) error {
 	if err := unserved(client.Socket(s.runDir)); err != nil { // before anything of the machine's is touched
 		return err
 	}
-	ctx := cmd.Context()
 	leave := func() bool { return errors.Is(context.Cause(ctx), cmdline.ErrInterrupt) }
 	c, err := cluster.Open(ctx, cluster.Options{Name: s.name, Data: s.dataDir, Address: s.address, Join: s.join, Token: s.token,
 		External: s.external(), Restore: s.restore, ForceNewCluster: s.forceNewCluster, Log: log.With("part", "cluster")})

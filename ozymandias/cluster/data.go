@@ -89,8 +89,14 @@ func (d *directory) pki(file string) string { return filepath.Join(d.path, "pki"
 // etcd is where etcd has its data.
 func (d *directory) etcd() string { return filepath.Join(d.path, "etcd") }
 
-// HoldsNode reports whether a machine is a node of a cluster already, by the node's data directory.
-func HoldsNode(data string) (bool, error) { return (&directory{path: data}).holdsNode() }
+// LastAddress is where others were last to reach the node that a data directory holds; not valid if it holds none.
+func LastAddress(data string) (netip.Addr, error) {
+	s, err := (&directory{path: data}).self()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return s.Address, err
+}
 
 // holdsNode reports whether the machine is a node of a cluster already.
 func (d *directory) holdsNode() (bool, error) {
