@@ -23,6 +23,7 @@ import (
 
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/ozymandias/api"
+	"teamtask.dev/ozymandias/cgroup"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/images"
@@ -70,10 +71,29 @@ func runNode(cmd *cobra.Command, o *options) error {
 	leave := func() bool { return errors.Is(context.Cause(ctx), cmdline.ErrInterrupt) }
 	c, err := cluster.Open(ctx, cluster.Options{Name: s.name, Data: s.dataDir, Address: s.address, Join: s.join, Token: s.token,
 		External: s.external(), Restore: s.restore, ForceNewCluster: s.forceNewCluster, Log: log.With("part", "cluster")})
+	if err == nil {
+		err = errors.Join(runCluster(ctx, c, s, leave, log, cmd.OutOrStdout()), c.Close())
+	}
+	if errors.Is(err, cluster.ErrForgotten) {
+		err = errors.Join(err, endForgotten(ctx, groupOf(s.name, s.dataDir), log))
+	}
+	return err
+}
+
+// endForgotten ends what runs on a node that was deleted, which nothing else would end: instances that go on without a lease run elsewhere by now,
+// too.
+func endForgotten(ctx context.Context, own string, log *slog.Logger) error {
+	group, err := cgroup.Find(own)
 	if err != nil {
 		return err
 	}
-	return errors.Join(runCluster(ctx, c, s, leave, log, cmd.OutOrStdout()), c.Close())
+	if running, err := group.Processes(); err != nil || len(running) == 0 {
+		return err
+	}
+	log.Warn("what still runs here is ended, as this node was deleted from the cluster")
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer done()
+	return endAll(ctx, func() {}, group)
 }
 
 // refuseStorage refuses the label that a node gives itself: volumes are looked for where it says.
