@@ -264,7 +264,7 @@ func startParts(parts *span, c *cluster.Cluster, s settings, leave func() bool, 
 	own := groupOf(s.name, s.dataDir)
 	n, err := node.New(node.Options{Name: s.name, Address: s.address.String(), Labels: s.labels, Dir: s.dataDir, Run: s.runDir, Cgroup: own,
 		Capacity: placement.Resources{Memory: int64(s.memory), Disk: int64(s.disk), CPU: int64(s.cpus)}, Leave: leave,
-		Etcd: c.Client(), Store: store, Mirror: mirror, Podman: machine, Network: pods.Podman(), Check: pods.Check, Nameserver: nameserver, Taken: s.taken(),
+		Etcd: c.Client(), Store: store, Mirror: mirror, Admitted: c.Admitted, Podman: machine, Network: pods.Podman(), Check: pods.Check, Nameserver: nameserver, Taken: s.taken(),
 		Ingress:  door.Problems,
 		Watchdog: watchdogFor(node.WatchdogSocket(s.runDir), node.StopGroup(own)),
 		Volumes:  disks, KeepVolumes: s.keepVolumes, Images: pictures, Secrets: keeper, Names: names.NewPublisher(c.Client(), part("names")), Log: log})
