@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -77,7 +79,7 @@ is ended if there is none within seconds. Either way the machine stays one of th
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "the node's name, one of its own in the cluster (default the machine's host name)")
-	f.StringVar(&o.address, "address", "", "IP address where the other nodes reach this one (default the one it reaches others from)")
+	f.StringVar(&o.address, "address", "", "IP address where the other nodes reach this one (default the one it had before, or else reaches others from)")
 	f.StringVar(&o.dataDir, "data-dir", defaultDataDir, "directory for all that has to outlive a restart: etcd, images, volumes")
 	f.StringVar(&o.runDir, "run-dir", cli.DefaultRunDir, "directory in memory for sockets, locks and secrets")
 	f.StringSliceVar(&o.join, "join", nil, "HOST[:PORT] of nodes of the cluster to join, for the first time")
@@ -113,7 +115,8 @@ is ended if there is none within seconds. Either way the machine stays one of th
 // settings are the options, checked.
 type settings struct {
 	options
-	address netip.Addr
+	address netip.Addr // what --address says; then the node's
+	before  netip.Addr // the node's when it last ran; not valid if this machine is none yet
 	join    []string
 	token   string
 	labels  map[string]string
@@ -131,8 +134,11 @@ func (o *options) check() (s settings, err error) {
 	if s.name, err = nodeName(o.name); err != nil {
 		return s, err
 	}
-	if s.address, err = ownAddress(o.address); err != nil {
-		return s, err
+	if o.address != "" {
+		if s.address, err = netip.ParseAddr(o.address); err != nil {
+			return s, fmt.Errorf("--address %q: must be an IP address of this machine", o.address)
+		}
+		s.address = s.address.Unmap()
 	}
 	for _, program := range []string{"podman", "conmon"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -153,11 +159,10 @@ func (o *options) check() (s settings, err error) {
 		}
 		s.join = append(s.join, host)
 	}
-	known, err := cluster.NodeName(o.dataDir)
-	if err != nil {
+	if s.before, err = cluster.LastAddress(o.dataDir); err != nil {
 		return s, fmt.Errorf("look whether this machine is a node: %w", err)
 	}
-	joined := known != ""
+	joined := s.before.IsValid()
 	if s.token, err = o.joinToken(); err != nil && !(joined && errors.Is(err, fs.ErrNotExist)) {
 		return s, err
 	}
@@ -260,19 +265,43 @@ func checkListen(address string) error {
 	return nil
 }
 
-// ownAddress is where others reach this machine. No packet is sent to find out.
-func ownAddress(given string) (netip.Addr, error) {
-	if given != "" {
-		a, err := netip.ParseAddr(given)
-		if err != nil {
-			return a, fmt.Errorf("--address %q: must be an IP address of this machine", given)
+// awaitAddress returns where others reach this machine. A node may have been started sooner than its network; for that it waits, as does one that
+// joins: what it took meanwhile it would keep. To a machine that is no node yet it is said at once if an address that is given is not its own.
+func (s *settings) awaitAddress(ctx context.Context, log *slog.Logger) (netip.Addr, error) {
+	for told := ""; ; {
+		a, err := s.ownAddress()
+		if err == nil || s.address.IsValid() && !s.before.IsValid() {
+			return a, err
 		}
-		return a.Unmap(), hasAddress(a.Unmap())
+		if told != err.Error() {
+			told = err.Error()
+			log.Warn("waiting for this machine's address", "before", s.before, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return a, fmt.Errorf("wait for this machine's address: %w: %w", ctx.Err(), err)
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// ownAddress is where others reach this machine as it is now: at the address that is given, or the one of before, or the one it reaches others
+// from. No packet is sent to find out.
+func (s *settings) ownAddress() (netip.Addr, error) {
+	alone := s.before.IsLoopback() || !s.before.IsValid() && len(s.join) == 0
+	switch {
+	case s.address.IsValid():
+		return s.address, hasAddress(s.address)
+	case s.before.Is4() && !alone && hasAddress(s.before) == nil:
+		return s.before, nil
 	}
 	for _, far := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} { // RFC 5737 and 3849: documentation, nobody is there
 		if c, err := net.Dial("udp", far); err == nil {
 			defer c.Close()
 			return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
+		}
+		if !alone { // with others it takes IPv4, which may be there later than IPv6
+			return netip.Addr{}, errors.New("there is no way to other machines")
 		}
 	}
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil // a machine without a network

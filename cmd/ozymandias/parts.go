@@ -148,7 +148,7 @@ func (p *parts) startNode() (err error) {
 	own := groupOf(s.name, s.dataDir)
 	p.node, err = node.New(node.Options{Name: s.name, Address: s.address.String(), Labels: s.labels, Dir: s.dataDir, Run: s.runDir, Cgroup: own,
 		Capacity: placement.Resources{Memory: int64(s.memory), Disk: int64(s.disk), CPU: int64(s.cpus)}, Leave: p.leave,
-		Etcd: c.Client(), Store: p.store, Mirror: p.mirror, Podman: p.podman, Network: p.pods.Podman(), Check: p.pods.Check, Nameserver: p.names, Taken: s.taken(),
+		Etcd: c.Client(), Store: p.store, Mirror: p.mirror, Admitted: c.Admitted, Podman: p.podman, Network: p.pods.Podman(), Check: p.pods.Check, Nameserver: p.names, Taken: s.taken(),
 		Ingress:  p.ingress.Problems,
 		Watchdog: watchdogFor(node.WatchdogSocket(s.runDir), node.StopGroup(own)),
 		Volumes:  p.volumes, KeepVolumes: s.keepVolumes, Images: p.images, Secrets: p.secrets, Names: names.NewPublisher(c.Client(), p.part("names")), Log: p.log})

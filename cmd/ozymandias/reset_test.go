@@ -171,10 +171,6 @@ func TestResetInterrupted(t *testing.T) {
 	}
 }
 
-type writer func([]byte)
-
-func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
-
 // The question says what goes: which node, by the name that it has in its cluster, and which directories.
 func TestResetAsks(t *testing.T) {
 	data, run := t.TempDir(), filepath.Join(t.TempDir(), "run")

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/ozymandias/cgroup"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/ingress"
@@ -32,6 +33,10 @@ func runNode(cmd *cobra.Command, o *options) error {
 	if err != nil {
 		return err
 	}
+	ctx := cmd.Context()
+	if s.address, err = s.awaitAddress(ctx, log); err != nil {
+		return err
+	}
 	if err := errors.Join(os.MkdirAll(s.dataDir, 0o700), os.MkdirAll(s.runDir, 0o711)); err != nil {
 		return fmt.Errorf("make the node's directories: %w", err)
 	}
@@ -44,14 +49,32 @@ func runNode(cmd *cobra.Command, o *options) error {
 	if err := unserved(client.Socket(s.runDir)); err != nil { // before anything of the machine's is touched
 		return err
 	}
-	ctx := cmd.Context()
 	leave := func() bool { return errors.Is(context.Cause(ctx), cmdline.ErrInterrupt) }
 	c, err := cluster.Open(ctx, cluster.Options{Name: s.name, Data: s.dataDir, Address: s.address, Join: s.join, Token: s.token,
 		External: s.external(), Restore: s.restore, ForceNewCluster: s.forceNewCluster, Log: log.With("part", "cluster")})
+	if err == nil {
+		err = errors.Join(runCluster(ctx, c, s, leave, log, cmd.OutOrStdout()), c.Close())
+	}
+	if errors.Is(err, cluster.ErrForgotten) {
+		err = errors.Join(err, endForgotten(ctx, groupOf(s.name, s.dataDir), log))
+	}
+	return err
+}
+
+// endForgotten ends what runs on a node that was deleted, which nothing else would end: instances that go on without a lease run elsewhere by now,
+// too.
+func endForgotten(ctx context.Context, own string, log *slog.Logger) error {
+	group, err := cgroup.Find(own)
 	if err != nil {
 		return err
 	}
-	return errors.Join(runCluster(ctx, c, s, leave, log, cmd.OutOrStdout()), c.Close())
+	if running, err := group.Processes(); err != nil || len(running) == 0 {
+		return err
+	}
+	log.Warn("what still runs here is ended, as this node was deleted from the cluster")
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+	defer done()
+	return endAll(ctx, func() {}, group)
 }
 
 // runCluster runs what is of the cluster for as long as the node needs it, which is a little longer than it is told to run.

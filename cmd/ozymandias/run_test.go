@@ -1,15 +1,26 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"teamtask.dev/ozymandias/api"
+	"teamtask.dev/ozymandias/cgroup"
+	"teamtask.dev/ozymandias/cgroup/cgrouptest"
 	"teamtask.dev/ozymandias/client"
+	"teamtask.dev/ozymandias/cluster"
 )
 
 // Where the API is to be asked is the node's from before anything of jobs may want it; if it cannot be had, nothing is left behind.
@@ -41,4 +52,63 @@ func TestListenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.close()
+}
+
+// Nothing is left running on a node that was deleted while it was cut off, also of what goes on without a lease.
+func TestForgotten(t *testing.T) {
+	pid := os.Getpid()
+	address := netip.AddrFrom4([4]byte{127, byte(192 + pid>>8&31), byte(pid), 10})
+	if said, err := exec.Command("ip", "address", "add", address.String()+"/32", "dev", "lo").CombinedOutput(); err != nil {
+		t.Fatalf("give the machine an address: %v: %s", err, said)
+	}
+	t.Cleanup(func() { exec.Command("ip", "address", "del", address.String()+"/32", "dev", "lo").Run() })
+	data, run := t.TempDir(), filepath.Join(t.TempDir(), "run")
+	c, err := cluster.Open(t.Context(), cluster.Options{Name: "n1", Address: address, Data: data, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.Forget(t.Context(), "n1"), c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	own := groupOf("n1", data)
+	group, err := cgroup.Find(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := filepath.Join(cgrouptest.Root(t), own, "keep")
+	if err := os.MkdirAll(kept, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	instance := exec.Command("sleep", "1000")
+	if err := instance.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		instance.Process.Kill()
+		instance.Wait()
+		if err := group.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(kept, "cgroup.procs"), fmt.Append(nil, instance.Process.Pid), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []bool{true, false} { // the second time there is nothing to end
+		var said bytes.Buffer
+		cmd := nodeCommand()
+		cmd.SetArgs([]string{"--name", "n1", "--address", address.String(), "--data-dir", data, "--run-dir", run})
+		cmd.SetErr(&said)
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		ctx, enough := context.WithTimeout(t.Context(), time.Minute)
+		err := cmd.ExecuteContext(ctx)
+		if enough(); !errors.Is(err, cluster.ErrForgotten) {
+			t.Errorf("it ends with %v", err)
+		}
+		if left, err := group.Processes(); err != nil || len(left) > 0 {
+			t.Errorf("processes %v are left, %v", left, err)
+		}
+		if strings.Contains(said.String(), "what still runs here is ended") != says {
+			t.Errorf("it said: %s", &said)
+		}
+	}
 }

@@ -123,6 +123,15 @@ func (c *Cluster) Nodes(ctx context.Context) ([]Node, error) {
 	return r.nodes, err
 }
 
+// Admitted looks whether this node is one of the cluster's still. The error is ErrForgotten if it was deleted.
+func (c *Cluster) Admitted(ctx context.Context) error {
+	r, err := read(ctx, c.client)
+	if err != nil {
+		return err
+	}
+	return c.belongs(r)
+}
+
 // Forget has a node be none of the cluster's any more, and nothing be known of it, unless it is alive. Its place among etcd's members goes
 // to another. The error is state.ErrAlive or state.ErrNoNode if it cannot be.
 func (c *Cluster) Forget(ctx context.Context, name string) error {

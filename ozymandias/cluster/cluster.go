@@ -258,7 +258,7 @@ func (c *Cluster) belongs(r records) error {
 		return fmt.Errorf("%w than the one in this etcd: to join that, %s, with --join HOST:%d and --token-file with what `ozymandias token join` prints on one of its nodes",
 			ErrOtherCluster, again, DefaultAPIPort)
 	case r.format.Cluster != hex.EncodeToString(hash[:]):
-		return fmt.Errorf("%w than the one at %v: to join that, %s", ErrOtherCluster, c.endpoints, again)
+		return fmt.Errorf("%w than the one at %v: to join that, %s", ErrOtherCluster, c.Etcd().Endpoints, again)
 	case !there || known.ID != c.node.ID:
 		return fmt.Errorf("%w (%s): to have it again, %s", ErrForgotten, c.node.Name, again)
 	}

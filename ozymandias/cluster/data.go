@@ -99,6 +99,15 @@ func Traces(data string) []string {
 	return []string{d.pki(selfFile), d.draft("")}
 }
 
+// LastAddress is where others were last to reach the node that a data directory holds; not valid if it holds none.
+func LastAddress(data string) (netip.Addr, error) {
+	s, err := (&directory{path: data}).self()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return s.Address, err
+}
+
 // holdsNode reports whether the machine is a node of a cluster already.
 func (d *directory) holdsNode() (bool, error) {
 	_, err := os.Stat(d.pki(selfFile))

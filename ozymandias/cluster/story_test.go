@@ -261,4 +261,10 @@ func TestDeletedWhileOff(t *testing.T) {
 	if !errors.Is(other.err, ErrForgotten) {
 		t.Errorf("a node that was deleted ended with %v", other.err)
 	}
+	if err := other.Admitted(t.Context()); !errors.Is(err, ErrForgotten) {
+		t.Errorf("asked whether it is admitted, it says %v", err)
+	}
+	if err := machines[0].Admitted(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

@@ -161,7 +161,7 @@ func (s secret) renewed(ctx context.Context, settings *job.TLS, get func(context
 	if err != nil {
 		return s, err
 	}
-	if bytes.Equal(value, s.value) {
+	if s.certificate != nil && bytes.Equal(value, s.value) { // one that was not read yet is empty, too
 		return s, nil
 	}
 	c, err := tls.X509KeyPair(value, value)

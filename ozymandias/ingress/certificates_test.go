@@ -206,6 +206,11 @@ func TestCertificatesThatAreOfNoUse(t *testing.T) {
 	table = secured(job.TLS{Secret: "missing"}, "a.example", instance(t, says("hello")))
 	n.SetTable(table)
 	eventually(t, "it is told that there is none", func() bool { return n.problem("a.example", "there is no secret missing") })
+	kept.put("empty", nil)
+	n.SetTable(secured(job.TLS{Secret: "empty"}, "a.example", instance(t, says("hello"))))
+	eventually(t, "it is told that nothing is in it", func() bool {
+		return n.problem("a.example", "in the secret empty", "it should have the chain and the key, in PEM")
+	})
 	n.SetTable(secured(job.TLS{ACME: true}, "a.example"))
 	eventually(t, "it is told that there is no authority", func() bool { return n.problem("a.example", "no ACME authority") })
 	n.SetTable(routes.Table{})

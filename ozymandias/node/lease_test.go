@@ -1,13 +1,18 @@
 package node_test
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"teamtask.dev/ozymandias/etcdtest"
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/node"
 	"teamtask.dev/ozymandias/schedule"
 )
 
@@ -206,4 +211,39 @@ func TestLocked(t *testing.T) {
 	if err := other.process.Wait(); err == nil {
 		t.Error("a second process is the same node")
 	}
+}
+
+// A node that was deleted while it was cut off, and begins another life before its process hears of that, does not come back.
+func TestDeletedWhileCutOff(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	h.TTL /= 2
+	log := said{h.log().Handler(), make(chan string, 10_000)}
+	var deleted atomic.Bool
+	h.more = func(o *node.Options) {
+		o.Log = slog.New(log)
+		o.Admitted = func(context.Context) error {
+			if deleted.Load() {
+				return errors.New("this node was deleted")
+			}
+			return nil
+		}
+	}
+	h.begin()
+	h.until("joined", func(map[string]schedule.Condition) bool {
+		now, _, _ := h.mirror.State()
+		return now.Node("n1") != nil
+	})
+	h.lost(func() { h.etcd.Lose(etcdtest.Both) })
+	if err := h.store.Forget(t.Context(), "n1"); err != nil {
+		t.Fatal(err)
+	}
+	deleted.Store(true)
+	h.etcd.Lose(etcdtest.Nothing)
+	log.hears(t, "trying again to join this node was deleted")
+	if life, _, err := h.store.Life(t.Context(), "n1"); err != nil || life.Incarnation != "" {
+		t.Errorf("it lives: %+v, %v", life, err)
+	}
+	deleted.Store(false)
+	log.hears(t, "the node has joined")
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,8 @@ type Options struct {
 	Etcd   *clientv3.Client
 	Store  *state.Store
 	Mirror *state.Mirror
+	// Admitted says why the node may not join, as one that was deleted: a process that was cut off may be the last to hear of that. nil: it may.
+	Admitted func(context.Context) error
 	// Podman is where the service that the node starts is to be.
 	Podman podman.Options
 	// Network that pods are attached to.

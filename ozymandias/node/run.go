@@ -78,6 +78,11 @@ func (l *life) join(ctx context.Context, found []converge.Found) error {
 		if machine.Capacity, err = l.capacity(); err != nil {
 			return err
 		}
+		if l.Admitted != nil {
+			if err := l.Admitted(ctx); err != nil {
+				return err
+			}
+		}
 		report := l.report(before.Report())
 		report.Load = load()
 		if l.incarnation, err = l.Store.Join(ctx, l.Name, machine, report, l.lease.ID, l.last); err != nil {
