@@ -33,7 +33,7 @@ func (l *loop) remove(ctx, lived context.Context, a converge.Action, known []str
 		if err := l.stop(ctx, a, pod); err != nil && (ctx.Err() != nil || !errors.As(err, &refused)) {
 			return err // what podman refuses to end is killed with the pod; if it cannot be asked it is asked again
 		}
-		l.keep(lived, a.Instance, pod)
+		l.keepLogs(lived, a.Instance, pod)
 		err := l.removePod(lived, pod)
 		if err == nil {
 			err = l.clearSecrets(pod.Name)

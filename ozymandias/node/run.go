@@ -27,7 +27,7 @@ func (l *life) run(ctx, lived context.Context, end context.CancelCauseFunc) erro
 		return &cannotRun{err}
 	}
 	defer service.Close()
-	if err := l.attempt(setup, "make the pods' network", func() error { return l.client.EnsureNetwork(setup, l.Network) }); err != nil {
+	if err := l.attempt(setup, "make the pods' network", func() error { return l.network(setup, end) }); err != nil {
 		return err
 	}
 	began := time.Now() // what ends after this is heard of
@@ -66,6 +66,34 @@ func (l *life) run(ctx, lived context.Context, end context.CancelCauseFunc) erro
 	loop := newLoop(l, began, end)
 	loop.machine.Adopt(time.Now(), now, found...)
 	return loop.run(ctx, lived)
+}
+
+// network has the pods' network be as it is to be. One that is another, as after a change of the machine's address, is in use as long as podman
+// has pods of it, though they ended with the machine.
+func (l *life) network(ctx context.Context, end context.CancelCauseFunc) error {
+	err := l.client.EnsureNetwork(ctx, l.Network)
+	if !errors.Is(err, podman.ErrInUse) {
+		return err
+	}
+	if l.incarnation != "" {
+		l.Log.Error("the pods' network is to be another one: beginning anew")
+		end(errOver)
+		return err
+	}
+	// None of the pods is in a plan of this life.
+	pods, err := l.client.Pods(ctx, map[string]string{labelNode: l.Name})
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		if m, err := readMark(pod); err == nil {
+			l.keepLogs(ctx, m.Instance, pod)
+		}
+		if err := l.client.RemovePod(ctx, pod.Name); err != nil {
+			return err
+		}
+	}
+	return l.client.EnsureNetwork(ctx, l.Network)
 }
 
 // join enters the node among the living. Another one of its name is waited for: most likely it is this one's last life, whose lease is not
