@@ -70,7 +70,7 @@ func (i *instance) next(in Input) (action Action, again time.Time) {
 		return i.act(Look), again
 	case waiting:
 		return action, i.retry
-	case !i.made && in.Cease.IsZero():
+	case !i.made && in.Cease.IsZero() && i.spec != nil:
 		return i.act(Make), again
 	case !i.made:
 		return action, again
