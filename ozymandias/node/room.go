@@ -19,9 +19,14 @@ type need struct {
 
 // volume makes a volume, if there is none. What is left over goes first if there is no room for both: placement has not counted it.
 func (l *loop) volume(ctx context.Context, v schedule.Volume) (path string, err error) {
-	if !l.Volumes.InCommon(v) {
-		l.makeRoom(ctx, func() bool { return l.crowded(v) })
+	if l.Volumes.InCommon(v) { // which has no room of this node's
+		var made string
+		if err := apart(ctx, func() (err error) { made, err = l.Volumes.Ensure(ctx, v); return err }); err != nil {
+			return "", err
+		}
+		return made, nil
 	}
+	l.makeRoom(ctx, func() bool { return l.crowded(v) })
 	l.makeRoom(ctx, func() bool {
 		path, err = l.Volumes.Ensure(ctx, v)
 		return errors.Is(err, unix.ENOSPC)
@@ -75,7 +80,7 @@ func (l *loop) makeRoom(ctx context.Context, short func() bool) {
 // yield has one volume go that is left over at this moment, if there is any. What is being removed already is waited for first.
 func (l *loop) yield(lived context.Context, n need) {
 	for i := range l.tidied {
-		if l.tidying(i) {
+		if !l.Volumes.InCommon(schedule.Volume{Instance: i}) && l.tidying(i) { // what is in common makes no room here, and may hang
 			n.answer <- l.tidied[i]
 			return
 		}
