@@ -55,6 +55,37 @@ func (l *loop) scarce(more int64) bool {
 	return err == nil && free < scarce+more
 }
 
+// spareImages removes images that nothing here needs, one after the other, while the disk is about to be scarce: they can be pulled again, and
+// come before what is left over of volumes.
+func (l *loop) spareImages(ctx context.Context) {
+	for l.Images != nil && l.scarce(scarce) {
+		asked, done := context.WithTimeout(ctx, silent)
+		removed, err := l.Images.Spare(asked, l.planned())
+		done()
+		if err != nil && ctx.Err() == nil {
+			l.Log.Warn("images that nothing needs are left", "error", err)
+		}
+		if !removed {
+			return
+		}
+	}
+}
+
+// planned are the names of the images that the node's plan needs.
+func (l *loop) planned() (names []string) {
+	now, _, _ := l.Mirror.State()
+	if here := now.Node(l.Name); here != nil {
+		for _, p := range here.Plan.Instances {
+			if spec := now.Spec(p.Job, p.Revision); spec != nil {
+				for _, c := range spec.Containers {
+					names = append(names, c.Image)
+				}
+			}
+		}
+	}
+	return names
+}
+
 // makeRoom removes volumes that are left over, the one that has been for longest first, as long as it is short of room and there are any.
 func (l *loop) makeRoom(ctx context.Context, short func() bool) {
 	tried := map[schedule.Leftover]bool{}
