@@ -22,26 +22,37 @@ func (l *life) run(ctx, lived context.Context, end context.CancelCauseFunc) erro
 	setup, done := context.WithCancel(lived)
 	defer done()
 	defer context.AfterFunc(ctx, done)()
+	resumed := l.incarnation != ""
+	// Until the loop runs nobody hears how the instances fare of a life that was taken up, while its lease says that the node is well.
+	late := time.AfterFunc(stubborn*silent, func() {
+		if resumed {
+			l.Log.Error("it has taken too long to take up what runs: beginning anew")
+			end(errOver)
+		}
+	})
+	defer late.Stop()
+	if err := l.endServices(setup); err != nil {
+		return err
+	}
 	service, err := podman.Start(setup, l.Options.Podman)
 	if err != nil {
 		return &cannotRun{err}
 	}
 	defer service.Close()
-	if err := l.attempt(setup, "make the pods' network", func() error { return l.network(setup, end) }); err != nil {
+	if err := l.attempt(setup, "make the pods' network", l.impatient(setup, func() error { return l.network(setup, end) })); err != nil {
 		return err
 	}
 	began := time.Now() // what ends after this is heard of
 	var found []converge.Found
-	if err := l.attempt(setup, "look what is on the machine", func() (err error) {
+	if err := l.attempt(setup, "look what is on the machine", l.impatient(setup, func() (err error) {
 		found, err = l.look(setup)
 		return err
-	}); err != nil {
+	})); err != nil {
 		return err
 	}
 	if err := l.attempt(setup, "say what storage the node has", func() error { return l.labelStorage(setup) }); err != nil {
 		return err
 	}
-	resumed := l.incarnation != ""
 	if !resumed {
 		if err := l.join(setup, found); err != nil {
 			return err
@@ -65,6 +76,7 @@ func (l *life) run(ctx, lived context.Context, end context.CancelCauseFunc) erro
 	}
 	loop := newLoop(l, began, end)
 	loop.machine.Adopt(time.Now(), now, found...)
+	late.Stop()
 	return loop.run(ctx, lived)
 }
 
