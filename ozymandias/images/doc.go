@@ -28,5 +28,5 @@
 // A name loaded again stands for the new content: what is started from then on has it, what runs goes on with the old one, which is removed
 // from a node when nothing there runs it any more. A tag that was pulled is not pulled again while the node has it.
 //
-// Images of the cluster stay until [Store.Remove]. Pulled ones stay on the nodes.
+// Images of the cluster stay until [Store.Remove]. Pulled ones stay on the nodes as long as there is room: see [Store.Spare].
 package images

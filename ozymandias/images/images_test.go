@@ -11,10 +11,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"teamtask.dev/ozymandias/images"
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/podman/podmantest"
 )
 
 // on says that an image is on these nodes.
@@ -434,5 +436,70 @@ func TestEnsureElse(t *testing.T) {
 		if got, err := n.Ensure(ctx, name, nil); got != "" || err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("Ensure(%s) = %q, %v; want %s", name, got, err, want)
 		}
+	}
+}
+
+// What was pulled goes for the sake of the disk, one after the other, but for what somebody has or is to have; what cannot be pulled stays.
+func TestSpare(t *testing.T) {
+	ctx, c := patient(t), found(t, 1)
+	n, client := c.nodes["n1"], machines[0].Client
+	for _, name := range []string{"docker.io/library/needless:1", "registry.example/used:1", "registry.example/planned:latest", "localhost/own:1", "docker.io/library/needless:2"} {
+		if strings.HasSuffix(name, "needless:2") {
+			time.Sleep(time.Second) // what podman tells ages in
+		}
+		if _, err := client.Import(ctx, name, bytes.NewReader(file(t, name)), `ENTRYPOINT ["/guest"]`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.Tag(ctx, "docker.io/library/needless:1", "registry.example/other:1"); err != nil {
+		t.Fatal(err)
+	}
+	archive, loaded := image(t, n, "registry.example/loaded:1", "loaded")
+	if _, err := n.Load(ctx, bytes.NewReader(archive)); err != nil {
+		t.Fatal(err)
+	}
+	p := podman.Pod{Name: "spare", CgroupParent: machines[0].Cgroup, Network: machines[0].Network.Name}
+	if err := client.CreatePod(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.RemovePod(context.WithoutCancel(ctx), p.Name); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := client.CreateContainer(ctx, podman.Container{Name: "spare-app", Pod: p.Name, Spec: job.Container{Image: "registry.example/used:1"}}); err != nil {
+		t.Fatal(err)
+	}
+	left := func() (names []string) {
+		all, err := client.Images(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, image := range all {
+			if image.ID == loaded {
+				names = append(names, "loaded")
+			}
+			for _, name := range image.Names {
+				if registry, rest, _ := strings.Cut(name, "/"); registry != "ozymandias.internal" && name != podmantest.Image && !strings.HasPrefix(rest, "podman-pause") {
+					names = append(names, rest)
+				}
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
+	for _, want := range [][]string{
+		{"library/needless:2", "loaded", "own:1", "planned:latest", "used:1"},
+		{"loaded", "own:1", "planned:latest", "used:1"},
+	} {
+		if removed, err := n.Spare(ctx, []string{"registry.example/planned", "own:1", "no name"}); err != nil || !removed {
+			t.Errorf("Spare() = %v, %v", removed, err)
+		}
+		if got := left(); !slices.Equal(got, want) {
+			t.Errorf("there are %q, want %q", got, want)
+		}
+	}
+	if removed, err := n.Spare(ctx, []string{"registry.example/planned"}); err != nil || removed {
+		t.Errorf("Spare() of what is needed = %v, %v", removed, err)
 	}
 }

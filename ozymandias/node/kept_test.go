@@ -312,3 +312,45 @@ func TestStorageLabel(t *testing.T) {
 	h.begin()
 	label("")
 }
+
+// The server of the storage in common may be away, which holds up for ever whoever asks for anything: the node does all else that it is to do,
+// and an instance that waits for its volume there can go, and so can the node.
+func TestStorageAway(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	common := t.TempDir()
+	disks, err := volumes.Open(t.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes"), Shared: common, Cluster: "ours"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Who reads a pipe waits until there is something to read.
+	record := filepath.Join(common, "uid-wiki,,data", "volume.json")
+	if err := os.Mkdir(filepath.Dir(record), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(record, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.more = func(o *node.Options) { o.Volumes = disks }
+	h.begin()
+	var server *os.File
+	for began := time.Now(); server == nil; time.Sleep(50 * time.Millisecond) {
+		if server, err = os.OpenFile(record, os.O_WRONLY|unix.O_NONBLOCK, 0); err != nil && time.Since(began) > patience { // nobody reads it
+			t.Fatal(err)
+		}
+	}
+	defer server.Close()
+	w.put(web("stay"))
+	w.untilHealthy(0)
+	wiki := web("stay", func(c *job.Container) {
+		c.Volumes = []job.Volume{{Type: job.Shared, Name: "data", Path: "/data", Space: 4e6}}
+	})
+	wiki.Name = "wiki"
+	w.put(wiki)
+	w.until("waiting", func(all map[string]schedule.Condition) bool {
+		return all["wiki-0"].Message == "waits for the shared storage"
+	})
+	w.change(func(s schedule.State) (schedule.State, error) { return s.Remove("wiki") })
+	w.until("gone", func(all map[string]schedule.Condition) bool { return len(all) == 1 })
+	h.stop()
+}

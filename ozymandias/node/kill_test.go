@@ -51,24 +51,10 @@ func TestInsist(t *testing.T) {
 
 // A service that an earlier process has left is ended, and no other one; nor is whoever asks it.
 func TestEndServices(t *testing.T) {
-	// The shell has the arguments that podman would have, and ends with its input, by the code 1.
-	begin := func(arguments ...string) (c *exec.Cmd, end io.Closer) {
-		t.Helper()
-		c = exec.Command("sh", append([]string{"-c", "read line", "podman"}, arguments...)...)
-		end, err := c.StdinPipe()
-		if err == nil {
-			err = c.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Process.Kill() })
-		return c, end
-	}
 	o := podman.Options{Run: t.TempDir()}
-	mine, _ := begin("--root", "/r", "system", "service", "--time", "0", "unix://"+o.Socket())
-	other, endOther := begin("system", "service", "--time", "0", "unix://"+o.Socket()+"2")
-	client, endClient := begin("--url", "unix://"+o.Socket(), "logs", "-f", "c")
+	mine, _ := seeming(t, "--root", "/r", "system", "service", "--time", "0", "unix://"+o.Socket())
+	other, endOther := seeming(t, "system", "service", "--time", "0", "unix://"+o.Socket()+"2")
+	client, endClient := seeming(t, "--url", "unix://"+o.Socket(), "logs", "-f", "c")
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = mine.Wait() }()
 	n := &Node{Options: Options{Podman: o, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
@@ -82,4 +68,42 @@ func TestEndServices(t *testing.T) {
 			t.Errorf("%q was ended, too: %s", c.Args, c.ProcessState)
 		}
 	}
+}
+
+// One that answers nothing is killed while something is tried with it.
+func TestImpatient(t *testing.T) {
+	defer SetSilent(100 * time.Millisecond)()
+	o := podman.Options{Run: t.TempDir()}
+	service, _ := seeming(t, "system", "service", "--time", "0", "unix://"+o.Socket())
+	n := &Node{Options: Options{Podman: o, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, client: podman.Connect(o.Socket())}
+	ctx, done := context.WithTimeout(t.Context(), time.Minute)
+	defer done()
+	ended := make(chan error, 1)
+	go func() { ended <- service.Wait() }()
+	err := n.impatient(ctx, func() error {
+		select {
+		case <-ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})()
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// seeming begins a shell that has the arguments that podman would have, and ends with its input, by the code 1.
+func seeming(t *testing.T, arguments ...string) (c *exec.Cmd, end io.Closer) {
+	t.Helper()
+	c = exec.Command("sh", append([]string{"-c", "read line", "podman"}, arguments...)...)
+	end, err := c.StdinPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	return c, end
 }

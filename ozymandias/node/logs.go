@@ -14,10 +14,10 @@ import (
 const keptLogs = 512 << 20
 
 // keepLogs keeps the logs of a pod that is about to be removed.
-func (l *loop) keepLogs(lived context.Context, i schedule.Instance, pod podman.PodState) {
+func (n *Node) keepLogs(lived context.Context, i schedule.Instance, pod podman.PodState) {
 	for _, c := range pod.Containers {
-		l.handOver(lived, c.ID, func(state podman.ContainerState) error {
-			return l.logs.Keep(i, state.Labels[labelContainer], state.Log)
+		n.handOver(lived, c.ID, func(state podman.ContainerState) error {
+			return n.logs.Keep(i, state.Labels[labelContainer], state.Log)
 		})
 	}
 }
@@ -33,15 +33,15 @@ func (l *loop) rotate(lived context.Context, i schedule.Instance, container stri
 }
 
 // handOver does something with a container's log. What comes next does not depend on it.
-func (l *loop) handOver(lived context.Context, container string, do func(podman.ContainerState) error) {
+func (n *Node) handOver(lived context.Context, container string, do func(podman.ContainerState) error) {
 	asked, done := context.WithTimeout(lived, patience/2)
 	defer done()
-	state, err := l.client.Container(asked, container)
+	state, err := n.client.Container(asked, container)
 	if err == nil {
 		err = do(state)
 	}
 	if err != nil && lived.Err() == nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, podman.ErrNotFound) { // it was never started
-		l.Log.Warn("a log is lost", "error", err)
+		n.Log.Warn("a log is lost", "error", err)
 	}
 }
 

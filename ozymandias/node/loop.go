@@ -32,6 +32,7 @@ type loop struct {
 	deaths   chan string // containers by name
 	polls    chan poll
 	needs    chan need
+	shared   chan []schedule.Volume // that nodes have in common
 
 	actions map[schedule.Instance]context.CancelFunc // under way
 	probes  map[probeKey]context.CancelFunc
@@ -59,7 +60,8 @@ type note struct {
 
 func newLoop(l *life, began time.Time, end context.CancelCauseFunc) *loop {
 	return &loop{life: l, began: began, end: end, machine: converge.New(l.Name, l.incarnation), writer: newWriter(l),
-		results: make(chan answer), verdicts: make(chan verdict), notes: make(chan note), deaths: make(chan string), polls: make(chan poll), needs: make(chan need),
+		results: make(chan answer), verdicts: make(chan verdict), notes: make(chan note), deaths: make(chan string), polls: make(chan poll),
+		needs: make(chan need), shared: make(chan []schedule.Volume),
 		actions: map[schedule.Instance]context.CancelFunc{}, probes: map[probeKey]context.CancelFunc{}, pods: map[string]schedule.Instance{},
 		tidied: map[schedule.Instance]chan struct{}{}, making: newTurns(), starting: newTurns()}
 }
@@ -143,6 +145,8 @@ func (l *loop) wait(ctx, lived context.Context, told, changed <-chan struct{}, a
 		l.died(container)
 	case n := <-l.needs:
 		l.yield(lived, n)
+	case s := <-l.shared:
+		l.tidyShared(lived, s)
 	case p := <-l.polls:
 		l.polled(lived, p)
 	}

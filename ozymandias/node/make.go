@@ -88,6 +88,9 @@ func (l *loop) container(ctx context.Context, a converge.Action, pod, name strin
 		if v.Type == job.Shared {
 			owner.ID = ""
 		}
+		if l.Volumes.InCommon(owner) {
+			l.note(ctx, a.Instance, "waits for the shared storage")
+		}
 		path, err := l.volume(ctx, owner)
 		if err != nil {
 			return c, err

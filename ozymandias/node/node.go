@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -28,7 +29,8 @@ type Node struct {
 	dog     *watchdog.Dog
 	last    clientv3.LeaseID // of an earlier life, of which nothing runs any more; 0: none is known
 
-	left, leftShared leftovers // volumes, on its own disk and on what it has in common with others
+	left, leftShared leftovers   // volumes, on its own disk and on what it has in common with others
+	listing          atomic.Bool // what there is on that: once at a time, as a server that is away may hold it up for ever
 
 	mu    sync.Mutex
 	there map[schedule.Instance]placed // what is on the machine

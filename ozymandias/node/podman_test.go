@@ -1,7 +1,9 @@
 package node_test
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -109,9 +111,74 @@ func TestPodmanNeverAnswers(t *testing.T) {
 		}
 		pid[job] = running.PID
 	}
-	stopping, stop := make(chan struct{}), make(chan struct{})
-	go func() { // whichever service is there stands still
-		defer close(stopping)
+	goOn := h.standStill()
+	none := web("print up stay")
+	none.NumInstances = new(0)
+	w.put(none)
+	w.until("gone", func(all map[string]schedule.Condition) bool { _, there := all["web-0"]; return !there })
+	if err := syscall.Kill(pid["web"], 0); err == nil {
+		t.Error("it is said to be gone, and runs")
+	}
+	if err := syscall.Kill(pid["stays"], 0); err != nil {
+		t.Errorf("what was to stay has ended: %v", err)
+	}
+	goOn()
+	now := w.until("there is nothing else", func(now map[string]schedule.Condition) bool {
+		pods, err := h.node.Podman().Pods(t.Context(), nil)
+		return err == nil && len(pods) == 1 && now["stays-0"].Healthy
+	})
+	if now["stays-0"].Since != all["stays-0"].Since {
+		t.Errorf("what was to stay was %+v, and is %+v", all["stays-0"], now["stays-0"])
+	}
+}
+
+// A process takes up what runs though the one before has left a service of podman's that hangs: that is ended.
+func TestAdoptsFromAHungPodman(t *testing.T) {
+	h := newWorld(t).host(machine, "n1")
+	h.TTL *= 4 // so that a slow machine is in time
+	h.spawn()
+	first := h.serve("print up stay")
+	hung := h.podmans()
+	for _, pid := range hung {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.kill(syscall.SIGKILL)
+	h.spawn()
+	h.change(func(s schedule.State) (schedule.State, error) { return s.Scale("web", 2) })
+	second := h.until("scaled", func(all map[string]schedule.Condition) bool { return all["web-1"].Settled })["web-0"]
+	if second.Epoch != first.Epoch || second.Restarts != 0 {
+		t.Errorf("it was %+v, and is %+v", first, second)
+	}
+	for _, pid := range h.podmans() {
+		if slices.Contains(hung, pid) {
+			t.Errorf("service %d is left", pid)
+		}
+	}
+}
+
+// A life that cannot be taken up, as podman never answers, is ended before long: nobody hears how what runs fares.
+func TestCannotAdopt(t *testing.T) {
+	defer node.SetSilent(2 * time.Second)()
+	h := newWorld(t).host(machine, "n1")
+	h.TTL *= 4
+	h.begin()
+	first := h.serve("print up stay")
+	h.stop()
+	goOn := h.standStill()
+	h.begin()
+	defer h.stop() // before silent is set back
+	h.empty()
+	goOn()
+	h.untilHealthy(first.Epoch)
+}
+
+// standStill has whichever service of podman's there is hang, until goOn is called.
+func (h *host) standStill() (goOn func()) {
+	over, stop := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
 		for again := time.NewTicker(10 * time.Millisecond); ; {
 			for _, pid := range h.podmans() {
 				_ = syscall.Kill(pid, syscall.SIGSTOP) // it may be gone
@@ -124,26 +191,13 @@ func TestPodmanNeverAnswers(t *testing.T) {
 			}
 		}
 	}()
-	none := web("print up stay")
-	none.NumInstances = new(0)
-	w.put(none)
-	w.until("gone", func(all map[string]schedule.Condition) bool { _, there := all["web-0"]; return !there })
-	if err := syscall.Kill(pid["web"], 0); err == nil {
-		t.Error("it is said to be gone, and runs")
-	}
-	if err := syscall.Kill(pid["stays"], 0); err != nil {
-		t.Errorf("what was to stay has ended: %v", err)
-	}
-	close(stop)
-	<-stopping
-	for _, pid := range h.podmans() {
-		_ = syscall.Kill(pid, syscall.SIGCONT)
-	}
-	now := w.until("there is nothing else", func(now map[string]schedule.Condition) bool {
-		pods, err := h.node.Podman().Pods(t.Context(), nil)
-		return err == nil && len(pods) == 1 && now["stays-0"].Healthy
+	goOn = sync.OnceFunc(func() {
+		close(stop)
+		<-over
+		for _, pid := range h.podmans() {
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
 	})
-	if now["stays-0"].Since != all["stays-0"].Since {
-		t.Errorf("what was to stay was %+v, and is %+v", all["stays-0"], now["stays-0"])
-	}
+	h.Cleanup(goOn)
+	return goOn
 }

@@ -19,9 +19,14 @@ type need struct {
 
 // volume makes a volume, if there is none. What is left over goes first if there is no room for both: placement has not counted it.
 func (l *loop) volume(ctx context.Context, v schedule.Volume) (path string, err error) {
-	if !l.Volumes.InCommon(v) {
-		l.makeRoom(ctx, func() bool { return l.crowded(v) })
+	if l.Volumes.InCommon(v) { // which has no room of this node's
+		var made string
+		if err := apart(ctx, func() (err error) { made, err = l.Volumes.Ensure(ctx, v); return err }); err != nil {
+			return "", err
+		}
+		return made, nil
 	}
+	l.makeRoom(ctx, func() bool { return l.crowded(v) })
 	l.makeRoom(ctx, func() bool {
 		path, err = l.Volumes.Ensure(ctx, v)
 		return errors.Is(err, unix.ENOSPC)
@@ -50,6 +55,37 @@ func (l *loop) scarce(more int64) bool {
 	return err == nil && free < scarce+more
 }
 
+// spareImages removes images that nothing here needs, one after the other, while the disk is about to be scarce: they can be pulled again, and
+// come before what is left over of volumes.
+func (l *loop) spareImages(ctx context.Context) {
+	for l.Images != nil && l.scarce(scarce) {
+		asked, done := context.WithTimeout(ctx, silent)
+		removed, err := l.Images.Spare(asked, l.planned())
+		done()
+		if err != nil && ctx.Err() == nil {
+			l.Log.Warn("images that nothing needs are left", "error", err)
+		}
+		if !removed {
+			return
+		}
+	}
+}
+
+// planned are the names of the images that the node's plan needs.
+func (l *loop) planned() (names []string) {
+	now, _, _ := l.Mirror.State()
+	if here := now.Node(l.Name); here != nil {
+		for _, p := range here.Plan.Instances {
+			if spec := now.Spec(p.Job, p.Revision); spec != nil {
+				for _, c := range spec.Containers {
+					names = append(names, c.Image)
+				}
+			}
+		}
+	}
+	return names
+}
+
 // makeRoom removes volumes that are left over, the one that has been for longest first, as long as it is short of room and there are any.
 func (l *loop) makeRoom(ctx context.Context, short func() bool) {
 	tried := map[schedule.Leftover]bool{}
@@ -75,7 +111,7 @@ func (l *loop) makeRoom(ctx context.Context, short func() bool) {
 // yield has one volume go that is left over at this moment, if there is any. What is being removed already is waited for first.
 func (l *loop) yield(lived context.Context, n need) {
 	for i := range l.tidied {
-		if l.tidying(i) {
+		if !l.Volumes.InCommon(schedule.Volume{Instance: i}) && l.tidying(i) { // what is in common makes no room here, and may hang
 			n.answer <- l.tidied[i]
 			return
 		}

@@ -21,26 +21,37 @@ func (l *life) work(ctx, lived context.Context, end context.CancelCauseFunc) err
 	setup, done := context.WithCancel(lived)
 	defer done()
 	defer context.AfterFunc(ctx, done)()
+	resumed := l.incarnation != ""
+	// Until the loop runs nobody hears how the instances fare of a life that was taken up, while its lease says that the node is well.
+	late := time.AfterFunc(stubborn*silent, func() {
+		if resumed {
+			l.Log.Error("it has taken too long to take up what runs: beginning anew")
+			end(errOver)
+		}
+	})
+	defer late.Stop()
+	if err := l.endServices(setup); err != nil {
+		return err
+	}
 	service, err := podman.Start(setup, l.Options.Podman)
 	if err != nil {
 		return &cannotRun{err}
 	}
 	defer service.Close()
-	if err := l.attempt(setup, "make the pods' network", func() error { return l.client.EnsureNetwork(setup, l.Network) }); err != nil {
+	if err := l.attempt(setup, "make the pods' network", l.impatient(setup, func() error { return l.network(setup, end) })); err != nil {
 		return err
 	}
 	began := time.Now() // what ends after this is heard of
 	var found []converge.Found
-	if err := l.attempt(setup, "look what is on the machine", func() (err error) {
+	if err := l.attempt(setup, "look what is on the machine", l.impatient(setup, func() (err error) {
 		found, err = l.look(setup)
 		return err
-	}); err != nil {
+	})); err != nil {
 		return err
 	}
 	if err := l.attempt(setup, "say what storage the node has", func() error { return l.labelStorage(setup) }); err != nil {
 		return err
 	}
-	resumed := l.incarnation != ""
 	if !resumed {
 		if err := l.join(setup, found); err != nil {
 			return err
@@ -64,7 +75,36 @@ func (l *life) work(ctx, lived context.Context, end context.CancelCauseFunc) err
 	}
 	loop := newLoop(l, began, end)
 	loop.machine.Adopt(time.Now(), now, found...)
+	late.Stop()
 	return loop.run(ctx, lived)
+}
+
+// network has the pods' network be as it is to be. One that is another, as after a change of the machine's address, is in use as long as podman
+// has pods of it, though they ended with the machine.
+func (l *life) network(ctx context.Context, end context.CancelCauseFunc) error {
+	err := l.client.EnsureNetwork(ctx, l.Network)
+	if !errors.Is(err, podman.ErrInUse) {
+		return err
+	}
+	if l.incarnation != "" {
+		l.Log.Error("the pods' network is to be another one: beginning anew")
+		end(errOver)
+		return err
+	}
+	// None of the pods is in a plan of this life.
+	pods, err := l.client.Pods(ctx, map[string]string{labelNode: l.Name})
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		if m, err := readMark(pod); err == nil {
+			l.keepLogs(ctx, m.Instance, pod)
+		}
+		if err := l.client.RemovePod(ctx, pod.Name); err != nil {
+			return err
+		}
+	}
+	return l.client.EnsureNetwork(ctx, l.Network)
 }
 
 // join enters the node among the living. Another one of its name is waited for: most likely it is this one's last life, whose lease is not

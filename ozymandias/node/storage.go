@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"teamtask.dev/ozymandias/schedule"
@@ -43,4 +44,17 @@ func (n *Node) labelStorage(ctx context.Context) error {
 	}
 	_, err := n.Store.Label(ctx, n.Name, label)
 	return err
+}
+
+// apart does something with the storage that nodes have in common, whose server may be away: then the kernel holds it up for ever, whatever
+// signal comes. So once ctx has ended it is left to itself, and has to be such as may be done at any time.
+func apart(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the shared storage does not answer: %w", ctx.Err())
+	}
 }

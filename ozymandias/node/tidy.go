@@ -15,7 +15,28 @@ func (l *loop) tidy(lived context.Context) {
 		return
 	}
 	l.discard(lived, l.due(l.left, l.leftHere(), 0), l.Volumes.Remove)
-	l.discard(lived, l.due(l.leftShared, l.leftInCommon(), certain), l.Volumes.RemoveShared)
+	if now, _, _ := l.Mirror.State(); !l.cleansStorage(now) {
+		clear(l.leftShared)
+	} else if l.listing.CompareAndSwap(false, true) {
+		go func() {
+			shared, err := l.Volumes.Shared()
+			l.listing.Store(false)
+			if err != nil && lived.Err() == nil {
+				l.Log.Warn("cannot look what volumes nodes have in common", "error", err)
+			}
+			select {
+			case l.shared <- shared:
+			case <-lived.Done():
+			}
+		}()
+	}
+}
+
+// tidyShared removes those of the volumes that nodes have in common that are left over, and have been for long enough.
+func (l *loop) tidyShared(lived context.Context, shared []schedule.Volume) {
+	l.discard(lived, l.due(l.leftShared, l.leftInCommon(shared), certain), func(ctx context.Context, v schedule.Volume) error {
+		return apart(ctx, func() error { return l.Volumes.RemoveShared(ctx, v) })
+	})
 }
 
 // leftHere are the volumes on the node's own disk that are left over at this moment.
@@ -30,21 +51,17 @@ func (l *loop) leftHere() []schedule.Leftover {
 	return schedule.Stale(now, l.Name)
 }
 
-// leftInCommon are the volumes that nodes have in common of jobs that there are none of, for the first of the living nodes that have them to
-// remove.
-func (l *loop) leftInCommon() (left []schedule.Leftover) {
+// cleansStorage tells whether it is this node that removes volumes that nodes have in common: the first of the living ones that have them.
+func (l *loop) cleansStorage(now schedule.State) bool {
 	storage := l.storage()
-	if storage == "" {
-		return nil
-	}
-	now, _, _ := l.Mirror.State()
 	first := slices.IndexFunc(now.Nodes, func(n schedule.Node) bool { return n.Alive() && n.Labels[schedule.StorageLabel] == storage })
-	if now.Partial || first < 0 || now.Nodes[first].Name != l.Name {
-		return nil
-	}
-	shared, err := l.Volumes.Shared()
-	if err != nil {
-		l.Log.Warn("cannot look what volumes nodes have in common", "error", err)
+	return storage != "" && !now.Partial && first >= 0 && now.Nodes[first].Name == l.Name
+}
+
+// leftInCommon are the volumes that nodes have in common of jobs that there are none of, if they are for this node to remove.
+func (l *loop) leftInCommon(shared []schedule.Volume) (left []schedule.Leftover) {
+	now, _, _ := l.Mirror.State()
+	if !l.cleansStorage(now) {
 		return nil
 	}
 	for _, v := range shared {

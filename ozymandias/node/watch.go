@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"teamtask.dev/ozymandias/podman"
@@ -43,6 +44,29 @@ func (s silence) deaf(now time.Time) bool {
 	return now.Sub(s.any) >= 4*silent || now.Sub(s.list) >= 2*stubborn*silent
 }
 
+// impatient is what tries something with podman, whose service is killed meanwhile whenever it has answered nothing for too long.
+func (n *Node) impatient(ctx context.Context, try func() error) func() error {
+	return func() error {
+		trying, done := context.WithCancel(ctx)
+		var by sync.WaitGroup
+		defer by.Wait()
+		defer done()
+		by.Go(func() {
+			for heard := time.Now(); pause(trying, silent/10) == nil; {
+				if last := n.client.Answered(); last.After(heard) {
+					heard = last
+				}
+				if time.Since(heard) >= 2*silent {
+					n.Log.Error("podman does not answer: its service is killed")
+					_ = n.endServices(trying) // which fails only when it is too late
+					heard = time.Now()        // the next one gets its time, too
+				}
+			}
+		})
+		return try()
+	}
+}
+
 // hear tells the loop of each container that ends.
 func (l *loop) hear(ctx context.Context) {
 	for container := range l.client.Deaths(ctx, l.began) {
@@ -72,6 +96,7 @@ func (l *loop) poll(ctx context.Context) {
 			return
 		case <-look.C:
 		}
+		l.spareImages(ctx)
 		l.tidyLogs()
 		asked, done := context.WithTimeout(ctx, silent)
 		pods, err := l.client.Pods(asked, map[string]string{labelNode: l.Name})

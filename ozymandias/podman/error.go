@@ -19,6 +19,8 @@ var (
 	ErrExists = errors.New("exists already")
 	// ErrState says that a container cannot do this as it is, as taking a signal when it does not run.
 	ErrState = errors.New("not in the state for this")
+	// ErrInUse says that pods are attached to a network.
+	ErrInUse = errors.New("in use")
 	// ErrArchive says that what was to be loaded is no archive of images.
 	ErrArchive = errors.New("no archive of images")
 )
@@ -48,6 +50,8 @@ func (e *Error) Is(target error) bool {
 		return strings.HasSuffix(e.Cause, "already exists") || strings.HasSuffix(e.Cause, "already in use")
 	case ErrState:
 		return e.Cause == "container state improper"
+	case ErrInUse:
+		return e.Cause == "network is being used"
 	case ErrArchive: // a line follows for each kind of archive that it is none of
 		return strings.Contains(e.Message, "payload does not match any of the supported image formats")
 	}

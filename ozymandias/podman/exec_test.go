@@ -133,3 +133,26 @@ func TestExecErrors(t *testing.T) {
 		}
 	}
 }
+
+// What podman keeps of a command that has ended is gone soon after: a check runs one every few seconds.
+func TestExecLeavesNothing(t *testing.T) {
+	ctx, name := patient(t), started(t, "stay")
+	monitors := func() (pids []string) {
+		lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, line := range lines {
+			words, _ := os.ReadFile(line)
+			if bytes.Contains(words, []byte("conmon\x00")) && bytes.Contains(words, []byte(inspect(t, name).ID)) {
+				pids = append(pids, filepath.Base(filepath.Dir(line)))
+			}
+		}
+		return pids
+	}
+	if _, err := machine.Client.Exec(ctx, name, podman.Exec{Command: guest("print dropped")}); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); len(monitors()) > 1; time.Sleep(100 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatalf("processes %q watch one container", monitors())
+		}
+	}
+}

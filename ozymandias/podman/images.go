@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/plain"
@@ -19,15 +20,28 @@ type Image struct {
 	ID string `json:"Id"`
 	// Names it goes by, with registry and tag.
 	Names []string `json:"RepoTags"`
+	// Digests it was pulled by, with registry: "docker.io/library/postgres@sha256:...".
+	Digests []string `json:"RepoDigests"`
 	// Size on the disk, including what it shares with others.
 	Size job.Size `json:"Size"`
+	// Created is when it was built, and Containers how many there are of it; only a list tells.
+	Created    time.Time `json:"-"`
+	Containers int       `json:"Containers"`
 }
 
 // Images lists what there is.
 func (c *Client) Images(ctx context.Context) ([]Image, error) {
-	var images []Image
-	if err := c.call(ctx, http.MethodGet, "/images/json", nil, nil, &images); err != nil {
+	var listed []struct {
+		Image
+		Created int64
+	}
+	if err := c.call(ctx, http.MethodGet, "/images/json", nil, nil, &listed); err != nil {
 		return nil, fmt.Errorf("list images: %w", err)
+	}
+	var images []Image
+	for _, l := range listed {
+		l.Image.Created = time.Unix(l.Created, 0)
+		images = append(images, l.Image)
 	}
 	return images, nil
 }

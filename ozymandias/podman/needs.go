@@ -107,6 +107,9 @@ runtime = %[3]q
 # Pods stand in control groups of the node's, not of systemd's.
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+# So long, in seconds, conmon stays after the end of a command that was run in a container, for its exit code to be asked for. The default is five
+# minutes: as many conmons as checks are made in that time. It is asked for at once; but with 0 podman may have forgotten it by then.
+exit_command_delay = 10
 
 [network]
 network_backend = "netavark"

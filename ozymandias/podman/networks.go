@@ -38,7 +38,7 @@ type subnet struct {
 }
 
 // EnsureNetwork makes the network, or leaves it if it is there and the same. One of that name that is another is replaced, which fails
-// while pods are attached to it.
+// with ErrInUse while pods are attached to it, also if none of them runs.
 func (c *Client) EnsureNetwork(ctx context.Context, n Network) error {
 	want := network{Name: n.Name, Driver: "bridge", Interface: n.Interface, Subnets: []subnet{{n.Subnet, n.Gateway}}}
 	if n.MTU > 0 {

@@ -2,8 +2,11 @@ package podman_test
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"testing"
+
+	"teamtask.dev/ozymandias/podman"
 )
 
 // A network is made once; if it is to be another it is replaced, unless pods are attached.
@@ -32,8 +35,8 @@ func TestNetworks(t *testing.T) {
 	start(t, container(t, pod(t), "stay"))
 	changed := same
 	changed.MTU = 1400
-	if err := client.EnsureNetwork(ctx, changed); err == nil {
-		t.Error("a network was replaced under a pod")
+	if err := client.EnsureNetwork(ctx, changed); !errors.Is(err, podman.ErrInUse) {
+		t.Errorf("a network was replaced under a pod: %v", err)
 	}
 	if err := client.RemoveNetwork(ctx, "nothing"); err != nil {
 		t.Errorf("remove what is not there: %v", err)

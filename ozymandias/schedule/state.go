@@ -202,6 +202,8 @@ type ContainerCondition struct {
 	ExitCode int `json:"exit_code,omitempty"`
 	// Healthy is what its check says; nil if it has none, or none has passed or failed yet.
 	Healthy *bool `json:"healthy,omitempty"`
+	// Ousted says why it was not healthy, if its node ended it for that, until it is started again.
+	Ousted string `json:"ousted,omitempty"`
 	// Message says why, for people.
 	Message string `json:"message,omitempty"`
 	// Since is when the state began, by the node's clock: for people.

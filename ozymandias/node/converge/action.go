@@ -51,6 +51,17 @@ type Pod struct {
 	Containers map[string]Facts
 }
 
+// begun tells whether anything of the pod was ever started. If not, it may have been left in the midst of being made: also one with all of
+// its containers, whose secrets are given to their users after that.
+func (p Pod) begun() bool {
+	for _, c := range p.Containers {
+		if !c.Started.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
 // A Facts is how a container stands.
 type Facts struct {
 	State          State

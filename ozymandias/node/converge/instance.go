@@ -70,7 +70,7 @@ func (i *instance) next(in Input) (action Action, again time.Time) {
 		return i.act(Look), again
 	case waiting:
 		return action, i.retry
-	case !i.made && in.Cease.IsZero():
+	case !i.made && in.Cease.IsZero() && i.spec != nil:
 		return i.act(Make), again
 	case !i.made:
 		return action, again
@@ -189,8 +189,8 @@ func (i *instance) take(now time.Time, pod Pod) {
 	}
 }
 
-// restore takes in what was reported of an instance by an earlier process.
-func (i *instance) restore(was schedule.Condition) {
+// restore takes in what was reported of an instance, now in that pod, by an earlier process.
+func (i *instance) restore(was schedule.Condition, pod Pod) {
 	if was.Epoch != i.epoch {
 		return
 	}
@@ -198,6 +198,9 @@ func (i *instance) restore(was schedule.Condition) {
 	i.containers = map[string]*container{}
 	for name, c := range was.Containers {
 		i.containers[name] = &container{exit: c.ExitCode, restarts: c.Restarts, streak: c.Restarts, healthy: c.Healthy, well: c.Healthy != nil && *c.Healthy}
+		if !pod.Containers[name].Started.After(c.Since) { // or else that was before its last start
+			i.containers[name].ousted, i.containers[name].why = c.Ousted != "", c.Ousted
+		}
 	}
 	if was.Healthy {
 		i.healthy = was.Since

@@ -29,9 +29,9 @@ func (m *Machine) Adopt(now time.Time, state schedule.State, found ...Found) {
 			i.assess(now)
 			continue
 		}
-		i := &instance{Instance: f.Instance, there: true, made: true, name: f.Name, epoch: f.Epoch, revision: f.Revision,
+		i := &instance{Instance: f.Instance, there: true, made: f.Pod.begun(), name: f.Name, epoch: f.Epoch, revision: f.Revision,
 			spec: state.Spec(f.Instance.Job, f.Revision)}
-		i.restore(f.Was)
+		i.restore(f.Was, f.Pod)
 		i.take(now, f.Pod)
 		m.instances[f.Instance] = i
 		i.assess(now)

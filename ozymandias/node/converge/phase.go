@@ -114,6 +114,9 @@ func (i *instance) reason(otherwise string) string {
 // describe says how a container fares.
 func (i *instance) describe(name string, c *container) schedule.ContainerCondition {
 	d := schedule.ContainerCondition{Restarts: c.restarts, ExitCode: c.exit, Healthy: c.healthy, Since: c.Started}
+	if c.ousted {
+		d.Ousted = c.why
+	}
 	switch c.State {
 	case Created:
 		d.State, d.Since, d.Message = schedule.ContainerCreated, time.Time{}, i.needs(name)

@@ -199,6 +199,23 @@ func TestAdoptsNoneOfSeveral(t *testing.T) {
 	}
 }
 
+// A pod that was left half made is made anew once it is known what it is to run, and not before.
+func TestAdoptsTheUnknown(t *testing.T) {
+	w := newWorld(t.Fatalf)
+	w.put(w.job(t, []string{"web", "main"}))
+	w.plan([]schedule.Planned{w.planned(t, "web-0@5")})
+	known := w.state.Jobs
+	w.state.Jobs = nil
+	w.machine.Adopt(w.now, w.state, converge.Found{Instance: instance(t, "web-0"), Name: "web", Epoch: 5, Revision: 1})
+	if lines := w.answer(); len(lines) > 0 {
+		t.Errorf("of a job that is not known: %q", lines)
+	}
+	w.state.Jobs = known
+	if lines := w.answer(); !slices.Equal(lines, []string{"make web-0@5"}) {
+		t.Errorf("of one that is: %q", lines)
+	}
+}
+
 func instance(t *testing.T, text string) schedule.Instance {
 	t.Helper()
 	name, id, ok := strings.Cut(text, "-")
