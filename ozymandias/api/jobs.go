@@ -107,11 +107,7 @@ func (a *API) registerJobs(api huma.API) {
 			Body v1.JobPatch
 		}) (*answer[v1.Applied], error) {
 			out, err := a.change(ctx, in.Name, in.Room, func(now schedule.State) (schedule.State, error) {
-				next, err := now.Scale(in.Name, in.Body.NumInstances)
-				if err != nil {
-					return now, v1.Impossible.New("%v", err)
-				}
-				return next, nil
+				return now.Scale(in.Name, in.Body.NumInstances)
 			})
 			return &answer[v1.Applied]{out}, problem(err)
 		})
@@ -120,7 +116,7 @@ func (a *API) registerJobs(api huma.API) {
 			JobPath
 			Room
 		}) (*answer[v1.Applied], error) {
-			out, err := a.change(ctx, in.Name, in.Room, func(now schedule.State) (schedule.State, error) { return rollBack(now, in.Name) })
+			out, err := a.change(ctx, in.Name, in.Room, func(now schedule.State) (schedule.State, error) { return now.RollBack(in.Name) })
 			return &answer[v1.Applied]{out}, problem(err)
 		})
 	remove := operation(tag, http.MethodDelete, one, "delete-job", "Have a job go")
@@ -202,13 +198,17 @@ func specs(now schedule.State) (all []job.Job) {
 	return all
 }
 
-// change changes one job that is there.
+// change changes one job that is there, if it can be.
 func (a *API) change(ctx context.Context, name string, room Room, put put) (v1.Applied, error) {
 	return a.take(ctx, []string{name}, room, func(now schedule.State) (schedule.State, error) {
-		if present(now, name) == nil {
+		if now.Named(name) == nil {
 			return now, none("job", name)
 		}
-		return put(now)
+		next, err := put(now)
+		if err != nil {
+			return now, v1.Impossible.New("%v", err)
+		}
+		return next, nil
 	})
 }
 
@@ -223,7 +223,7 @@ func (a *API) take(ctx context.Context, names []string, room Room, change put) (
 		out = v1.Applied{DryRun: room.DryRun}
 		changed := false
 		for _, name := range names {
-			result := outcome(present(before, name), present(after, name))
+			result := outcome(before.Named(name), after.Named(name))
 			changed = changed || result != v1.Unchanged
 			out.Jobs = append(out.Jobs, v1.AppliedJob{Name: name, Result: result})
 		}
@@ -241,7 +241,7 @@ func (a *API) take(ctx context.Context, names []string, room Room, change put) (
 		}
 		// That others of a lower priority give way is no reason to refuse.
 		return after, refused(slices.DeleteFunc(leads.Waits, func(w schedule.Wait) bool {
-			return !slices.ContainsFunc(names, func(name string) bool { return present(after, name).UID == w.Job })
+			return !slices.ContainsFunc(names, func(name string) bool { return after.Named(name).UID == w.Job })
 		}))
 	}
 	if room.DryRun {
@@ -254,16 +254,6 @@ func (a *API) take(ctx context.Context, names []string, room Room, change put) (
 	return out, err
 }
 
-// present is the job of that name that is not deleted, or nil.
-func present(s schedule.State, name string) *schedule.Job {
-	for i := range s.Jobs {
-		if j := &s.Jobs[i]; j.Spec.Name == name && !j.Deleted {
-			return j
-		}
-	}
-	return nil
-}
-
 func outcome(before, after *schedule.Job) v1.Result {
 	switch {
 	case before == nil:
@@ -272,32 +262,6 @@ func outcome(before, after *schedule.Job) v1.Result {
 		return v1.Unchanged
 	}
 	return v1.Configured
-}
-
-// rollBack has a job run what its last stable revision did or, where that is the present one, what it ran before the last deploy. How
-// many instances there are, and how they are reached, stays as it is.
-func rollBack(now schedule.State, name string) (schedule.State, error) {
-	j := present(now, name)
-	if reverts(j) {
-		return now, v1.Impossible.New("%s is back at revision %d, or on its way there, as the deploy of revision %d failed", name, j.Stable, j.Revision)
-	}
-	before := j.Stable
-	if before == j.Revision || before == 0 {
-		before = 0
-		if j.Deploy != nil && j.Deploy.From != j.Revision {
-			before = j.Deploy.From
-		}
-	}
-	spec := j.At(before)
-	if before == 0 || spec == nil {
-		return now, v1.Impossible.New("there is no revision of %s before %d to go back to", name, j.Revision)
-	}
-	next := j.Spec
-	next.Worklist, next.Swarm, next.Containers, next.Sidecars, next.OnPartition = spec.Worklist, spec.Swarm, spec.Containers, spec.Sidecars, spec.OnPartition
-	if faults := next.Validate(); faults != nil {
-		return now, v1.Impossible.New("what %s ran at revision %d does not go with the job as it is: %v", name, before, faults)
-	}
-	return now.Put(j.UID, next), nil
 }
 
 // maxWait is how long a call is answered after at most.
@@ -320,7 +284,7 @@ func (a *API) remove(ctx context.Context, name, uid string, patience time.Durati
 	uid = j.UID
 	if !j.Deleted {
 		if _, err := a.decide(ctx, func(now schedule.State) (schedule.State, error) {
-			if j := present(now, name); j == nil || j.UID != uid {
+			if j := now.Named(name); j == nil || j.UID != uid {
 				return now, nil // somebody else was first
 			}
 			return now.Remove(name)

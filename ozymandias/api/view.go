@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -67,7 +66,7 @@ func (v *view) gather() {
 	placed := map[schedule.Instance]bool{}
 	for i := range v.Nodes {
 		n := &v.Nodes[i]
-		current := n.Alive() && n.Plan.Incarnation == n.Incarnation
+		current := n.Current()
 		for _, p := range n.Plan.Instances {
 			placed[p.Instance] = true
 			in := v.instance(p.Instance, n.Name, p.Revision, p.Epoch)
@@ -137,7 +136,7 @@ func (v *view) ends(j *schedule.Job) (ended []v1.Instance) {
 		if left[id] {
 			continue
 		}
-		in := v.instance(schedule.Instance{Job: j.UID, ID: id}, end.Node, wanted(j), 0)
+		in := v.instance(schedule.Instance{Job: j.UID, ID: id}, end.Node, j.Target(), 0)
 		in.Phase, in.Since, in.ExitCode = schedule.Phase(end.Outcome), moment(end.At), &end.Code
 		if end.Code != 0 {
 			in.Message = fmt.Sprintf("it ended with exit code %d", end.Code)
@@ -145,14 +144,6 @@ func (v *view) ends(j *schedule.Job) (ended []v1.Instance) {
 		ended = append(ended, in)
 	}
 	return ended
-}
-
-// wanted is the revision that a job's instances are to run.
-func wanted(j *schedule.Job) int64 {
-	if reverts(j) {
-		return j.Stable
-	}
-	return j.Revision
 }
 
 func (v *view) instance(i schedule.Instance, node string, revision, epoch int64) v1.Instance {
@@ -208,13 +199,15 @@ func (v *view) split(name string) (schedule.Instance, bool) {
 
 // named is the job of that name, one that is not deleted if there is one.
 func (v *view) named(name string) *schedule.Job {
-	var found *schedule.Job
+	if j := v.Named(name); j != nil {
+		return j
+	}
 	for i := range v.Jobs {
-		if j := &v.Jobs[i]; j.Spec.Name == name && (found == nil || !j.Deleted) {
-			found = j
+		if j := &v.Jobs[i]; j.Spec.Name == name {
+			return j
 		}
 	}
-	return found
+	return nil
 }
 
 // job tells of a job without its instances.
@@ -222,13 +215,13 @@ func (v *view) job(j *schedule.Job) v1.Job {
 	out := v1.Job{Name: j.Spec.Name, UID: j.UID, Spec: j.Spec, Revision: j.Revision, Created: made(j.UID)}
 	s := &out.Status
 	s.Stable, s.Ended, s.Work = j.Stable, len(j.Ended), j.Work
-	target := wanted(j)
+	target := j.Target()
 	if j.Deploy != nil {
 		s.Deploy = &v1.Deploy{From: j.Deploy.From, To: j.Deploy.To, Healthy: j.Deploy.Healthy, Progress: j.Deploy.Progress, Failed: j.Deploy.Failed}
 	}
 	for _, in := range v.of[j.UID] {
 		switch w, waits := v.waits[schedule.Instance{Job: in.UID, ID: in.ID}]; {
-		case in.Leaving, extra(j, in.ID):
+		case in.Leaving, j.Extra(in.ID):
 			continue
 		case waits:
 			s.Waits = append(s.Waits, wait(w))
@@ -259,15 +252,6 @@ func made(uid string) *time.Time {
 	return moment(time.UnixMilli(int64(binary.BigEndian.Uint64(append([]byte{0, 0}, id[:6]...)))).UTC())
 }
 
-// extra tells whether an instance is there only for as long as a deploy goes on.
-func extra(j *schedule.Job, id string) bool {
-	ordinal, err := strconv.Atoi(id)
-	if err != nil || j.Spec.Daemon {
-		return false
-	}
-	return !j.Spec.Unbounded() && ordinal >= j.Spec.Instances() || j.Work != nil && ordinal >= *j.Work
-}
-
 // fortune says in a word how a job fares, and why.
 func fortune(j *schedule.Job, s *v1.JobStatus) (phase v1.JobPhase, why string) {
 	failed := 0
@@ -291,9 +275,9 @@ func fortune(j *schedule.Job, s *v1.JobStatus) (phase v1.JobPhase, why string) {
 		return v1.Failed, failedOf(failed)
 	case s.Wanted == 0 && s.Ended > 0:
 		return v1.Complete, ""
-	case reverts(j) && s.Current == s.Wanted:
+	case j.Reverts() && s.Current == s.Wanted:
 		return v1.Reverted, d.Failed
-	case reverts(j):
+	case j.Reverts():
 		return v1.Reverting, d.Failed
 	case d != nil && d.Failed != "" && j.Stable != j.Revision:
 		return v1.Halted, d.Failed
@@ -305,12 +289,6 @@ func fortune(j *schedule.Job, s *v1.JobStatus) (phase v1.JobPhase, why string) {
 		return v1.Degraded, ""
 	}
 	return v1.Running, ""
-}
-
-// reverts tells whether a job goes back to its last stable revision, or has gone, as a deploy failed.
-func reverts(j *schedule.Job) bool {
-	u := j.Spec.Update
-	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && (u.Rollback == nil || *u.Rollback)
 }
 
 // idle tells whether a job has no instances because of its worklist.

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,9 +102,7 @@ func (l *life) report(r schedule.Report) state.Report {
 	if l.Volumes != nil {
 		written.Volumes = l.Volumes.All()
 	}
-	slices.SortFunc(written.Instances, func(a, b state.Instance) int {
-		return cmp.Or(strings.Compare(a.Job, b.Job), strings.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(written.Instances, func(a, b state.Instance) int { return a.Compare(b.Instance) })
 	return written
 }
 

@@ -13,8 +13,9 @@
 //
 // On a small cluster it matters little by which rule nodes are chosen; to move one or two instances, where a new one would
 // not fit else, is what decides whether the last third of the machines can be used. So the rules are tried first, one after
-// the other, and they are cheap: until half of all there is is in use, the node that is used least; after that, nodes are filled. Where they leave something without a place, a search looks for room by moving nothing, then
-// one instance, then two, and so on: the first that it finds moves the fewest.
+// the other, and they are cheap: until half of all there is is in use, the node that is used least; after that, nodes are
+// filled. Where they leave something without a place, a search looks for room by moving nothing, then one instance, then two,
+// and so on: the first that it finds moves the fewest.
 //
 // # Verdicts
 //
@@ -27,8 +28,10 @@
 //
 // # How it is made
 //
-// Names are turned into numbers, in orders that do not depend on the input (problem.go, kind.go). Then what has no place is
-// placed by the rules (rules.go; tally.go for keeping clear of others of the job), and what these leave over by the search
-// (search.go), unless there is a shorter proof against it (bound.go), or else in the place of lower priorities (displace.go).
-// Then names come back (result.go, refusal.go, words.go).
+// Names are turned into numbers, in orders that do not depend on the input (problem.go, kind.go), and it is noted what runs where
+// and what of it has to leave (home.go). Then, in the order of place.go, what has no place is placed by the rules (rules.go;
+// tally.go for keeping clear of others of the job), and what these leave over by the search (search.go; option.go for where an
+// instance could go, and what would have to make room for it there), unless there is a shorter proof against it (bound.go), or
+// else in the place of lower priorities (displace.go). Then names come back (result.go, refusal.go, words.go). What
+// the loss of a node would mean is found in the same way: what is there is placed again, without that node (loss.go).
 package placement

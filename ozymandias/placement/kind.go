@@ -19,12 +19,22 @@ func (k *kind) suits(n *Node) bool {
 	if len(k.tied) > 0 && !slices.Contains(k.tied, n.Name) {
 		return false
 	}
-	for label, value := range k.requires {
-		if has, ok := n.Labels[label]; !ok || has != value {
+	return Meets(n.Labels, k.requires)
+}
+
+// Meets tells whether a node with these labels has those that are required.
+func Meets(labels, required map[string]string) bool {
+	for label, value := range required {
+		if lacks(labels, label, value) {
 			return false
 		}
 	}
 	return true
+}
+
+func lacks(labels map[string]string, label, value string) bool {
+	has, ok := labels[label]
+	return !ok || has != value
 }
 
 func (n *Node) open() bool { return n.Closed == "" && !n.Draining }

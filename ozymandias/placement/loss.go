@@ -122,7 +122,7 @@ func few(names []string) string {
 	if more := len(names) - maxNamed; more > 1 {
 		names = append(slices.Clone(names[:maxNamed]), fmt.Sprintf("%d more", more))
 	}
-	return enumerate(names, "and")
+	return Enumerate(names, "and")
 }
 
 // shortage is what is short on the node that comes nearest, or else the reason.

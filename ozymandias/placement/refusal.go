@@ -318,7 +318,7 @@ func (f *refuser) smallest() int32 {
 // missing are the required labels that a node has not, as label=value.
 func (k *kind) missing(n *Node) (missing []string) {
 	for label, value := range k.requires {
-		if has, ok := n.Labels[label]; !ok || has != value {
+		if lacks(n.Labels, label, value) {
 			missing = append(missing, label+"="+value)
 		}
 	}

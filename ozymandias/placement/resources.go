@@ -108,7 +108,7 @@ func (r Resources) words(quantity func(Resources, Dimension) string) string {
 	if len(parts) == 0 {
 		return "nothing"
 	}
-	return enumerate(parts, "and")
+	return Enumerate(parts, "and")
 }
 
 // Quantity is one amount as a Kubernetes quantity: the shortest that is exact, with at most three digits after the point.
@@ -161,13 +161,4 @@ func fraction(n, unit int64, suffix string) string {
 		text += "." + strings.TrimRight(digits, "0")
 	}
 	return text + suffix
-}
-
-// enumerate joins parts as in a sentence: "a, b and c".
-func enumerate(parts []string, conjunction string) string {
-	last := len(parts) - 1
-	if last < 1 {
-		return strings.Join(parts, "")
-	}
-	return strings.Join(parts[:last], ", ") + " " + conjunction + " " + parts[last]
 }

@@ -152,7 +152,7 @@ func (s *state) why(i int32) string {
 		if len(k.tied) > 0 && !slices.Contains(k.tied, node.Name) {
 			return node.Name + " does not hold its volumes"
 		}
-		return fmt.Sprintf("%s has not %s", node.Name, enumerate(k.missing(node), "and"))
+		return fmt.Sprintf("%s has not %s", node.Name, Enumerate(k.missing(node), "and"))
 	case crowded:
 		return fmt.Sprintf("at most %d of %s on one node", s.jobs[s.job[i]].perNode, s.list[i].Job)
 	case evicted:

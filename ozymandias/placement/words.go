@@ -12,7 +12,7 @@ func (r Refusal) String() string { return r.Name.String() + " " + r.because() }
 func (r Refusal) because() string {
 	text := r.reason()
 	if advice := r.Advice(); len(advice) > 0 {
-		text += "; " + enumerate(advice, "or")
+		text += "; " + Enumerate(advice, "or")
 	}
 	return text
 }
@@ -40,7 +40,7 @@ func (o Obstacle) String() string {
 	var parts []string
 	switch o.Reason {
 	case Labels:
-		parts = append(parts, "has not "+enumerate(o.Missing, "and"))
+		parts = append(parts, "has not "+Enumerate(o.Missing, "and"))
 	case Volumes:
 		parts = append(parts, "does not hold its volumes")
 	case Closed:
@@ -73,7 +73,7 @@ func (r Refusal) reason() string {
 			return o.Node + " is closed (" + o.Why + ")"
 		})
 	case Labels:
-		return "requires " + enumerate(r.Requires, "and") + " of its node, which no node has"
+		return "requires " + Enumerate(r.Requires, "and") + " of its node, which no node has"
 	}
 	verb := "is"
 	if len(r.Tied) > 1 {
@@ -86,9 +86,9 @@ func (r Refusal) reason() string {
 func (r Refusal) condition() string {
 	switch {
 	case len(r.Tied) > 0:
-		return "has its volumes on " + enumerate(r.Tied, "and")
+		return "has its volumes on " + Enumerate(r.Tied, "and")
 	case len(r.Requires) > 0:
-		return "requires " + enumerate(r.Requires, "and") + " of its node"
+		return "requires " + Enumerate(r.Requires, "and") + " of its node"
 	}
 	return "cannot be placed"
 }
@@ -156,7 +156,7 @@ func (r Refusal) obstacles(reason Reason, others string, say func(Obstacle) stri
 	if more > 0 {
 		parts = append(parts, fmt.Sprintf("%d more %s", more, others))
 	}
-	return enumerate(parts, "and")
+	return Enumerate(parts, "and")
 }
 
 // words say what to do. The job is that of the refused instance.
@@ -175,7 +175,7 @@ func (r Remedy) words(job string) string {
 		if len(r.Labels) > 1 {
 			noun = "labels"
 		}
-		return "give " + r.Node + " the " + noun + " " + enumerate(r.Labels, "and") + extend
+		return "give " + r.Node + " the " + noun + " " + Enumerate(r.Labels, "and") + extend
 	case Open:
 		return "open " + r.Node + extend
 	case Return:
@@ -184,4 +184,13 @@ func (r Remedy) words(job string) string {
 		return fmt.Sprintf("allow %d of %s on one node", r.PerNode, job)
 	}
 	return "add a node"
+}
+
+// Enumerate joins parts as in a sentence: "a, b and c".
+func Enumerate(parts []string, conjunction string) string {
+	last := len(parts) - 1
+	if last < 1 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:last], ", ") + " " + conjunction + " " + parts[last]
 }

@@ -194,13 +194,8 @@ func (b *balancer) spare(w *want, from, to *Node) bool {
 		return false
 	case !b.well[t] || len(t.ids) < 2 || p.Spread != "" && from.Labels[p.Spread] != to.Labels[p.Spread]:
 		return false
-	case p.MaxPerNode > 0 && b.number[count{t, to.Name}] >= p.MaxPerNode:
+	case p.MaxPerNode > 0 && b.number[count{t, to.Name}] >= p.MaxPerNode || !placement.Meets(to.Labels, p.Requires):
 		return false
-	}
-	for label, value := range p.Requires {
-		if has, ok := to.Labels[label]; !ok || has != value {
-			return false
-		}
 	}
 	planned := b.planned[to.Name]
 	return planned.Memory+int64(needs.Memory) <= to.Capacity.Memory && planned.CPU+int64(needs.CPUs) <= to.Capacity.CPU

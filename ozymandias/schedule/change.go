@@ -11,13 +11,12 @@ import (
 // Put has a job as it is to be, valid and with its defaults. It is a new one, with the UID, or takes the place of the one of its
 // name. The instances of that are replaced only if they would run something else.
 func (s State) Put(uid string, spec job.Job) State {
-	at, found := s.find(spec.Name)
 	s.Jobs = slices.Clone(s.Jobs)
-	if !found {
+	j := s.Named(spec.Name)
+	if j == nil {
 		s.Jobs = append(s.Jobs, Job{UID: uid, Spec: spec, Revision: 1})
 		return s
 	}
-	j := &s.Jobs[at]
 	if j.Spec.Revision() != spec.Revision() {
 		j.Specs = maps.Clone(j.Specs)
 		if j.Specs == nil {
@@ -35,29 +34,55 @@ func (s State) Put(uid string, spec job.Job) State {
 
 // Remove has a job go, once nothing of it runs any more.
 func (s State) Remove(name string) (State, error) {
-	at, found := s.find(name)
-	if !found {
-		return State{}, fmt.Errorf("there is no job %q", name)
-	}
 	s.Jobs = slices.Clone(s.Jobs)
-	s.Jobs[at].Deleted = true
+	j := s.Named(name)
+	if j == nil {
+		return State{}, noJob(name)
+	}
+	j.Deleted = true
 	return s, nil
 }
 
 // Scale has a job have n instances.
 func (s State) Scale(name string, n int) (State, error) {
-	at, found := s.find(name)
+	s.Jobs = slices.Clone(s.Jobs)
+	j := s.Named(name)
 	switch {
-	case !found:
-		return State{}, fmt.Errorf("there is no job %q", name)
-	case s.Jobs[at].Spec.Daemon:
+	case j == nil:
+		return State{}, noJob(name)
+	case j.Spec.Daemon:
 		return State{}, fmt.Errorf("job %q has one instance on every node: it cannot be scaled", name)
 	case n < 0 || n > maxInstances:
 		return State{}, fmt.Errorf("%d instances of %q are not possible: 0 to %d are", n, name, maxInstances)
 	}
-	s.Jobs = slices.Clone(s.Jobs)
-	s.Jobs[at].Spec.NumInstances = &n
+	j.Spec.NumInstances = &n
 	return s, nil
+}
+
+// RollBack has a job run what its last stable revision did or, where that is the present one, what it ran before the last deploy. How
+// many instances there are, and how they are reached, stays as it is.
+func (s State) RollBack(name string) (State, error) {
+	j := s.Named(name)
+	if j == nil {
+		return State{}, noJob(name)
+	}
+	if j.Reverts() {
+		return State{}, fmt.Errorf("%s is back at revision %d, or on its way there, as the deploy of revision %d failed", name, j.Stable, j.Revision)
+	}
+	before := j.Stable
+	if j.Deploy != nil && (before == 0 || before == j.Revision) {
+		before = j.Deploy.From
+	}
+	spec := j.At(before)
+	if spec == nil || before == j.Revision {
+		return State{}, fmt.Errorf("there is no revision of %s before %d to go back to", name, j.Revision)
+	}
+	next := j.Spec
+	next.Worklist, next.Swarm, next.Containers, next.Sidecars, next.OnPartition = spec.Worklist, spec.Swarm, spec.Containers, spec.Sidecars, spec.OnPartition
+	if faults := next.Validate(); faults != nil {
+		return State{}, fmt.Errorf("what %s ran at revision %d does not go with the job as it is: %v", name, before, faults)
+	}
+	return s.Put(j.UID, next), nil
 }
 
 // Drain has what runs on a node go elsewhere, or no longer.
@@ -70,8 +95,4 @@ func (s State) Drain(node string, draining bool) (State, error) {
 	return s, nil
 }
 
-// find finds a job by name, one that is not deleted.
-func (s *State) find(name string) (at int, found bool) {
-	at = slices.IndexFunc(s.Jobs, func(j Job) bool { return j.Spec.Name == name && !j.Deleted })
-	return at, at >= 0
-}
+func noJob(name string) error { return fmt.Errorf("there is no job %q", name) }

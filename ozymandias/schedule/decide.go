@@ -157,7 +157,7 @@ func newDecider(s State, now time.Time) *decider {
 
 // look takes in what is and was planned on a node.
 func (d *decider) look(n *Node) {
-	if !n.current() {
+	if !n.Current() {
 		for _, p := range n.Plan.Instances {
 			d.lost[p.Instance] = n
 		}
@@ -198,7 +198,7 @@ func (d *decider) unplaced() (again bool) {
 	more := map[*task]bool{}
 	for _, w := range d.wants {
 		at, planned := d.where[w.Instance]
-		more[w.task] = more[w.task] || planned && at.Planned.Revision != w.task.target() || !planned && w.at != ""
+		more[w.task] = more[w.task] || planned && at.Planned.Revision != w.task.Target() || !planned && w.at != ""
 	}
 	for _, w := range d.wants {
 		if w.home == nil && w.at == "" && !d.soon(w) && !d.nowhere[w.Instance] && w.task.Stable != w.task.Revision && more[w.task] {
@@ -217,7 +217,7 @@ func (d *decider) soon(w *want) bool {
 // losses tells of nodes that are lost.
 func (d *decider) losses() {
 	for i := range d.Nodes {
-		if n := &d.Nodes[i]; !n.current() && len(n.Plan.Instances) > 0 {
+		if n := &d.Nodes[i]; !n.Current() && len(n.Plan.Instances) > 0 {
 			if d.awaited[n.Name] {
 				if !n.Plan.Awaited {
 					d.out.Events = append(d.out.Events, Event{Node: n.Name, Text: fmt.Sprintf("%s is lost, with most others: what it was to run, %d, waits for it, for %s at most", n.Name, len(n.Plan.Instances), patience)})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/placement"
 	"teamtask.dev/ozymandias/rollout"
 )
 
@@ -24,7 +25,7 @@ func (d *decider) advance(t *task) {
 	if d.end {
 		t.run = make(map[string]int64, len(t.ids))
 		for _, id := range t.ids {
-			t.run[id] = t.target()
+			t.run[id] = t.Target()
 		}
 		return
 	}
@@ -77,15 +78,15 @@ func (j *Job) underWay() bool {
 	return j.Deploy != nil && j.Deploy.Failed == "" && j.Deploy.To == j.Revision && j.Stable != j.Revision
 }
 
-// back tells whether a job goes back to its last stable revision.
-func (j *Job) back() bool {
+// Reverts tells whether a job goes back to its last stable revision, or has gone, as a deploy failed.
+func (j *Job) Reverts() bool {
 	u := j.Spec.Update
 	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && (u.Rollback == nil || *u.Rollback)
 }
 
-// target is the revision that all instances are to run in the end.
-func (j *Job) target() int64 {
-	if j.back() {
+// Target is the revision that all instances are to run in the end.
+func (j *Job) Target() int64 {
+	if j.Reverts() {
 		return j.Stable
 	}
 	return j.Revision
@@ -96,7 +97,7 @@ func (j *Job) left() time.Duration { return time.Duration(j.Spec.Update.HealthyW
 
 // noteEnds remembers what ran to its end, so that it is not started again.
 func (d *decider) noteEnds(t *task) {
-	target := t.target()
+	target := t.Target()
 	for i, at := range d.where {
 		if i.Job != t.UID || at.Planned.Revision != target {
 			continue
@@ -128,10 +129,8 @@ func (d *decider) ids(t *task) (ids []string) {
 
 // eligible tells whether a daemon is to run on a node. On one that is draining it goes last.
 func (d *decider) eligible(t *task, n *Node) bool {
-	for label, value := range t.Spec.Placement.Requires {
-		if has, ok := n.Labels[label]; !ok || has != value {
-			return false
-		}
+	if !placement.Meets(n.Labels, t.Spec.Placement.Requires) {
+		return false
 	}
 	if !n.Draining || !n.Alive() {
 		return n.Alive()
@@ -183,6 +182,15 @@ func (d *decider) reach(t *task) (n int) {
 	return n
 }
 
+// Extra tells whether an instance is there only for as long as a deploy goes on: it is beyond those that there are to be.
+func (j *Job) Extra(id string) bool {
+	ordinal, err := strconv.Atoi(id)
+	if err != nil || j.Spec.Daemon {
+		return false
+	}
+	return !j.Spec.Unbounded() && ordinal >= j.Spec.Instances() || j.Work != nil && ordinal >= *j.Work
+}
+
 // capacity is how many instances of a job all nodes could have if they had nothing else.
 func (d *decider) capacity(spec *job.Job) (n int) {
 	needs := spec.Needs()
@@ -211,11 +219,11 @@ func ordinals(from, to int) (ids []string) {
 
 // step asks package rollout.
 func (d *decider) step(t *task) rollout.Step {
-	s := rollout.Situation{Wanted: t.ids, Target: t.target(), Update: t.Spec.Update, Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}}
+	s := rollout.Situation{Wanted: t.ids, Target: t.Target(), Update: t.Spec.Update, Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}}
 	if t.At(t.Stable) != nil && t.lasts() {
 		s.Known = t.Stable
 	}
-	s.Halted = t.Deploy.Failed != "" && !t.back()
+	s.Halted = t.Deploy.Failed != "" && !t.Reverts()
 	if !t.Spec.Daemon {
 		n := d.number(t)
 		for _, id := range ordinals(n, n+min(n, t.Spec.Update.MaxSurge)) {
@@ -236,7 +244,7 @@ func (d *decider) step(t *task) rollout.Step {
 
 // judge says how a deploy goes, and tells whether the job turns back.
 func (d *decider) judge(t *task, step rollout.Step) (turned bool) {
-	if step.Done && t.target() == t.Revision && t.Stable != t.Revision {
+	if step.Done && t.Target() == t.Revision && t.Stable != t.Revision {
 		if t.Stable != 0 {
 			d.tell(t, "", "revision %d of %s is up", t.Revision, t.Spec.Name)
 		}
@@ -255,7 +263,7 @@ func (d *decider) judge(t *task, step rollout.Step) (turned bool) {
 		return false
 	}
 	t.Deploy.Failed, t.changed = why, true
-	if !t.back() {
+	if !t.Reverts() {
 		d.tell(t, "", "deploying revision %d of %s failed: %s", t.Revision, t.Spec.Name, why)
 		return false
 	}

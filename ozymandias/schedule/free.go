@@ -32,7 +32,7 @@ func Free(i Instance, p Place, n *Node) bool {
 // Nothing that is to stop ever waits for something to start, so all waiting comes to an end.
 func (s *State) WaitsFor(node string, p Planned) string {
 	here := s.Node(node)
-	if here == nil || here.Incarnation == "" || here.Incarnation != here.Plan.Incarnation {
+	if here == nil || !here.Current() {
 		return "the plan is not for this process of the node"
 	}
 	for _, place := range p.After {

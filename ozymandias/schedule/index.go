@@ -26,6 +26,16 @@ func (s *State) Job(uid string) *Job {
 	return nil
 }
 
+// Named finds a job by name, or nil: one that is not deleted.
+func (s *State) Named(name string) *Job {
+	for i := range s.Jobs {
+		if j := &s.Jobs[i]; j.Spec.Name == name && !j.Deleted {
+			return j
+		}
+	}
+	return nil
+}
+
 // Spec is what an instance of a job runs at a revision, or nil if that is not known.
 func (s *State) Spec(uid string, revision int64) *job.Job {
 	if j := s.Job(uid); j != nil {
@@ -54,8 +64,9 @@ func (j *Job) At(revision int64) *job.Job {
 	return nil
 }
 
-// current tells whether a plan is for the node as it is: alive, and the same as when it was planned.
-func (n *Node) current() bool { return n.Alive() && n.Plan.Incarnation == n.Incarnation }
+// Current tells whether the plan is for the node as it is: alive, and the same as when it was planned. Whatever another plan has, this
+// process of the node does not run it.
+func (n *Node) Current() bool { return n.Alive() && n.Plan.Incarnation == n.Incarnation }
 
 // unfit says why a node can run nothing, "" if it can.
 func (n *Node) unfit() string {

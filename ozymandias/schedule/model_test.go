@@ -36,7 +36,9 @@ func drawJob(t *rapid.T, name string, works bool) job.Job {
 	case "agent":
 		j.Daemon, j.NumInstances = true, nil
 	case "db":
-		c.Volumes = []job.Volume{{Type: job.Local, Path: "/data", Space: 1e9, Sticky: rapid.Bool().Draw(t, "sticky")}}
+		if !rapid.Bool().Draw(t, "without volumes") {
+			c.Volumes = []job.Volume{{Type: job.Local, Path: "/data", Space: 1e9, Sticky: rapid.Bool().Draw(t, "sticky")}}
+		}
 	case "wiki":
 		c.Volumes = []job.Volume{{Type: job.Shared, Path: "/data", Space: 1e9}}
 	case "proxy", "mail":

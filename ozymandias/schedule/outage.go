@@ -22,7 +22,7 @@ func (d *decider) await() {
 			continue
 		}
 		had++
-		if !n.current() { // those that are back count, too, until they have a new plan
+		if !n.Current() { // those that are back count, too, until they have a new plan
 			lost++
 		}
 		away = max(away, n.Away)

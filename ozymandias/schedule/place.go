@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/placement"
@@ -101,7 +100,7 @@ func (d *decider) solve(wants []*want) error {
 				w.tied = w.tied[1:]
 			}
 			if len(w.banned) > 0 && w.lost == "" && len(d.ties(w)) == 0 {
-				w.lost = publishes(w.spec) + ", which others have on " + enumerate(slices.Sorted(maps.Keys(w.banned)))
+				w.lost = publishes(w.spec) + ", which others have on " + placement.Enumerate(slices.Sorted(maps.Keys(w.banned)), "and")
 			}
 		}
 		d.omit(wants)
@@ -164,7 +163,7 @@ func (d *decider) take(wants []*want, r placement.Result) {
 			w.move = x.Why
 		}
 		if held {
-			w.wait.Why += "; what is stopping on " + enumerate(slices.Sorted(maps.Keys(d.held))) + " holds its room until then"
+			w.wait.Why += "; what is stopping on " + placement.Enumerate(slices.Sorted(maps.Keys(d.held)), "and") + " holds its room until then"
 		}
 		if w.extra {
 			w.wait.Why = fmt.Sprintf("the deploy of %s has no room for one more: %s", w.task.Spec.Name, w.wait.Why)
@@ -173,7 +172,7 @@ func (d *decider) take(wants []*want, r placement.Result) {
 			w.wait.Why += "; each " + publishes(w.spec) + ", which only one on a node can have (an ingress needs no ports)"
 		}
 		if len(w.banned) > 0 {
-			w.wait.Why += "; others have its ports on " + enumerate(slices.Sorted(maps.Keys(w.banned)))
+			w.wait.Why += "; others have its ports on " + placement.Enumerate(slices.Sorted(maps.Keys(w.banned)), "and")
 		}
 	}
 }
@@ -286,7 +285,7 @@ func publishes(spec *job.Job) string {
 	if len(ports) == 1 {
 		return "publishes port " + ports[0] + " of its node"
 	}
-	return "publishes ports of its node (" + enumerate(ports) + ")"
+	return "publishes ports of its node (" + placement.Enumerate(ports, "and") + ")"
 }
 
 // collide tells whether two sets of ports cannot be published on one node.
@@ -308,11 +307,4 @@ func first(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-func enumerate(names []string) string {
-	if n := len(names); n > 1 {
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
-	}
-	return strings.Join(names, "")
 }

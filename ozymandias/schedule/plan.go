@@ -3,7 +3,6 @@ package schedule
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // plan writes the plans down that change.
@@ -54,7 +53,7 @@ func (d *decider) planNode(n *Node, wants []*want) {
 		}
 		next.Instances = append(next.Instances, planned)
 	}
-	if !n.current() {
+	if !n.Current() {
 		changed = len(next.Instances)+len(n.Plan.Instances)+len(n.Plan.Leaving) > 0
 	} else {
 		next.Leaving = slices.Clone(d.held[n.Name])
@@ -68,8 +67,8 @@ func (d *decider) planNode(n *Node, wants []*want) {
 	if !changed {
 		return
 	}
-	slices.SortFunc(next.Instances, func(a, b Planned) int { return a.compare(b.Instance) })
-	slices.SortFunc(next.Leaving, func(a, b Leaving) int { return cmp.Or(a.compare(b.Instance), cmp.Compare(a.Epoch, b.Epoch)) })
+	slices.SortFunc(next.Instances, func(a, b Planned) int { return a.Compare(b.Instance) })
+	slices.SortFunc(next.Leaving, func(a, b Leaving) int { return cmp.Or(a.Compare(b.Instance), cmp.Compare(a.Epoch, b.Epoch)) })
 	d.out.Plans[n.Name] = next
 }
 
@@ -79,11 +78,6 @@ func (d *decider) planned(i Instance) *Node {
 		return at.node
 	}
 	return d.lost[i]
-}
-
-// compare orders instances as placement orders names.
-func (i Instance) compare(j Instance) int {
-	return cmp.Or(strings.Compare(i.Job, j.Job), cmp.Compare(len(i.ID), len(j.ID)), strings.Compare(i.ID, j.ID))
 }
 
 // after are the places where an instance may still run when it is put on a node: wherever it was taken away and is not known to
@@ -137,7 +131,7 @@ func (d *decider) scaledIn() {
 				ids = append(ids, i)
 			}
 		}
-		slices.SortFunc(ids, Instance.compare)
+		slices.SortFunc(ids, Instance.Compare)
 		for _, i := range ids {
 			why := "it is not wanted any more"
 			if end, ended := t.Ended[i.ID]; ended {

@@ -20,17 +20,21 @@ const (
 	Unwanted Why = "Unwanted"
 	// Forgotten: there is no such job. It was deleted; or it was made after the backup of etcd was, from which the cluster was restored.
 	Forgotten Why = "Forgotten"
-	// Superseded: the instance has settled on another node, or of a job with shared volumes one has on another node that has them. They
-	// were begun anew there; what is here is what it left when its node was lost, or drained.
+	// Superseded: the instance, or of a job whose volume it is one, has settled on another node and used a volume of that name there since.
+	// That was begun anew; what is here is what was left when this node was lost, or drained.
 	Superseded Why = "Superseded"
 )
 
-// Stale are the volumes of a node that are left over. Whoever removes them may take his time, as all but those that are unwanted may be missed by
-// somebody; but removes them when their room is needed, which placement takes to be free.
+// Stale are the volumes of a node that are left over. Whoever removes them may take his time, as all but those that are unwanted may
+// be missed by somebody; but removes them when their room is needed, which placement takes to be free. As long as it is there, one
+// may come to be used again: when its instance goes where it is.
 //
-// Never are those of anything that is planned here, that is leaving and may run still, or that the node says is on its machine; and nothing as long as the
-// plan is not for the node as it is, as it is not decided yet then what comes back, or the state is partial. Nor is, of an instance that is wanted, the one
-// used last of those that there are on living nodes. A volume that is left over may come to be used again: when its instance goes where it is.
+// A volume is never left over
+//   - if what has it is planned here, is leaving and may run still, or is on the machine, as the node says;
+//   - while the plan is not for the node as it is: what comes back here is not decided yet;
+//   - while the state is partial: what seems to belong to nobody may belong to somebody;
+//   - if it is the one that its instance, which is wanted, or its job used last, of those of its name on living nodes: a job that does
+//     without volumes for a revision finds them again.
 func Stale(s State, node string) []Leftover {
 	n := s.Node(node)
 	if n == nil {
@@ -56,7 +60,7 @@ func (s *State) leftovers() *leftovers { return &leftovers{State: s} }
 
 // of are those on a node.
 func (l *leftovers) of(n *Node) (stale []Leftover) {
-	if l.Partial || !n.Alive() || !n.current() && len(n.Plan.Instances) > 0 {
+	if l.Partial || !n.Alive() || !n.Current() && len(n.Plan.Instances) > 0 {
 		return nil
 	}
 	for _, v := range n.Volumes {
@@ -99,11 +103,17 @@ func (l *leftovers) forsaken(n *Node, v Volume) Why {
 		return Unwanted
 	}
 	if slices.ContainsFunc(l.settledOf(j), func(at settlement) bool {
-		return at.node.Name != n.Name && (at.id == v.ID || v.ID == "" && has(at.node, v.Instance))
+		return at.node.Name != n.Name && (at.id == v.ID || v.ID == "") && at.node.hasLater(v)
 	}) {
 		return Superseded
 	}
 	return ""
+}
+
+// hasLater tells whether a node has the same volume, and it was used since. It has none if the instance does without it there: then what
+// is left elsewhere is all that there is.
+func (n *Node) hasLater(v Volume) bool {
+	return slices.ContainsFunc(n.Volumes, func(w Volume) bool { return w.Instance == v.Instance && w.Name == v.Name && w.Epoch > v.Epoch })
 }
 
 // scaledBelow tells whether a job has other instances, but is not to have that one.
@@ -121,7 +131,7 @@ func (l *leftovers) settledOf(j *Job) []settlement {
 		l.settled = map[string][]settlement{}
 		for at := range l.Nodes {
 			n := &l.Nodes[at]
-			if !n.current() {
+			if !n.Current() {
 				continue
 			}
 			for _, p := range n.Plan.Instances {

@@ -102,6 +102,9 @@ type Instance struct {
 	ID  string `json:"id"`
 }
 
+// Compare orders instances as placement orders names: 9 is before 10.
+func (i Instance) Compare(j Instance) int { return placement.Name(i).Compare(placement.Name(j)) }
+
 // A Volume is what an instance, or a job, keeps on a node's disk, whether it runs there at the moment or not.
 type Volume struct {
 	Instance        // of a shared volume, which is the job's, the ID is empty
@@ -210,8 +213,7 @@ type ContainerState string
 
 // The states of containers.
 const (
-	ContainerWaiting ContainerState = "Waiting" // for its image, or for those that it depends on
-	ContainerCreated ContainerState = "Created"
+	ContainerCreated ContainerState = "Created" // and not started yet: it may depend on others
 	ContainerRunning ContainerState = "Running"
 	ContainerEnded   ContainerState = "Ended"
 )

@@ -18,6 +18,7 @@ import (
 //	node n1 memory=4G zone=a         a node that comes up, or changes
 //	job web x3 memory=2G image=v2    a job that is put; see job below for its words
 //	scale web 5 / remove web / drain n1 / undrain n1
+//	rollback web                     answers why it cannot be
 //	lose n1 / boot n1                its lease ends; its process comes back
 //	work                             all machines do what they are to do
 //	read n1 / stop n1 / start n1 / heal n1 / report n1    one does a part of it
@@ -104,6 +105,12 @@ func (w *world) command(t *testing.T, line string) (lines []string) {
 		w.forget(name)
 	case "wipe":
 		delete(w.disks, name)
+	case "rollback":
+		next, err := w.RollBack(name)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		w.State = next
 	case "partial":
 		w.Partial = true
 	case "stale":
@@ -165,13 +172,11 @@ func (w *world) changed(t *testing.T, words []string) State {
 		s = s.Put(fmt.Sprintf("%s.%d", args[0], len(s.Jobs)), parseJob(t, args))
 	case "work-for":
 		s.Jobs = slices.Clone(s.Jobs)
-		at, _ := s.find(args[0])
 		n, _ := strconv.Atoi(args[1])
-		s.Jobs[at].Work = &n
+		s.Named(args[0]).Work = &n
 	case "finish":
 		s.Jobs = slices.Clone(s.Jobs)
-		at, _ := s.find(args[0])
-		s.Jobs[at].Finished = true
+		s.Named(args[0]).Finished = true
 	case "scale":
 		n, _ := strconv.Atoi(args[1])
 		s, err = s.Scale(args[0], n)

@@ -105,5 +105,5 @@ func flush(path string) error {
 }
 
 func compare(a, b schedule.Volume) int {
-	return cmp.Or(cmp.Compare(a.Job, b.Job), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name))
+	return cmp.Or(a.Compare(b.Instance), cmp.Compare(a.Name, b.Name))
 }

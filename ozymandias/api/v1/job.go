@@ -131,7 +131,7 @@ const (
 // A Container is one of an instance's.
 type Container struct {
 	Name     string     `json:"name"`
-	State    string     `json:"state" doc:"Waiting, Created, Running or Ended."`
+	State    string     `json:"state" doc:"Created, Running or Ended."`
 	Restarts int        `json:"restarts"`
 	ExitCode *int       `json:"exitCode,omitempty" doc:"Of the last time that it ended; left out if it has not."`
 	Healthy  *bool      `json:"healthy,omitempty" doc:"What its checks say; left out if it has none, or they have said nothing yet."`

@@ -126,8 +126,8 @@ type instance struct {
 func serving(state schedule.State) map[string][]instance {
 	up := map[string][]instance{}
 	for _, n := range state.Nodes {
-		if !n.Alive() || n.Plan.Incarnation != n.Incarnation {
-			continue // whatever it was to run, this process of it does not
+		if !n.Current() {
+			continue
 		}
 		for _, p := range n.Plan.Instances {
 			c, reported := n.Report.Instances[p.Instance]

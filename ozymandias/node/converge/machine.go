@@ -3,7 +3,6 @@ package converge
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"teamtask.dev/ozymandias/schedule"
@@ -181,12 +180,7 @@ func (m *Machine) Residents() (there []Resident) {
 
 // sorted are the instances that there are, in an order that is always the same.
 func (m *Machine) sorted() []schedule.Instance {
-	return slices.SortedFunc(maps.Keys(m.instances), func(a, b schedule.Instance) int {
-		if a.Job != b.Job {
-			return strings.Compare(a.Job, b.Job)
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
+	return slices.SortedFunc(maps.Keys(m.instances), schedule.Instance.Compare)
 }
 
 // earlier is the first of two times, of which zero is never.
