@@ -45,6 +45,9 @@ func (w *world) standIn(name string) {
 				for _, p := range n.Plan.Instances {
 					r.Instances = append(r.Instances, state.Instance{Instance: p.Instance, Condition: schedule.Condition{Epoch: p.Epoch,
 						Revision: p.Revision, Phase: schedule.Running, Healthy: true, Settled: true}})
+					for _, v := range now.Spec(p.Job, p.Revision).Containers["main"].Volumes {
+						r.Volumes = append(r.Volumes, schedule.Volume{Instance: p.Instance, Name: v.Name, Space: int64(v.Space), Epoch: p.Epoch})
+					}
 				}
 				if _, err := w.store.Report(ctx, name, r, held.ID); err != nil && ctx.Err() == nil {
 					w.Error(err)

@@ -33,7 +33,7 @@ func (q *search) options(i int32, t twin) (list []option) {
 			q.cut = true
 			continue
 		}
-		o := option{node: n, score: r.score(&q.measure, &q.needs[i], &q.free[n])}
+		o := option{node: n, score: r.score(q.state, &q.needs[i], n)}
 		if tally != nil {
 			o.level = tally.level(n)
 		}

@@ -49,7 +49,8 @@ func (m *measure) dominant(v *vector) (most float64) {
 }
 
 // left is what an instance leaves of a node, as a weighted sum: best fit.
-func (m *measure) left(need, free *vector) (sum float64) {
+func (s *state) left(need *vector, n int32) (sum float64) {
+	m, free := &s.measure, &s.free[n]
 	for d := range need {
 		sum += float64(m.weight[d] * m.share[d] * float64(free[d]-need[d]))
 	}
@@ -57,7 +58,8 @@ func (m *measure) left(need, free *vector) (sum float64) {
 }
 
 // distance is what it leaves, as the square of a weighted Euclidean norm: norm-based greedy (L2) in Panigrahy et al.
-func (m *measure) distance(need, free *vector) (sum float64) {
+func (s *state) distance(need *vector, n int32) (sum float64) {
+	m, free := &s.measure, &s.free[n]
 	for d := range need {
 		left := m.share[d] * float64(free[d]-need[d])
 		sum += float64(m.weight[d] * left * left)
@@ -67,7 +69,8 @@ func (m *measure) distance(need, free *vector) (sum float64) {
 
 // along is the less, the more a node has of what the instance needs most: dot product in Panigrahy et al., over the length of
 // what is free so that it is the angle that counts, not the room.
-func (m *measure) along(need, free *vector) (sum float64) {
+func (s *state) along(need *vector, n int32) (sum float64) {
+	m, free := &s.measure, &s.free[n]
 	var length float64
 	for d := range need {
 		has := m.share[d] * float64(free[d])
@@ -81,7 +84,7 @@ func (m *measure) along(need, free *vector) (sum float64) {
 }
 
 // first is the same for all nodes: first fit.
-func (m *measure) first(_, _ *vector) float64 { return 0 }
+func (s *state) first(*vector, int32) float64 { return 0 }
 
 // used is how much of a node is in use with an instance on it: the largest of its shares.
 func (s *state) used(need *vector, n int32) (most float64) {
@@ -96,29 +99,33 @@ func (s *state) used(need *vector, n int32) (most float64) {
 
 // rule is one way of placing instances one after the other, without moving any.
 type rule struct {
-	size   func(m *measure, need *vector) float64       // the largest comes first
-	score  func(m *measure, need, free *vector) float64 // the node with the least is taken; nil: the one that is used least
-	spread bool                                         // of the nodes with the fewest of the job
-	choosy bool                                         // instances with the fewest nodes to choose from come before larger ones
+	size   func(m *measure, need *vector) float64        // the largest comes first
+	score  func(s *state, need *vector, n int32) float64 // the node with the least is taken
+	even   bool                                          // of equal ones that with the fewest instances, else the first
+	most   float64                                       // it places nothing where the least is more than that; 0: wherever there is room
+	spread bool                                          // of the nodes with the fewest of the job
+	choosy bool                                          // instances with the fewest nodes to choose from come before larger ones
 }
 
-// half is how much of a node the rule takes up that goes before all others: the node that is used least, worst fit. Machines that
-// are there anyhow are to share the work, and the loss of one is to cost as little as it can. But where all are in use to some part there is
-// no room for what is large, unless others move, which those with volumes cannot; so it is not for more than what leaves half of each node free.
-const half = 0.5
+// ample goes before all other rules, while there is plenty: it takes the node that is used least, worst fit. Machines that are there
+// anyhow are to share the work, and the loss of one is to cost as little as it can. But where all are in use to some part there is
+// no room for what is large, unless others move, which those with volumes cannot; so it is not for more than what leaves half of
+// each node free.
+var ample = rule{size: (*measure).size, score: (*state).used, even: true, most: half, spread: true}
 
-var ample = rule{size: (*measure).size, spread: true}
+// half is of each node, and of all there is in sum (halfFull).
+const half = 0.5
 
 // rules in the order in which they are tried. The first that places everything is taken, hence those that spread first.
 var rules = []rule{
-	{size: (*measure).size, score: (*measure).left, spread: true},
-	{size: (*measure).size, score: (*measure).distance, spread: true, choosy: true},
-	{size: (*measure).dominant, score: (*measure).along, spread: true},
-	{size: (*measure).size, score: (*measure).left, choosy: true},
-	{size: (*measure).dominant, score: (*measure).distance},
-	{size: (*measure).size, score: (*measure).along},
-	{size: (*measure).dominant, score: (*measure).left},
-	{size: (*measure).size, score: (*measure).first, choosy: true},
+	{size: (*measure).size, score: (*state).left, spread: true},
+	{size: (*measure).size, score: (*state).distance, spread: true, choosy: true},
+	{size: (*measure).dominant, score: (*state).along, spread: true},
+	{size: (*measure).size, score: (*state).left, choosy: true},
+	{size: (*measure).dominant, score: (*state).distance},
+	{size: (*measure).size, score: (*state).along},
+	{size: (*measure).dominant, score: (*state).left},
+	{size: (*measure).size, score: (*state).first, choosy: true},
 }
 
 // choose is the node that a rule takes for an instance, or none.
@@ -127,9 +134,9 @@ func (s *state) choose(i int32, r *rule) int32 {
 	var bestLevel int64
 	var bestScore float64
 	t := s.tallyFor(i)
-	most := int64(math.MaxInt64)
+	perNode := int64(math.MaxInt64)
 	if bound := s.jobs[s.job[i]].perNode; t != nil && bound > 0 {
-		most = int64(bound)
+		perNode = int64(bound)
 	}
 	for _, n := range s.reach(i) {
 		if !need.within(&s.free[n]) {
@@ -137,7 +144,7 @@ func (s *state) choose(i int32, r *rule) int32 {
 		}
 		var level int64
 		if t != nil {
-			if int64(t.on[n]) >= most {
+			if int64(t.on[n]) >= perNode {
 				continue
 			}
 			if r.spread {
@@ -147,17 +154,12 @@ func (s *state) choose(i int32, r *rule) int32 {
 		if best != none && level > bestLevel {
 			continue
 		}
-		var score float64
-		if r.score != nil {
-			score = r.score(&s.measure, need, &s.free[n])
-		} else {
-			score = s.used(need, n)
-		}
-		if best == none || level < bestLevel || score < bestScore || r.score == nil && score == bestScore && len(s.on[n]) < len(s.on[best]) {
+		score := r.score(s, need, n)
+		if best == none || level < bestLevel || score < bestScore || r.even && score == bestScore && len(s.on[n]) < len(s.on[best]) {
 			best, bestLevel, bestScore = n, level, score
 		}
 	}
-	if r.score == nil && bestScore > half {
+	if r.most > 0 && bestScore > r.most {
 		return none // rather than where there are more of its job
 	}
 	return best

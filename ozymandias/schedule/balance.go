@@ -123,7 +123,7 @@ func (b *balancer) fill() bool {
 			}
 			for _, w := range b.on[x.Name] {
 				memory := int64(w.spec.Needs().Memory)
-				if b.spare(w, x, y) && memory > 0 && b.number[count{w.task, y.Name}] < b.number[count{w.task, x.Name}] && b.use(y, memory) <= b.use(x, -memory) {
+				if b.mayMove(w, x, y) && memory > 0 && b.number[count{w.task, y.Name}] < b.number[count{w.task, x.Name}] && b.use(y, memory) <= b.use(x, -memory) {
 					return b.move(w, x, y, min(x.Steady, y.Steady), steadyApart, y.Name+" has more room")
 				}
 			}
@@ -148,7 +148,7 @@ func (b *balancer) easeLoad() bool {
 			}
 			for k := range b.Nodes {
 				y := &b.Nodes[k]
-				if y.Alive() && !y.Draining && y.Load <= idle && b.spare(w, x, y) && (best != w || b.rather(w, y, to)) {
+				if y.Alive() && !y.Draining && y.Load <= idle && b.mayMove(w, x, y) && (best != w || b.rather(w, y, to)) {
 					best, to = w, y
 				}
 			}
@@ -183,9 +183,9 @@ func (b *balancer) move(w *want, from, to *Node, since, steady time.Duration, wh
 	return true
 }
 
-// spare tells whether an instance may go from a node to another though nothing asks for it: it works and is one of several that do, none
+// mayMove tells whether an instance may go from a node to another though nothing asks for it: it works and is one of several that do, none
 // of them is moved already; nothing binds it to its node; and it has room, and is allowed, on the other.
-func (b *balancer) spare(w *want, from, to *Node) bool {
+func (b *balancer) mayMove(w *want, from, to *Node) bool {
 	t, needs, p := w.task, w.spec.Needs(), w.task.Spec.Placement
 	switch {
 	case w.at != from.Name || from == to || w.stays || w.extra:

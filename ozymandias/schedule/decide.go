@@ -58,10 +58,10 @@ type Event struct {
 // The error names what is wrong with the state. Having no room is not an error.
 func Decide(s State, now time.Time) (Decision, error) {
 	var d *decider
-	gone, nowhere := map[Instance]bool{}, map[Instance]bool{}
+	mustStop, nowhere := map[Instance]bool{}, map[Instance]bool{}
 	for again := true; again; again = d.displaced() || d.unplaced() {
 		d = newDecider(s, now)
-		d.gone, d.nowhere = gone, nowhere
+		d.mustStop, d.nowhere = mustStop, nowhere
 		d.await()
 		d.losses()
 		for _, t := range d.tasks {
@@ -87,18 +87,18 @@ type decider struct {
 	now time.Time
 	end bool // look at how all is when deploys and drains are through, rather than at the next step
 
-	tasks   []*task
-	where   map[Instance]spot    // what is planned, on nodes that are alive and the same as when it was
-	lost    map[Instance]*Node   // what was planned on nodes that are lost, and on which
-	doubt   map[Instance][]Place // where something that was taken away may still run
-	gone    map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
-	nowhere map[Instance]bool    // what has no place, so that a deploy is not to wait for it
-	held    map[string][]Leaving // by node: what holds room there though it is not planned any more
-	spare   map[spare]bool       // volumes that are kept only in case that somebody misses them
-	awaited map[string]bool      // nodes that are lost, and for which what they were to run waits
-	wants   []*want
-	moving  int // how many have left a node and did not come up yet on another
-	out     Decision
+	tasks       []*task
+	where       map[Instance]spot    // what is planned, on nodes that are alive and the same as when it was
+	lost        map[Instance]*Node   // what was planned on nodes that are lost, and on which
+	doubt       map[Instance][]Place // where something that was taken away may still run
+	mustStop    map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
+	nowhere     map[Instance]bool    // what has no place, so that a deploy is not to wait for it
+	held        map[string][]Leaving // by node: what holds room there though it is not planned any more
+	dispensable map[ownerOn]bool     // volumes that are kept only in case that somebody misses them
+	awaited     map[string]bool      // nodes that are lost, and for which what they were to run waits
+	wants       []*want
+	moving      int // how many have left a node and did not come up yet on another
+	out         Decision
 }
 
 // task is a job and what comes of it.
@@ -112,8 +112,8 @@ type task struct {
 	storage *storage         // what its shared volumes ask for, or nil
 }
 
-// spare are the volumes of an instance, or those in common of a job, on a node.
-type spare struct {
+// ownerOn is an instance, or a job for what it has in common, that has volumes on a node.
+type ownerOn struct {
 	node  string
 	owner Instance
 }
@@ -137,7 +137,7 @@ func newDecider(s State, now time.Time) *decider {
 	slices.SortFunc(s.Jobs, func(a, b Job) int {
 		return cmp.Or(strings.Compare(a.Spec.Name, b.Spec.Name), strings.Compare(a.UID, b.UID))
 	})
-	d := &decider{State: s, now: now, where: map[Instance]spot{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}, spare: map[spare]bool{}}
+	d := &decider{State: s, now: now, where: map[Instance]spot{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}, dispensable: map[ownerOn]bool{}}
 	d.out = Decision{Version: s.Version + 1, Plans: map[string]Plan{}, from: map[Instance]string{}}
 	for i := range d.Jobs {
 		d.tasks = append(d.tasks, &task{Job: d.Jobs[i].clone()})
@@ -149,7 +149,7 @@ func newDecider(s State, now time.Time) *decider {
 		n.Draining = n.Draining || n.Alive() && n.Report.Unfit != ""
 		d.look(n)
 		for _, v := range leftovers.of(n) {
-			d.spare[spare{n.Name, v.Instance}] = v.Why != Unwanted // which is gone in a moment, but may be in use until then
+			d.dispensable[ownerOn{n.Name, v.Instance}] = v.Why != Unwanted // which is gone in a moment, but may be in use until then
 		}
 	}
 	return d
@@ -185,8 +185,8 @@ func (d *decider) look(n *Node) {
 // once, where it may need less.
 func (d *decider) displaced() (again bool) {
 	for _, w := range d.wants {
-		if w.home != nil && w.at == "" && !d.gone[w.Instance] && w.task.Stable != w.task.Revision {
-			d.gone[w.Instance], again = true, true
+		if w.home != nil && w.at == "" && !d.mustStop[w.Instance] && w.task.Stable != w.task.Revision {
+			d.mustStop[w.Instance], again = true, true
 		}
 	}
 	return again
@@ -256,7 +256,7 @@ func (d *decider) conclude(t *task) {
 		t.Waited, t.waiting = 0, true // the new plan shows it: see Steps
 	}
 	if t.waiting && t.underWay() {
-		d.again(d.now.Add(t.left()))
+		d.again(d.now.Add(t.remaining()))
 	}
 	if t.changed {
 		d.prune(t)

@@ -92,8 +92,8 @@ func (j *Job) Target() int64 {
 	return j.Revision
 }
 
-// left is how long a deploy may still take until it comes forward.
-func (j *Job) left() time.Duration { return time.Duration(j.Spec.Update.HealthyWithin) - j.Waited }
+// remaining is how long a deploy may still take until it comes forward.
+func (j *Job) remaining() time.Duration { return time.Duration(j.Spec.Update.HealthyWithin) - j.Waited }
 
 // noteEnds remembers what ran to its end, so that it is not started again.
 func (d *decider) noteEnds(t *task) {
@@ -234,7 +234,7 @@ func (d *decider) step(t *task) rollout.Step {
 	}
 	for _, id := range slices.Concat(s.Wanted, s.Extra) {
 		i := Instance{t.UID, id}
-		if at, ok := d.where[i]; ok && !d.gone[i] {
+		if at, ok := d.where[i]; ok && !d.mustStop[i] {
 			s.Instances[id] = rollout.Instance{Revision: at.Planned.Revision, Healthy: at.now.Healthy, Settled: at.now.Settled}
 		}
 		s.NoPlace[id] = d.nowhere[i]
@@ -279,7 +279,7 @@ func (d *decider) failure(t *task, step rollout.Step) string {
 			return t.name(id) + " has used up its tries"
 		}
 	}
-	if step.OnTheWay && t.left() <= 0 {
+	if step.OnTheWay && t.remaining() <= 0 {
 		return fmt.Sprintf("%d of %d came up, and no more within %s", t.Deploy.Healthy, len(t.ids), t.Spec.Update.HealthyWithin)
 	}
 	return ""

@@ -17,8 +17,8 @@ func Free(i Instance, p Place, n *Node) bool {
 	if n.Report.Plan < p.Version {
 		return false // it may go by a plan that has the instance still, and start it any moment
 	}
-	c, left := n.Report.Instances[i]
-	return !left || c.Epoch > p.Epoch
+	c, there := n.Report.Instances[i]
+	return !there || c.Epoch > p.Epoch
 }
 
 // WaitsFor says in words what an instance of a node's plan has to wait for before it may be started there; "" if for nothing. The

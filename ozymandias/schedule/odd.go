@@ -38,7 +38,7 @@ func (d *decider) omit(wants []*want) {
 		sum = add(sum, n)
 		return true
 	}
-	if !slices.ContainsFunc(wants, func(w *want) bool { return w.lost == "" && !more(w) }) {
+	if !slices.ContainsFunc(wants, func(w *want) bool { return w.refused == "" && !more(w) }) {
 		return
 	}
 	size := func(w *want) int64 { n := d.needs(w); return max(n.Memory, n.Disk, n.CPU) }
@@ -48,8 +48,8 @@ func (d *decider) omit(wants []*want) {
 	})
 	sum = placement.Resources{}
 	for _, w := range inOrder {
-		if w.lost == "" && !more(w) {
-			w.lost = "requires " + d.needs(w).String() + ", which with all others is more than can be added up: give a size that there is"
+		if w.refused == "" && !more(w) {
+			w.refused = "requires " + d.needs(w).String() + ", which with all others is more than can be added up: give a size that there is"
 		}
 	}
 }

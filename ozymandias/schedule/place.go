@@ -1,20 +1,17 @@
 package schedule
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
-	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/placement"
 )
 
 // place finds a node for everything that is to run. What a deploy adds for a while comes last, and nothing is moved for it.
 func (d *decider) place() error {
 	d.gather()
-	var first, extra []*want
+	var regular, extra []*want
 	byTask := map[*task][]*want{}
 	for _, w := range d.wants {
 		d.tie(w)
@@ -22,21 +19,21 @@ func (d *decider) place() error {
 		if w.extra && w.home == nil {
 			extra = append(extra, w)
 		} else {
-			first = append(first, w)
+			regular = append(regular, w)
 		}
 	}
 	for _, t := range d.tasks {
 		d.store(t, byTask[t])
 	}
 	d.avoid()
-	if err := d.solve(first); err != nil {
+	if err := d.solve(regular); err != nil {
 		return err
 	}
 	if len(extra) == 0 {
 		return nil
 	}
 	all := slices.Clone(extra)
-	for _, w := range first {
+	for _, w := range regular {
 		if w.at != "" {
 			w.from, w.stays, w.done = w.at, true, true
 			all = append(all, w)
@@ -51,7 +48,7 @@ func (d *decider) problem(wants []*want) placement.Problem {
 	planned := map[string]placement.Resources{}
 	counted := map[string]map[Instance]bool{}
 	for _, w := range wants {
-		if w.lost != "" {
+		if w.refused != "" {
 			continue
 		}
 		in := d.instance(w)
@@ -75,6 +72,24 @@ func (d *decider) problem(wants []*want) placement.Problem {
 	return p
 }
 
+// taken is the room on a node that is not to be had though nothing that is planned has it: what is leaving, and volumes that nobody
+// there counts.
+func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resources) {
+	for _, l := range d.held[n.Name] {
+		if spec := d.Spec(l.Job, l.Revision); spec != nil {
+			needs := spec.Needs()
+			r.Memory += int64(needs.Memory)
+			r.CPU += int64(needs.CPUs)
+		}
+	}
+	for _, v := range n.Volumes {
+		if !counted[v.Instance] && !d.dispensable[ownerOn{n.Name, v.Instance}] {
+			r.Disk += v.Space
+		}
+	}
+	return r
+}
+
 // room is a node's capacity less what is taken there without a plan. What is planned has its room: it is not moved because something
 // else has not stopped yet, but waits for it.
 func room(capacity, planned, taken placement.Resources) placement.Resources {
@@ -93,15 +108,7 @@ func add(a, b placement.Resources) placement.Resources {
 func (d *decider) solve(wants []*want) error {
 	for {
 		for _, w := range wants {
-			if len(w.avoids) > 0 && !w.insist && len(d.ties(w)) == 0 {
-				w.insist = true
-			}
-			for len(w.banned) > 0 && len(w.tied) > 0 && len(d.ties(w)) == 0 {
-				w.tied = w.tied[1:]
-			}
-			if len(w.banned) > 0 && w.lost == "" && len(d.ties(w)) == 0 {
-				w.lost = publishes(w.spec) + ", which others have on " + placement.Enumerate(slices.Sorted(maps.Keys(w.banned)), "and")
-			}
+			d.yield(w)
 		}
 		d.omit(wants)
 		result, err := placement.Place(d.problem(wants))
@@ -115,7 +122,7 @@ func (d *decider) solve(wants []*want) error {
 	}
 }
 
-// take notes what placement says.
+// take notes what placement says: where each is, and why, and what waits.
 func (d *decider) take(wants []*want, r placement.Result) {
 	byName := make(map[placement.Name]*want, len(wants))
 	for _, w := range wants {
@@ -123,9 +130,9 @@ func (d *decider) take(wants []*want, r placement.Result) {
 			continue
 		}
 		w.at, w.move, w.wait = w.from, "", nil
-		if w.lost != "" {
+		if w.refused != "" {
 			w.at = ""
-			w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Verdict: placement.ProvedInfeasible, Why: w.name.String() + " " + w.lost}
+			w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Verdict: placement.ProvedInfeasible, Why: w.name.String() + " " + w.refused}
 			if w.awaits {
 				w.wait.Verdict = placement.NotFound
 			}
@@ -137,7 +144,7 @@ func (d *decider) take(wants []*want, r placement.Result) {
 	for _, m := range r.Moves {
 		w := byName[m.Name]
 		w.at, w.move = m.To, m.Why
-		if w.banned[w.from] {
+		if w.ports.banned[w.from] {
 			w.move = "another gets a port of " + w.from + " that it publishes"
 		}
 	}
@@ -146,47 +153,55 @@ func (d *decider) take(wants []*want, r placement.Result) {
 		if w.done {
 			continue
 		}
-		w.at = x.Stays
-		crowded := len(w.spec.HostPorts()) > 0 && slices.ContainsFunc(x.Refusal.Nodes, func(o placement.Obstacle) bool { return o.Reason == placement.PerNode })
-		if crowded { // nothing can allow a second one where the first one has the port
-			x.Refusal.Remedies = slices.DeleteFunc(slices.Clone(x.Refusal.Remedies), func(r placement.Remedy) bool { return r.Sort == placement.Allow })
-		}
-		held := x.Stays+x.Stops == "" && len(d.held) > 0
-		if held { // how large nodes are, and what would help, is said when it is known what is free
-			x.Refusal.TooLarge, x.Refusal.Remedies = false, nil
-		}
-		w.wait = &Wait{Instance: w.Instance, Name: w.name.String(), Node: x.Stays, Verdict: x.Verdict, Why: x.String(), Refusal: &x.Refusal}
-		if d.end {
-			w.wait.Why = x.Forecast()
-		}
+		w.at, w.wait = x.Stays, d.explain(w, x)
 		if x.Stops != "" {
 			w.move = x.Why
-		}
-		if held {
-			w.wait.Why += "; what is stopping on " + placement.Enumerate(slices.Sorted(maps.Keys(d.held)), "and") + " holds its room until then"
-		}
-		if w.extra {
-			w.wait.Why = fmt.Sprintf("the deploy of %s has no room for one more: %s", w.task.Spec.Name, w.wait.Why)
-		}
-		if crowded {
-			w.wait.Why += "; each " + publishes(w.spec) + ", which only one on a node can have (an ingress needs no ports)"
-		}
-		if len(w.banned) > 0 {
-			w.wait.Why += "; others have its ports on " + placement.Enumerate(slices.Sorted(maps.Keys(w.banned)), "and")
 		}
 	}
 }
 
-// loosen lets go of what does not fit where its volumes are, or where it is to remain.
+// explain says why an instance waits: what placement says, less what would mislead, and what placement does not know of.
+func (d *decider) explain(w *want, x placement.Waiting) *Wait {
+	crowded := len(w.spec.HostPorts()) > 0 && slices.ContainsFunc(x.Refusal.Nodes, func(o placement.Obstacle) bool { return o.Reason == placement.PerNode })
+	if crowded { // nothing can allow a second one where the first one has the port
+		x.Refusal.Remedies = slices.DeleteFunc(slices.Clone(x.Refusal.Remedies), func(r placement.Remedy) bool { return r.Sort == placement.Allow })
+	}
+	held := x.Stays+x.Stops == "" && len(d.held) > 0
+	if held { // how large nodes are, and what would help, is said when it is known what is free
+		x.Refusal.TooLarge, x.Refusal.Remedies = false, nil
+	}
+	why := x.String()
+	if d.end {
+		why = x.Forecast()
+	}
+	if held {
+		why += "; what is stopping on " + namesOf(d.held) + " holds its room until then"
+	}
+	if w.extra {
+		why = fmt.Sprintf("the deploy of %s has no room for one more: %s", w.task.Spec.Name, why)
+	}
+	if crowded {
+		why += "; each " + publishes(w.spec) + ", which only one on a node can have (an ingress needs no ports)"
+	}
+	if len(w.ports.banned) > 0 {
+		why += "; others have its ports on " + namesOf(w.ports.banned)
+	}
+	return &Wait{Instance: w.Instance, Name: w.name.String(), Node: x.Stays, Verdict: x.Verdict, Why: why, Refusal: &x.Refusal}
+}
+
+// namesOf are the keys of a map, as in a sentence.
+func namesOf[V any](m map[string]V) string {
+	return placement.Enumerate(slices.Sorted(maps.Keys(m)), "and")
+}
+
+// loosen has what has no place let go of what may keep it from one: see portRules.
 func (d *decider) loosen(wants []*want) (again bool) {
 	for _, w := range wants {
-		if w.wait != nil && len(w.avoids) > 0 && !w.insist {
-			w.insist, again = true, true
+		if w.wait == nil {
+			continue
 		}
-		if w.wait != nil && w.anchor != "" {
-			w.anchor, w.adrift, again = "", true, true
-		}
-		if w.wait != nil && !w.done && len(w.tied) > 0 {
+		again = w.ports.loosen() || again
+		if !w.done && len(w.tied) > 0 {
 			w.tied, again = w.tied[1:], true
 		}
 	}
@@ -206,96 +221,6 @@ func (d *decider) elsewhere(wants []*want) (again bool) {
 		}
 	}
 	return again
-}
-
-// avoid keeps what comes with ports from the nodes where others have them, for a start.
-func (d *decider) avoid() {
-	var publishers []*want
-	for _, w := range d.wants {
-		if len(w.spec.HostPorts()) > 0 {
-			publishers = append(publishers, w)
-		}
-	}
-	for _, w := range publishers {
-		for _, other := range publishers {
-			if w.home == nil && other.home != nil && other.task != w.task && collide(w.spec.HostPorts(), other.spec.HostPorts()) {
-				if w.avoids == nil {
-					w.avoids = map[string]bool{}
-				}
-				w.avoids[other.home.Name] = true
-			}
-		}
-	}
-}
-
-// ban keeps an instance from a node where another job's has one of its ports. What placement would move there only now stays away;
-// else the more important gets the port, and of what is equally important who has it.
-func (d *decider) ban(wants []*want) (again bool) {
-	publishers := map[string][]*want{}
-	for _, w := range wants {
-		if w.at != "" && len(w.spec.HostPorts()) > 0 {
-			publishers[w.at] = append(publishers[w.at], w)
-		}
-	}
-	for _, node := range slices.Sorted(maps.Keys(publishers)) {
-		list := publishers[node]
-		slices.SortFunc(list, func(a, b *want) int {
-			return cmp.Or(first(a.done, b.done), first(!a.moves(), !b.moves()), -cmp.Compare(a.importance(), b.importance()),
-				first(a.from == node, b.from == node), a.name.Compare(b.name))
-		})
-		for at, w := range list {
-			for _, other := range list[:at] {
-				if other.at != "" && w.at != "" && collide(w.spec.HostPorts(), other.spec.HostPorts()) {
-					d.banOne(w, node)
-					w.at, again = "", true
-					if !other.adrift && !other.done {
-						other.anchor = node
-					}
-				}
-			}
-		}
-	}
-	return again
-}
-
-func (d *decider) banOne(w *want, node string) {
-	if w.banned[node] || w.stays {
-		w.lost = fmt.Sprintf("%s, which another has on %s, too", publishes(w.spec), node)
-		return
-	}
-	if w.banned == nil {
-		w.banned = map[string]bool{}
-	}
-	w.banned[node] = true
-	if w.anchor == node {
-		w.anchor, w.adrift = "", true
-	}
-}
-
-// publishes says which ports of its node an instance asks for.
-func publishes(spec *job.Job) string {
-	var ports []string
-	for _, p := range spec.HostPorts() {
-		text := strconv.Itoa(int(p.Host))
-		if p.Protocol == job.UDPProtocol {
-			text += "/udp"
-		}
-		ports = append(ports, text)
-	}
-	if len(ports) == 1 {
-		return "publishes port " + ports[0] + " of its node"
-	}
-	return "publishes ports of its node (" + placement.Enumerate(ports, "and") + ")"
-}
-
-// collide tells whether two sets of ports cannot be published on one node.
-func collide(a, b []job.Port) bool {
-	for _, p := range a {
-		if slices.ContainsFunc(b, p.Collides) {
-			return true
-		}
-	}
-	return false
 }
 
 // first compares by whether something holds: those of which it does come first.

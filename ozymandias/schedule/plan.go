@@ -112,8 +112,8 @@ func (d *decider) report(w *want) {
 }
 
 func (w *want) because() string {
-	if w.lost != "" {
-		return "it " + w.lost
+	if w.refused != "" {
+		return "it " + w.refused
 	}
 	return w.move
 }

@@ -18,17 +18,17 @@ func (d *decider) stick(w *want) {
 	if planned := d.planned(w.Instance); planned != nil {
 		n = planned
 	}
-	if n == nil || n.Alive() && n != w.home && !has(n, w.Instance) && !d.doubtful(w.Instance, n) {
-		left := d.left(w.Instance)
-		if len(left) == 0 {
+	if n == nil || d.bare(w) || n.Alive() && n != w.home && !has(n, w.Instance) && !d.doubtful(w.Instance, n) {
+		keepers := d.keepers(w.Instance)
+		if len(keepers) == 0 {
 			return
 		}
-		n = left[0]
+		n = keepers[0]
 	}
 	w.sticks = n.Name
 	if !n.Alive() {
 		w.awaits = true
-		w.lost = fmt.Sprintf("waits for %[1]s, which has its volume, a sticky one: start that node again, or `ozymandias delete node %[1]s` to have it begin with an empty volume elsewhere", n.Name)
+		w.refused = fmt.Sprintf("waits for %[1]s, which has its volume, a sticky one: start that node again, or `ozymandias delete node %[1]s` to have it begin with an empty volume elsewhere", n.Name)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-
-	"teamtask.dev/ozymandias/placement"
 )
 
 // storage is what the shared volumes of a job ask for: that all its instances are where these are. That is one node or, of nodes
@@ -36,8 +34,8 @@ func (d *decider) store(t *task, wants []*want) {
 			break
 		}
 	}
-	if left := d.left(Instance{Job: t.UID}); len(s.groups) == 0 && len(left) > 0 {
-		s.groups = [][]string{d.sharing(left[0])}
+	if keepers := d.keepers(Instance{Job: t.UID}); len(s.groups) == 0 && len(keepers) > 0 {
+		s.groups = [][]string{d.sharing(keepers[0])}
 	}
 	if len(s.groups) == 0 {
 		s.groups = d.stores(t)
@@ -53,7 +51,7 @@ func (d *decider) store(t *task, wants []*want) {
 func (d *decider) takes(t *task) int64 {
 	if group := t.storage.groups[t.storage.choice]; len(group) > 0 {
 		owner := Instance{Job: t.UID}
-		if n := d.Node(group[0]); n.Labels[StorageLabel] != "" || has(n, owner) && !d.spare[spare{n.Name, owner}] {
+		if n := d.Node(group[0]); n.Labels[StorageLabel] != "" || has(n, owner) && !d.dispensable[ownerOn{n.Name, owner}] {
 			return 0
 		}
 	}
@@ -116,29 +114,40 @@ func (d *decider) stores(t *task) (groups [][]string) {
 }
 
 // tie keeps an instance with local volumes to the node that has them, as long as that is alive and not draining. Where it does not
-// fit there any more, or may not stay, it goes where it left volumes before, to the last it used of these; only where there are none, or it does
-// not fit, it begins with empty ones. One that publishes ports keeps to its node, too, as others of the
-// cluster keep away from it: placement does not know of ports and would move it among them.
+// fit there any more, or may not stay, it goes where it left volumes before, to the last it used of these; so does one that
+// runs at a revision without any, and is to have them again. Only where there are none, or it does not fit, it begins with empty ones. One
+// that publishes ports keeps to its node, too, as others of the cluster keep away from it: placement does not know of ports and would
+// move it among them.
 func (d *decider) tie(w *want) {
 	volumes := w.spec.Needs().Local > 0
 	if !volumes && len(w.spec.HostPorts()) == 0 || w.stays || w.sticks != "" {
 		return
 	}
-	if w.home != nil && !w.home.Draining {
-		w.tied = []string{w.home.Name}
+	var nodes []*Node
+	if volumes {
+		nodes = d.keepers(w.Instance)
 	}
-	if !volumes {
-		return
+	if w.home != nil {
+		at := 0
+		if d.bare(w) {
+			at = len(nodes)
+		}
+		nodes = slices.Insert(nodes, at, w.home)
 	}
-	for _, n := range d.left(w.Instance) {
-		if !n.Draining && n != w.home {
+	for _, n := range nodes {
+		if !n.Draining && !slices.Contains(w.tied, n.Name) {
 			w.tied = append(w.tied, n.Name)
 		}
 	}
 }
 
-// left are the living nodes that have a volume of an instance, or of a job, the one used last first.
-func (d *decider) left(i Instance) (nodes []*Node) {
+// bare tells whether an instance is to have volumes of its own again, and is planned at a revision without any.
+func (d *decider) bare(w *want) bool {
+	return w.home != nil && w.spec.Needs().Local > 0 && w.task.runs(d.where[w.Instance].Planned.Revision).Needs().Local == 0
+}
+
+// keepers are the living nodes that have a volume of an instance, or of a job, the one used last first.
+func (d *decider) keepers(i Instance) (nodes []*Node) {
 	for at := range d.Nodes {
 		if n := &d.Nodes[at]; n.Alive() && has(n, i) {
 			nodes = append(nodes, n)
@@ -161,22 +170,4 @@ func used(n *Node, i Instance) (epoch int64) {
 // has tells whether a node has a volume of an instance, or of a job.
 func has(n *Node, i Instance) bool {
 	return slices.ContainsFunc(n.Volumes, func(v Volume) bool { return v.Instance == i })
-}
-
-// taken is the room on a node that is not to be had though nothing that is planned has it: what is leaving, and volumes that nobody
-// there counts.
-func (d *decider) taken(n *Node, counted map[Instance]bool) (r placement.Resources) {
-	for _, l := range d.held[n.Name] {
-		if spec := d.Spec(l.Job, l.Revision); spec != nil {
-			needs := spec.Needs()
-			r.Memory += int64(needs.Memory)
-			r.CPU += int64(needs.CPUs)
-		}
-	}
-	for _, v := range n.Volumes {
-		if !counted[v.Instance] && !d.spare[spare{n.Name, v.Instance}] {
-			r.Disk += v.Space
-		}
-	}
-	return r
 }

@@ -19,21 +19,17 @@ type want struct {
 	name     placement.Name
 	extra    bool // it is there only while a deploy is under way, and gives way to everything
 
-	home   *Node           // where it is planned, or nil
-	stays  bool            // it may not be moved now
-	until  []*want         // of its job, which are not up: it stays because of these
-	behind bool            // it stays because as many as may be are on their way from draining nodes
-	done   bool            // it is decided what becomes of it
-	from   string          // where it is, in the course of deciding; "" for nowhere
-	sticks string          // the one node where it may be, as a sticky volume is there
-	tied   []string        // where its volumes are, which it used last first: it is to be there, as long as there is hope
-	banned map[string]bool // nodes where others have its ports
-	avoids map[string]bool // nodes where others have them already; it may not insist as long as it has any other choice
-	insist bool
-	anchor string // the node from which it has kept another with its ports, and where it remains for that
-	adrift bool   // it did not fit there after all
-	lost   string // why it can be nowhere, where placement is not asked
-	awaits bool   // that is because it waits for its node, which was lost with most others
+	home    *Node     // where it is planned, or nil
+	stays   bool      // it may not be moved now
+	until   []*want   // of its job, which are not up: it stays because of these
+	behind  bool      // it stays because as many as may be are on their way from draining nodes
+	done    bool      // it is decided what becomes of it
+	from    string    // where it is, in the course of deciding; "" for nowhere
+	sticks  string    // the one node where it may be, as a sticky volume is there
+	tied    []string  // where it is to be for its volumes, or its ports: on the first of these, as long as there is hope
+	ports   portRules // how it keeps clear of others that have its ports
+	refused string    // why it can be nowhere, where placement is not asked
+	awaits  bool      // that is because it waits for its node, which was lost with most others
 
 	at    string // where it is to be in the end
 	move  string // why it goes there
@@ -71,7 +67,7 @@ func (d *decider) gather() {
 // await has an instance wait for a node that is lost.
 func (w *want) await(n *Node) {
 	w.awaits = true
-	w.lost = fmt.Sprintf("waits for %s, which was lost with most others: until it is back, or for %s", n.Name, patience)
+	w.refused = fmt.Sprintf("waits for %s, which was lost with most others: until it is back, or for %s", n.Name, patience)
 }
 
 // together has a job with shared volumes wait as a whole for the node that has them: what started meanwhile would begin them anew.
@@ -84,7 +80,7 @@ func (d *decider) together(t *task, wants []*want) {
 		return
 	}
 	for _, w := range wants {
-		w.awaits, w.lost = true, wants[at].lost
+		w.awaits, w.refused = true, wants[at].refused
 	}
 }
 
@@ -223,10 +219,10 @@ func (d *decider) ties(w *want) []string {
 	if w.task.Spec.Daemon {
 		tied = []string{w.ID}
 	}
-	if w.anchor != "" {
-		tied = []string{w.anchor}
+	if w.ports.anchor != "" {
+		tied = []string{w.ports.anchor}
 	}
-	if len(w.banned)+len(w.avoids) == 0 {
+	if len(w.ports.banned)+len(w.ports.avoids) == 0 {
 		return tied
 	}
 	if tied == nil {
@@ -236,7 +232,7 @@ func (d *decider) ties(w *want) []string {
 			}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(tied), func(n string) bool { return w.banned[n] || w.avoids[n] && !w.insist })
+	return slices.DeleteFunc(slices.Clone(tied), w.ports.forbids)
 }
 
 func intersect(a, b []string) (both []string) {
