@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,7 +26,7 @@ func (d *decider) advance(t *task) {
 	if d.end {
 		t.run = make(map[string]int64, len(t.ids))
 		for _, id := range t.ids {
-			t.run[id] = t.Target()
+			t.run[id] = cmp.Or(d.kept[Instance{t.UID, id}].revision, t.Target())
 		}
 		return
 	}
@@ -34,7 +35,9 @@ func (d *decider) advance(t *task) {
 		t.ids = d.ids(t)
 		step = d.step(t)
 	}
-	t.run, t.waiting = step.Run, step.OnTheWay
+	if t.run, t.waiting = step.Run, step.OnTheWay; d.trial[t.UID] {
+		d.try(t)
+	}
 }
 
 // begin starts a deploy. What ended at an earlier revision is wanted again.
@@ -219,10 +222,7 @@ func ordinals(from, to int) (ids []string) {
 
 // step asks package rollout.
 func (d *decider) step(t *task) rollout.Step {
-	s := rollout.Situation{Wanted: t.ids, Target: t.Target(), Update: t.Spec.Update, Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}}
-	if t.At(t.Stable) != nil && t.lasts() {
-		s.Known = t.Stable
-	}
+	s := rollout.Situation{Wanted: t.ids, Target: t.Target(), Update: t.Spec.Update, Known: t.known(), Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}, Kept: map[string]bool{}}
 	s.Halted = t.Deploy.Failed != "" && !t.Reverts()
 	if !t.Spec.Daemon {
 		n := d.number(t)
@@ -238,6 +238,7 @@ func (d *decider) step(t *task) rollout.Step {
 			s.Instances[id] = rollout.Instance{Revision: at.Planned.Revision, Healthy: at.now.Healthy, Settled: at.now.Settled}
 		}
 		s.NoPlace[id] = d.nowhere[i]
+		_, s.Kept[id] = d.kept[i]
 	}
 	return rollout.Next(s)
 }
@@ -283,6 +284,14 @@ func (d *decider) failure(t *task, step rollout.Step) string {
 		return fmt.Sprintf("%d of %d came up, and no more within %s", t.Deploy.Healthy, len(t.ids), t.Spec.Update.HealthyWithin)
 	}
 	return ""
+}
+
+// known is the revision that is known to work and may be started again, or 0.
+func (t *task) known() int64 {
+	if t.At(t.Stable) == nil || !t.lasts() {
+		return 0
+	}
+	return t.Stable
 }
 
 // runs is what an instance runs at a revision. One that is not known any more is taken to need what the present one does.

@@ -171,7 +171,10 @@ func (d *decider) explain(w *want, x placement.Waiting) *Wait {
 		x.Refusal.TooLarge, x.Refusal.Remedies = false, nil
 	}
 	why := x.String()
-	if d.end {
+	switch {
+	case x.Stops != "" && d.other(w) != 0: // it does not stop after all: see keep
+		why = x.Refusal.String()
+	case d.end:
 		why = x.Forecast()
 	}
 	if held {
