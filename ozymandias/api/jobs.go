@@ -241,7 +241,9 @@ func (a *API) take(ctx context.Context, names []string, room Room, change put) (
 		}
 		// That others of a lower priority give way is no reason to refuse.
 		return after, refused(slices.DeleteFunc(leads.Waits, func(w schedule.Wait) bool {
-			return !slices.ContainsFunc(names, func(name string) bool { return after.Named(name).UID == w.Job })
+			j := after.Job(w.Job)
+			above := func(name string) bool { return after.Named(name).Spec.Priority > j.Spec.Priority }
+			return !slices.Contains(names, j.Spec.Name) && slices.ContainsFunc(names, above)
 		}))
 	}
 	if room.DryRun {

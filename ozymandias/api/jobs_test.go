@@ -175,6 +175,10 @@ func TestPriority(t *testing.T) {
 	if len(out.Forecast.Waits) != 1 || out.Forecast.Waits[0].Instance != "low-0" {
 		t.Errorf("%+v", out)
 	}
+	apply(t, c, "name: equal\npriority: 1\ncontainers: {a: {image: x, memory: 1G}}\n", client.Room{})
+	cluster.Settle()
+	_, err := c.Apply(t.Context(), "equal.yaml", []byte("name: equal\npriority: 1\ncontainers: {a: {image: x, memory: 2G}}\n"), client.Room{})
+	refused(t, err, v1.PlacementInfeasible, "equal-0 requires 2G of memory but only 1G can be allocated on n1")
 }
 
 // Sidecars are put into the job before it is stored, and what they need counts.

@@ -49,6 +49,11 @@ func (v Volume) KeptAs(container string) string {
 	return cmp.Or(v.Name, container+":"+v.Path)
 }
 
+// Beyond tells whether some of it is more than of m.
+func (n Needs) Beyond(m Needs) bool {
+	return n.Memory > m.Memory || n.CPUs > m.CPUs || n.Local > m.Local || n.Shared > m.Shared
+}
+
 // Sticky tells whether instances run only where their volumes are.
 func (j Job) Sticky() bool {
 	for _, c := range j.Containers {

@@ -75,7 +75,7 @@ func (s shape) draw(t *rapid.T) Problem {
 			room := free[name]
 			left := Resources{room.Memory - in.Needs.Memory, room.Disk - in.Needs.Disk, room.CPU - in.Needs.CPU}
 			if s.overfull && rapid.IntRange(0, 5).Draw(t, "overfull") == 0 || min(left.Memory, left.Disk, left.CPU) >= 0 {
-				in.Node = name
+				in.Node, in.Grows = name, rapid.IntRange(0, 2).Draw(t, "grows") == 0
 				*room = left
 			}
 		}

@@ -116,6 +116,8 @@ func parseInstance(t *testing.T, text string) Instance {
 			in.Node = value
 		case name == "pinned":
 			in.Pinned = true
+		case name == "grows":
+			in.Grows = true
 		case name == "tied":
 			in.Tied = strings.Split(value, ",")
 		case name == "requires":

@@ -19,6 +19,8 @@ type Situation struct {
 	Instances map[string]Instance // those that have a place
 	// NoPlace are those for which there is none, and not only for a moment. Nothing is waited for that may never come.
 	NoPlace map[string]bool
+	// Kept are those for which there is no place at the target: they keep what they run, and start at what is known to work.
+	Kept map[string]bool
 }
 
 // An Instance is one as it is.
@@ -128,13 +130,13 @@ func (r *roller) stay() {
 }
 
 // start says what those run that are wanted and not there: the target, but not one more than may be on their way as long as nothing has
-// come up there: then what is known to work. Those for which there is no place come last, when it is decided what goes on without them: so
+// come up there: then what is known to work, as for what has no place at the target. Those for which there is no place come last, when it is decided what goes on without them: so
 // they take nobody's turn, and if this makes a place for them not one more is on its way than may be.
 func (r *roller) start(nowhere bool) {
 	for _, id := range r.Wanted {
 		switch {
 		case r.Instances[id].Revision != 0 || r.nowhere(id) != nowhere:
-		case r.Known != 0 && (r.Halted || r.onTheWay >= r.most && !r.proven):
+		case r.Known != 0 && (r.Halted || r.Kept[id] || r.onTheWay >= r.most && !r.proven):
 			r.step.Run[id] = r.Known
 		default:
 			r.send(id)
@@ -159,7 +161,7 @@ func (r *roller) replace() {
 	for _, id := range slices.Concat(r.Wanted, r.Extra) {
 		in := r.Instances[id]
 		switch _, runs := r.step.Run[id]; {
-		case !runs || in.Revision == 0 || in.Revision == r.Target:
+		case !runs || in.Revision == 0 || in.Revision == r.Target || r.Kept[id]:
 		case r.isUp(in):
 			spare = append(spare, id)
 		case back || r.onTheWay < r.most:

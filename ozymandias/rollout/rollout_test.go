@@ -13,9 +13,9 @@ import (
 )
 
 // parse reads "1 1h 2 2h 2s - !": what each instance runs, whether it is healthy (h) or settled (s), or not there (-), as there is no
-// place for it (!).
+// place for it (!), or none at the target (=).
 func parse(text string, extra int) Situation {
-	s := Situation{Instances: map[string]Instance{}, NoPlace: map[string]bool{}}
+	s := Situation{Instances: map[string]Instance{}, NoPlace: map[string]bool{}, Kept: map[string]bool{}}
 	fields := strings.Fields(text)
 	for at, f := range fields {
 		id := fmt.Sprint(at)
@@ -23,6 +23,9 @@ func parse(text string, extra int) Situation {
 			s.Wanted = append(s.Wanted, id)
 		} else {
 			s.Extra = append(s.Extra, id)
+		}
+		if f, s.Kept[id] = strings.CutSuffix(f, "="); f == "" {
+			continue
 		}
 		switch f {
 		case "-":
@@ -94,6 +97,10 @@ func TestNext(t *testing.T) {
 		{"no place for one more: none may be missing", 1, 0, 2, 1, false, "1s 1s !", "1 1 2", false},
 		{"no place for one more: what is not up can go without", 1, 0, 2, 1, false, "1s 1 !", "1 2 -", false},
 		{"no place for one more: one may be missing", 1, 1, 2, 1, false, "1s 1s !", "2 1 2", false},
+		{"no place at the target: it keeps what it runs, and the next is replaced", 0, 1, 2, 1, false, "1s= 1s 1s", "1 2 1", false},
+		{"no place at the target: what is missing starts at what is known, as one of those that are not up", 0, 1, 2, 1, false, "= 1s 1s", "1 1 1", false},
+		{"no place at the target: not even once something has come up there", 0, 1, 2, 1, false, "= 2s 1s=", "1 2 1", false},
+		{"no place at the target: what is missing goes there if nothing is known", 0, 1, 2, 0, false, "= 2s", "2 2", false},
 		{"back: what does not come up is replaced at once", 1, 0, 1, 1, false, "2 2 1s 2", "1 1 1 1", false},
 		{"back: what is up is taken with care", 0, 1, 1, 1, false, "2s 2s 1s", "1 2 1", false},
 		{"halted: nothing is changed", 1, 0, 2, 1, true, "2 1 1s 2", "2 1 1 2", false},

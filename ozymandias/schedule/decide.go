@@ -58,10 +58,10 @@ type Event struct {
 // The error names what is wrong with the state. Having no room is not an error.
 func Decide(s State, now time.Time) (Decision, error) {
 	var d *decider
-	mustStop, nowhere := map[Instance]bool{}, map[Instance]bool{}
-	for again := true; again; again = d.displaced() || d.unplaced() {
+	tooLarge, all, mustStop, nowhere := map[Instance]kept{}, map[string]bool{}, map[Instance]bool{}, map[Instance]bool{}
+	for again := true; again; again = d.keep() || d.displaced() || d.unplaced() {
 		d = newDecider(s, now)
-		d.mustStop, d.nowhere = mustStop, nowhere
+		d.kept, d.trial, d.mustStop, d.nowhere = tooLarge, all, mustStop, nowhere
 		d.await()
 		d.losses()
 		for _, t := range d.tasks {
@@ -71,6 +71,7 @@ func Decide(s State, now time.Time) (Decision, error) {
 			return Decision{}, fmt.Errorf("decide from version %d: %w", s.Version, err)
 		}
 	}
+	d.excuse()
 	d.balance()
 	d.stuck()
 	d.plan()
@@ -91,6 +92,8 @@ type decider struct {
 	where       map[Instance]spot    // what is planned, on nodes that are alive and the same as when it was
 	lost        map[Instance]*Node   // what was planned on nodes that are lost, and on which
 	doubt       map[Instance][]Place // where something that was taken away may still run
+	kept        map[Instance]kept    // what has no place at the revision that all are to run
+	trial       map[string]bool      // jobs of which on every node one is tried at that revision, by UID
 	mustStop    map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
 	nowhere     map[Instance]bool    // what has no place, so that a deploy is not to wait for it
 	held        map[string][]Leaving // by node: what holds room there though it is not planned any more
@@ -110,6 +113,12 @@ type task struct {
 	waiting bool             // a deploy waits for what is on its way
 	sent    bool             // something was given a place at the new revision
 	storage *storage         // what its shared volumes ask for, or nil
+}
+
+// kept is what an instance runs that has no place at the revision that all are to run, and why it has none.
+type kept struct {
+	revision int64
+	why      *Wait
 }
 
 // ownerOn is an instance, or a job for what it has in common, that has volumes on a node.
@@ -177,6 +186,64 @@ func (d *decider) look(n *Node) {
 		if place := (Place{n.Name, n.Incarnation, l.Epoch, l.Version}); !Free(l.Instance, place, n) {
 			d.doubt[l.Instance] = append(d.doubt[l.Instance], place)
 			d.held[n.Name] = append(d.held[n.Name], l)
+		}
+	}
+}
+
+// keep finds what has no place at the revision that all are to run, but may have one at another: it runs that. If it stopped, the room would
+// be just enough for itself to come back. Where there is one, there may be many: so it is looked at once what others there are, rather than at
+// one after the other, each with a placement of its own.
+func (d *decider) keep() (again bool) {
+	tried := maps.Clone(d.trial)
+	clear(d.trial)
+	for _, w := range d.wants {
+		if other := d.other(w); w.at == "" && other != 0 {
+			d.kept[w.Instance], again = kept{other, w.wait}, true
+			if !tried[w.Job] && !d.end {
+				d.trial[w.Job] = true
+			}
+		}
+	}
+	return again || len(tried) > 0
+}
+
+// try sends one instance of each node, and all that run nowhere, to the revision that all are to run.
+func (d *decider) try(t *task) {
+	tried := map[string]bool{}
+	for _, id := range t.ids {
+		at, planned := d.where[Instance{t.UID, id}]
+		if _, kept := d.kept[Instance{t.UID, id}]; kept || planned && (at.Planned.Revision == t.Target() || tried[at.node.Name]) {
+			continue
+		}
+		if t.run[id] = t.Target(); planned {
+			tried[at.node.Name] = true
+		}
+	}
+}
+
+// other is what an instance can run instead of the revision that all are to: what it does run or, where it runs nowhere and not for a moment
+// only, what is known to work. It is 0 if there is nothing else.
+func (d *decider) other(w *want) int64 {
+	at, planned := d.where[w.Instance]
+	other := w.task.known()
+	if planned && !d.mustStop[w.Instance] {
+		other = at.Planned.Revision
+	} else if d.soon(w) {
+		other = 0
+	}
+	if w.extra || w.revision != w.task.Target() || other == w.revision {
+		return 0
+	}
+	return other
+}
+
+// excuse says of what runs another revision than all are to why it does.
+func (d *decider) excuse() {
+	for _, w := range d.wants {
+		if k, ok := d.kept[w.Instance]; ok && w.at != "" && w.revision == k.revision && w.wait == nil {
+			wait := *k.why
+			wait.Node, wait.Why = w.at, fmt.Sprintf("%s; meanwhile it stays at revision %d", wait.Why, w.revision)
+			w.wait = &wait
 		}
 	}
 }

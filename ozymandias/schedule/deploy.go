@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,7 +26,7 @@ func (d *decider) advance(t *task) {
 	if d.end {
 		t.run = make(map[string]int64, len(t.ids))
 		for _, id := range t.ids {
-			t.run[id] = t.Target()
+			t.run[id] = cmp.Or(d.kept[Instance{t.UID, id}].revision, t.Target())
 		}
 		return
 	}
@@ -34,7 +35,9 @@ func (d *decider) advance(t *task) {
 		t.ids = d.ids(t)
 		step = d.step(t)
 	}
-	t.run, t.waiting = step.Run, step.OnTheWay
+	if t.run, t.waiting = step.Run, step.OnTheWay; d.trial[t.UID] {
+		d.try(t)
+	}
 }
 
 // begin starts a deploy. What ended at an earlier revision is wanted again.
@@ -81,7 +84,7 @@ func (j *Job) underWay() bool {
 // Reverts tells whether a job goes back to its last stable revision, or has gone, as a deploy failed.
 func (j *Job) Reverts() bool {
 	u := j.Spec.Update
-	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && (u.Rollback == nil || *u.Rollback)
+	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.known() != 0 && (u.Rollback == nil || *u.Rollback)
 }
 
 // Target is the revision that all instances are to run in the end.
@@ -219,14 +222,14 @@ func ordinals(from, to int) (ids []string) {
 
 // step asks package rollout.
 func (d *decider) step(t *task) rollout.Step {
-	s := rollout.Situation{Wanted: t.ids, Target: t.Target(), Update: t.Spec.Update, Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}}
-	if t.At(t.Stable) != nil && t.lasts() {
-		s.Known = t.Stable
-	}
+	s := rollout.Situation{Wanted: t.ids, Target: t.Target(), Update: t.Spec.Update, Known: t.known(), Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}, Kept: map[string]bool{}}
 	s.Halted = t.Deploy.Failed != "" && !t.Reverts()
+	if !lasts(t.runs(t.Target())) {
+		s.Update.MaxSurge = 0
+	}
 	if !t.Spec.Daemon {
 		n := d.number(t)
-		for _, id := range ordinals(n, n+min(n, t.Spec.Update.MaxSurge)) {
+		for _, id := range ordinals(n, n+min(n, s.Update.MaxSurge)) {
 			if _, ended := t.Ended[id]; !ended {
 				s.Extra = append(s.Extra, id)
 			}
@@ -238,12 +241,13 @@ func (d *decider) step(t *task) rollout.Step {
 			s.Instances[id] = rollout.Instance{Revision: at.Planned.Revision, Healthy: at.now.Healthy, Settled: at.now.Settled}
 		}
 		s.NoPlace[id] = d.nowhere[i]
+		_, s.Kept[id] = d.kept[i]
 	}
 	return rollout.Next(s)
 }
 
-// judge says how a deploy goes, and tells whether the job turns back.
-func (d *decider) judge(t *task, step rollout.Step) (turned bool) {
+// judge says how a deploy goes, and tells whether that has just failed, so that the job turns back or halts.
+func (d *decider) judge(t *task, step rollout.Step) (failed bool) {
 	if step.Done && t.Target() == t.Revision && t.Stable != t.Revision {
 		if t.Stable != 0 {
 			d.tell(t, "", "revision %d of %s is up", t.Revision, t.Spec.Name)
@@ -265,7 +269,7 @@ func (d *decider) judge(t *task, step rollout.Step) (turned bool) {
 	t.Deploy.Failed, t.changed = why, true
 	if !t.Reverts() {
 		d.tell(t, "", "deploying revision %d of %s failed: %s", t.Revision, t.Spec.Name, why)
-		return false
+		return true
 	}
 	t.Ended = nil
 	d.tell(t, "", "deploying revision %d of %s failed: %s; going back to revision %d", t.Revision, t.Spec.Name, why, t.Stable)
@@ -285,6 +289,14 @@ func (d *decider) failure(t *task, step rollout.Step) string {
 	return ""
 }
 
+// known is the revision that is known to work and may be started again, or 0.
+func (j *Job) known() int64 {
+	if spec := j.At(j.Stable); spec == nil || !lasts(spec) {
+		return 0
+	}
+	return j.Stable
+}
+
 // runs is what an instance runs at a revision. One that is not known any more is taken to need what the present one does.
 func (t *task) runs(revision int64) *job.Job {
 	if spec := t.At(revision); spec != nil {
@@ -293,10 +305,10 @@ func (t *task) runs(revision int64) *job.Job {
 	return &t.Spec
 }
 
-// lasts tells whether instances are to run for ever. Those that run to their end do it once for a revision, and are not started at
-// an earlier one for want of proof that the new one works.
-func (t *task) lasts() bool {
-	for _, c := range t.Spec.Containers {
+// lasts tells whether instances are to run for ever. Those that run to their end do it once for a revision: they are not started at an
+// earlier one for want of proof that the new one works, or as it does not, nor is there one more of them for a while.
+func lasts(spec *job.Job) bool {
+	for _, c := range spec.Containers {
 		if c.Restart.Policy == job.Always {
 			return true
 		}

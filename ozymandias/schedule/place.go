@@ -180,7 +180,10 @@ func (d *decider) explain(w *want, x placement.Waiting) *Wait {
 		x.Refusal.TooLarge, x.Refusal.Remedies = false, nil
 	}
 	why := x.String()
-	if d.end {
+	switch {
+	case x.Stops != "" && d.other(w) != 0: // it does not stop after all: see keep
+		why = x.Refusal.String()
+	case d.end:
 		why = x.Forecast()
 	}
 	if held {
@@ -243,7 +246,7 @@ func (d *decider) elsewhere(wants []*want) (again bool) {
 		if s == nil {
 			continue
 		}
-		homeless := any && s.carrier.at == "" && d.takes(t, &t.Spec) > 0
+		homeless := any && s.carrier.at == "" && slices.Contains(wants, s.carrier) && d.takes(t, s.carrier.spec) > 0
 		switch {
 		case any && !homeless:
 		case homeless && s.carrier.refused != "": // for other reasons than room

@@ -91,11 +91,19 @@ func Losses(s State, now time.Time) ([]placement.Loss, error) {
 
 // foresee decides where everything is in the end.
 func foresee(s State, now time.Time) (*decider, error) {
-	d := newDecider(s, now)
-	d.end = true
-	clear(d.held) // it has stopped by then
-	for _, t := range d.tasks {
-		d.advance(t)
+	var d *decider
+	tooLarge := map[Instance]kept{}
+	for again := true; again; again = d.keep() {
+		d = newDecider(s, now)
+		d.end, d.kept = true, tooLarge
+		clear(d.held) // it has stopped by then
+		for _, t := range d.tasks {
+			d.advance(t)
+		}
+		if err := d.place(); err != nil {
+			return nil, err
+		}
 	}
-	return d, d.place()
+	d.excuse()
+	return d, nil
 }

@@ -13,7 +13,7 @@ import (
 type storage struct {
 	groups  [][]string // the choices, the best first
 	choice  int
-	carrier *want // who is counted for the space, where it is not taken yet
+	carrier *want // who is counted for the space, where it is not taken yet: one at the revision that asks for most, and planned if any is
 }
 
 // store finds where the shared volumes of a job are or could be. While something of the job is planned it is where that is; else
@@ -43,10 +43,9 @@ func (d *decider) store(t *task, wants []*want) {
 	if len(s.groups) == 0 {
 		s.groups = [][]string{nil} // no node at all: placement says so
 	}
-	s.carrier = wants[0]
-	if at := slices.IndexFunc(wants, func(w *want) bool { return w.home != nil }); at >= 0 {
-		s.carrier = wants[at]
-	}
+	s.carrier = slices.MinFunc(wants, func(a, b *want) int {
+		return cmp.Or(-cmp.Compare(a.spec.Needs().Shared, b.spec.Needs().Shared), first(a.home != nil, b.home != nil))
+	})
 }
 
 // takes is how much more disk the shared volumes of a job take at a revision, where they are to be: none in storage that nodes have in

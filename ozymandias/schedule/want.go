@@ -176,6 +176,9 @@ func (d *decider) instance(w *want) placement.Instance {
 	t := w.task
 	in := placement.Instance{Name: w.name, Node: w.from, Pinned: w.stays, Tied: d.ties(w), Requires: t.Spec.Placement.Requires, Priority: w.importance(),
 		Needs: d.needs(w), Spread: placement.Spread{PerNode: t.Spec.Placement.MaxPerNode, Label: t.Spec.Placement.Spread}}
+	if at, planned := d.where[w.Instance]; planned && at.node.Name == w.from {
+		in.Grows = w.spec.Needs().Beyond(t.runs(at.Planned.Revision).Needs())
+	}
 	if len(w.spec.HostPorts()) > 0 {
 		in.Spread.PerNode = 1
 	}
@@ -187,7 +190,7 @@ func (d *decider) needs(w *want) placement.Resources {
 	needs := w.spec.Needs()
 	r := placement.Resources{Memory: int64(needs.Memory), CPU: int64(needs.CPUs), Disk: int64(needs.Local)}
 	if w.carries() {
-		r.Disk += d.takes(w.task, &w.task.Spec)
+		r.Disk += d.takes(w.task, w.spec)
 	}
 	return r
 }
