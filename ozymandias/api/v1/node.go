@@ -58,7 +58,7 @@ type Volume struct {
 	Space job.Size `json:"space"`
 	Epoch int64    `json:"epoch,omitempty" doc:"Of the instance that used it last: of several nodes' volumes of an instance the one with the greatest is the newest."`
 	// LeftOver is why nothing uses it any more. It is kept for a while, unless it is unwanted or its room is needed.
-	LeftOver string `json:"leftOver,omitempty" enum:"Unwanted,Forgotten,Superseded" doc:"Why nothing uses it any more: its job was scaled in; there is no such job; or its instance has settled on another node. It is kept for a while, unless it is unwanted or its room is needed."`
+	LeftOver string `json:"leftOver,omitempty" enum:"Unwanted,Forgotten,Superseded" doc:"Why nothing uses it any more: its job was scaled in; there is no such job; or its instance has settled on another node, and has a newer one there. It is kept for a while, unless it is unwanted or its room is needed."`
 }
 
 // NodePatch changes a node.
