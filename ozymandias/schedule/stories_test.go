@@ -249,6 +249,8 @@ func parseJob(t *testing.T, args []string) job.Job {
 		case "requires":
 			label, value, _ := strings.Cut(value, ":")
 			j.Placement.Requires = job.Labels{label: value}
+		case "per-node":
+			j.Placement.MaxPerNode = number(value)
 		case "restart":
 			c.Restart.Policy = job.RestartPolicy(value)
 		default:
