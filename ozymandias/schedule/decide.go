@@ -322,8 +322,13 @@ func (d *decider) conclude(t *task) {
 	if t.sent {
 		t.Waited, t.waiting = 0, true // the new plan shows it: see Steps
 	}
-	if t.waiting && t.underWay() {
-		d.again(d.now.Add(t.remaining()))
+	if t.underWay() {
+		if t.waiting {
+			d.again(d.now.Add(t.remaining()))
+		}
+		if t.Deploy.Resting == t.waiting {
+			t.Deploy.Resting, t.changed = !t.waiting, true
+		}
 	}
 	if t.changed {
 		d.prune(t)

@@ -258,8 +258,8 @@ func (d *decider) judge(t *task, step rollout.Step) (failed bool) {
 	if !t.underWay() {
 		return false
 	}
-	if step.Up > t.Deploy.Healthy {
-		t.Deploy.Healthy = step.Up
+	if step.Up > t.Deploy.Healthy || step.OnTheWay && t.Deploy.Resting { // what was up and is not any more has its whole time, too
+		t.Deploy.Healthy = max(t.Deploy.Healthy, step.Up)
 		d.progress(t)
 	}
 	why := d.failure(t, step)

@@ -61,6 +61,8 @@ type Deploy struct {
 	Progress time.Time `json:"progress"`
 	// Step is the version of the decision that saw it.
 	Step int64 `json:"step,omitempty"`
+	// Resting says that all that has a place at To is up, and the rest waits for room: the time until it comes forward is not counted.
+	Resting bool `json:"resting,omitempty"`
 	// Failed says why the deploy failed; empty if it did not. The job then goes back to From or, if it is not to or there is
 	// none, stays as it is.
 	Failed string `json:"failed,omitempty"`

@@ -23,7 +23,7 @@ import (
 //	work                             all machines do what they are to do
 //	read n1 / stop n1 / start n1 / heal n1 / report n1    one does a part of it
 //	sick n1 / slow n1                what it starts does not become healthy; goes on starting
-//	end web-0 / break web-0 / break-down web-0
+//	end web-0 / break web-0 / break-down web-0 / run-again web-0
 //	unfit n1 no disk / fit n1        it can run nothing, and says why
 //	load n1 1.7                      its load
 //	forget n1                        it is known no more
@@ -83,6 +83,8 @@ func (w *world) command(t *testing.T, line string) (lines []string) {
 		w.phase(name, Ended)
 	case "break-down":
 		w.phase(name, BackOff)
+	case "run-again":
+		w.phase(name, Running)
 	case "break":
 		w.phase(name, Broken)
 	case "pass":
@@ -247,6 +249,8 @@ func parseJob(t *testing.T, args []string) job.Job {
 		case "requires":
 			label, value, _ := strings.Cut(value, ":")
 			j.Placement.Requires = job.Labels{label: value}
+		case "per-node":
+			j.Placement.MaxPerNode = number(value)
 		case "restart":
 			c.Restart.Policy = job.RestartPolicy(value)
 		default:

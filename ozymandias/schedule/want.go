@@ -84,11 +84,33 @@ func (d *decider) together(t *task, wants []*want) {
 	}
 }
 
-// movesAtOnce is how many instances that are up may be on their way from draining nodes at once. Each node that takes them has images to
-// fetch, and whoever waits in line for that is better off where it runs.
+// movesAtOnce is how many instances that are up may be on their way at once from nodes that they are to leave. Each node that takes them has
+// images to fetch, and whoever waits in line for that is better off where it runs.
 const movesAtOnce = 16
 
-// pace keeps what is to leave draining nodes from leaving all at once: at most max_unavailable of a job are missing, but one at
+// leaving are those of a job that are to leave their nodes: these are draining, have not the labels, or have more of it than they may, of
+// which the last go.
+func (t *task) leaving(wants []*want) map[*want]bool {
+	p := t.Spec.Placement
+	leaving, remain := map[*want]bool{}, map[*Node]int{}
+	for _, w := range wants {
+		if w.home == nil {
+			continue
+		}
+		if leaving[w] = w.home.Draining || !placement.Meets(w.home.Labels, p.Requires); !leaving[w] {
+			remain[w.home]++
+		}
+	}
+	for _, w := range slices.Backward(wants) {
+		if p.MaxPerNode > 0 && !leaving[w] && remain[w.home] > p.MaxPerNode {
+			leaving[w] = true
+			remain[w.home]--
+		}
+	}
+	return leaving
+}
+
+// pace keeps what is to leave its node from leaving all at once: at most max_unavailable of a job are missing, but one at
 // least may; and of all jobs some. What is not up, or is restarted anyhow, may always go.
 func (d *decider) pace(t *task, wants []*want) {
 	if d.end {
@@ -107,8 +129,9 @@ func (d *decider) pace(t *task, wants []*want) {
 		}
 	}
 	atMost := max(1, t.Spec.Update.MaxUnavailable)
+	leaving, held := t.leaving(wants), map[*Node]bool{}
 	for _, w := range wants {
-		if w.home == nil || !w.home.Draining || w.sticks != "" {
+		if !leaving[w] || w.sticks != "" {
 			continue
 		}
 		switch {
@@ -125,10 +148,16 @@ func (d *decider) pace(t *task, wants []*want) {
 			missing++
 			d.moving++
 		}
+		held[w.home] = held[w.home] || w.stays
+	}
+	for _, w := range wants { // nor does another leave in the place of one that is held
+		if held[w.home] && !leaving[w] && d.where[w.Instance].Planned.Revision == w.revision {
+			w.stays = true
+		}
 	}
 }
 
-// stuck says of what stays on draining nodes for the sake of others that nothing comes of these, so that it may stay for ever.
+// stuck says of what stays on its node for the sake of others that nothing comes of these, so that it may stay for ever.
 func (d *decider) stuck() {
 	var moving []*want
 	for _, w := range d.wants {
