@@ -76,8 +76,9 @@ func Decide(s State, now time.Time) (Decision, error) {
 	d.stuck()
 	d.plan()
 	d.homes()
+	used := d.used()
 	for _, t := range d.tasks {
-		d.conclude(t)
+		d.conclude(t, used[t.UID])
 	}
 	return d.out, nil
 }
@@ -89,16 +90,17 @@ type decider struct {
 	end bool // look at how all is when deploys and drains are through, rather than at the next step
 
 	tasks       []*task
-	where       map[Instance]spot    // what is planned, on nodes that are alive and the same as when it was
-	lost        map[Instance]*Node   // what was planned on nodes that are lost, and on which
-	doubt       map[Instance][]Place // where something that was taken away may still run
-	kept        map[Instance]kept    // what has no place at the revision that all are to run
-	trial       map[string]bool      // jobs of which on every node one is tried at that revision, by UID
-	mustStop    map[Instance]bool    // what would have to stop as it is, so that there is nothing to be careful with
-	nowhere     map[Instance]bool    // what has no place, so that a deploy is not to wait for it
-	held        map[string][]Leaving // by node: what holds room there though it is not planned any more
-	dispensable map[ownerOn]bool     // volumes that are kept only in case that somebody misses them
-	awaited     map[string]bool      // nodes that are lost, and for which what they were to run waits
+	where       map[Instance]spot     // what is planned, on nodes that are alive and the same as when it was
+	of          map[string][]Instance // the same, by job
+	lost        map[Instance]*Node    // what was planned on nodes that are lost, and on which
+	doubt       map[Instance][]Place  // where something that was taken away may still run
+	kept        map[Instance]kept     // what has no place at the revision that all are to run
+	trial       map[string]bool       // jobs of which on every node one is tried at that revision, by UID
+	mustStop    map[Instance]bool     // what would have to stop as it is, so that there is nothing to be careful with
+	nowhere     map[Instance]bool     // what has no place, so that a deploy is not to wait for it
+	held        map[string][]Leaving  // by node: what holds room there though it is not planned any more
+	dispensable map[ownerOn]bool      // volumes that are kept only in case that somebody misses them
+	awaited     map[string]bool       // nodes that are lost, and for which what they were to run waits
 	wants       []*want
 	moving      int // how many have left a node and did not come up yet on another
 	out         Decision
@@ -146,7 +148,7 @@ func newDecider(s State, now time.Time) *decider {
 	slices.SortFunc(s.Jobs, func(a, b Job) int {
 		return cmp.Or(strings.Compare(a.Spec.Name, b.Spec.Name), strings.Compare(a.UID, b.UID))
 	})
-	d := &decider{State: s, now: now, where: map[Instance]spot{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}, dispensable: map[ownerOn]bool{}}
+	d := &decider{State: s, now: now, where: map[Instance]spot{}, of: map[string][]Instance{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}, dispensable: map[ownerOn]bool{}}
 	d.out = Decision{Version: s.Version + 1, Plans: map[string]Plan{}, from: map[Instance]string{}}
 	for i := range d.Jobs {
 		d.tasks = append(d.tasks, &task{Job: d.Jobs[i].clone()})
@@ -178,6 +180,7 @@ func (d *decider) look(n *Node) {
 			at.now = c
 		}
 		d.where[p.Instance] = at
+		d.of[p.Job] = append(d.of[p.Job], p.Instance)
 		if at.moving() {
 			d.moving++
 		}
@@ -313,8 +316,8 @@ func (d *decider) again(at time.Time) {
 // name is the instance's, as people know it.
 func (t *task) name(id string) string { return placement.Name{Job: t.Spec.Name, ID: id}.String() }
 
-// conclude writes down what has become of a job.
-func (d *decider) conclude(t *task) {
+// conclude writes down what has become of a job, of which those revisions are used.
+func (d *decider) conclude(t *task, used map[int64]bool) {
 	if t.Deleted {
 		d.remove(t)
 		return
@@ -331,17 +334,15 @@ func (d *decider) conclude(t *task) {
 		}
 	}
 	if t.changed {
-		d.prune(t)
+		t.prune(used)
 		d.out.Jobs = append(d.out.Jobs, t.Job)
 	}
 }
 
 // remove lets a deleted job go once nothing of it runs.
 func (d *decider) remove(t *task) {
-	for i := range d.where {
-		if i.Job == t.UID {
-			return
-		}
+	if len(d.of[t.UID]) > 0 {
+		return
 	}
 	for i := range d.doubt {
 		if i.Job == t.UID {
@@ -352,27 +353,37 @@ func (d *decider) remove(t *task) {
 	d.tell(t, "", "%s is gone", t.Spec.Name)
 }
 
-// prune forgets revisions that nothing runs and nothing goes back to. What a node runs may be neither planned nor leaving, while it goes from one
+// used are the revisions that something runs or is to run, by job. What a node runs may be neither planned nor leaving, while it goes from one
 // revision to the next.
-func (d *decider) prune(t *task) {
-	used := map[int64]bool{t.Stable: true, t.Deploy.From: true, t.Deploy.To: true}
-	for i := range d.Nodes {
-		plans := []Plan{d.Nodes[i].Plan}
-		if next, ok := d.out.Plans[d.Nodes[i].Name]; ok {
-			plans = append(plans, next)
+func (d *decider) used() map[string]map[int64]bool {
+	used := map[string]map[int64]bool{}
+	note := func(job string, revision int64) {
+		if used[job] == nil {
+			used[job] = map[int64]bool{}
 		}
-		for _, plan := range plans {
+		used[job][revision] = true
+	}
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		for _, plan := range []Plan{n.Plan, d.out.Plans[n.Name]} {
 			for _, p := range plan.Instances {
-				used[p.Revision] = used[p.Revision] || p.Job == t.UID
+				note(p.Job, p.Revision)
 			}
 			for _, l := range plan.Leaving {
-				used[l.Revision] = used[l.Revision] || l.Job == t.UID
+				note(l.Job, l.Revision)
 			}
 		}
-		for i, c := range d.Nodes[i].Report.Instances {
-			used[c.Revision] = used[c.Revision] || i.Job == t.UID
+		for i, c := range n.Report.Instances {
+			note(i.Job, c.Revision)
 		}
 	}
+	return used
+}
+
+// prune forgets revisions that nothing runs and nothing goes back to.
+func (t *task) prune(used map[int64]bool) {
 	t.Specs = maps.Clone(t.Specs)
-	maps.DeleteFunc(t.Specs, func(revision int64, _ job.Job) bool { return !used[revision] })
+	maps.DeleteFunc(t.Specs, func(revision int64, _ job.Job) bool {
+		return !used[revision] && revision != t.Stable && revision != t.Deploy.From && revision != t.Deploy.To
+	})
 }

@@ -101,8 +101,9 @@ func (j *Job) remaining() time.Duration { return time.Duration(j.Spec.Update.Hea
 // noteEnds remembers what ran to its end, so that it is not started again.
 func (d *decider) noteEnds(t *task) {
 	target := t.Target()
-	for i, at := range d.where {
-		if i.Job != t.UID || at.Planned.Revision != target {
+	for _, i := range d.of[t.UID] {
+		at := d.where[i]
+		if at.Planned.Revision != target {
 			continue
 		}
 		end, ended := at.now.end(at.node.Name)
@@ -172,15 +173,17 @@ func (d *decider) number(t *task) int {
 // reach is how many instances of a job there are up to the last that is planned anywhere.
 func (d *decider) reach(t *task) (n int) {
 	there := func(i Instance) {
-		if ordinal, err := strconv.Atoi(i.ID); err == nil && i.Job == t.UID {
+		if ordinal, err := strconv.Atoi(i.ID); err == nil {
 			n = max(n, ordinal+1)
 		}
 	}
-	for i := range d.where {
+	for _, i := range d.of[t.UID] {
 		there(i)
 	}
 	for i := range d.lost {
-		there(i)
+		if i.Job == t.UID {
+			there(i)
+		}
 	}
 	return n
 }

@@ -126,8 +126,8 @@ func (d *decider) scaledIn() {
 	}
 	for _, t := range d.tasks {
 		var ids []Instance
-		for i := range d.where {
-			if i.Job == t.UID && !wanted[i] {
+		for _, i := range d.of[t.UID] {
+			if !wanted[i] {
 				ids = append(ids, i)
 			}
 		}
