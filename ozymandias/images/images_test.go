@@ -121,7 +121,7 @@ func gone(t *testing.T, client *podman.Client, id string) {
 		if errors.Is(err, podman.ErrNotFound) {
 			return
 		}
-		if err != nil {
+		if ctx.Err() != nil { // any other error may be of podman, which stumbles over an image that is just being removed
 			t.Fatalf("image %s stays: %v", id, err)
 		}
 	}
