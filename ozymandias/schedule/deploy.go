@@ -230,7 +230,7 @@ func (d *decider) step(t *task) rollout.Step {
 	if !lasts(t.runs(t.Target())) {
 		s.Update.MaxSurge = 0
 	}
-	if !t.Spec.Daemon {
+	if !t.Spec.Daemon && t.Stable != t.Revision {
 		n := d.number(t)
 		for _, id := range ordinals(n, n+min(n, s.Update.MaxSurge)) {
 			if _, ended := t.Ended[id]; !ended {
