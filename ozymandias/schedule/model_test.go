@@ -11,10 +11,11 @@ import (
 	"pgregory.net/rapid"
 
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/ozymandias/placement"
 )
 
 // Whatever nodes do and whenever they do it, from whatever state whoever decides: no instance runs twice, epochs grow, no machine
-// runs more than it has room for, what an instance left last is never left over, what has a sticky volume runs nowhere else, decisions come to an end without news, and are the same whatever the order of what they
+// runs more than it has room for, what an instance left last is never left over, what has a sticky volume runs nowhere else, decisions come to an end without news, and with no other than that they are carried out, and are the same whatever the order of what they
 // are made from; and when the trouble is over, everything that is wanted comes up, at the revision that is wanted.
 func TestAnyNodeDecidesAtAnyMoment(t *testing.T) {
 	rapid.Check(t, model)
@@ -44,6 +45,27 @@ func drawJob(t *rapid.T, name string, works bool) job.Job {
 	case "proxy", "mail":
 		c.Ports = []job.Port{{Host: 80, Container: 80}}
 		j.NumInstances = new(1)
+	case "batch":
+		c.Restart.Policy = job.OnFailure
+	case "one":
+		j.Placement.MaxPerNode = rapid.IntRange(1, 2).Draw(t, "per node")
+		c.CPUs = job.CPUs(rapid.IntRange(0, 3).Draw(t, "cpus") * 1000)
+		j.Update.MaxSurge = rapid.IntRange(0, 2).Draw(t, "surge")
+		if works {
+			j.Placement.MaxPerNode = 0
+		}
+	case "zone":
+		if !works && rapid.Bool().Draw(t, "requires") {
+			j.Placement.Requires = job.Labels{"z": "a"}
+		}
+		j.Placement.Spread = "z"
+	case "both":
+		c.Volumes = []job.Volume{{Type: job.Local, Path: "/data", Space: 1e9, Sticky: rapid.Bool().Draw(t, "sticky")}, {Type: job.Shared, Path: "/s", Space: 1e9}}
+	case "work":
+		j.Worklist = "w"
+		if rapid.Bool().Draw(t, "unbounded") {
+			j.NumInstances = nil
+		}
 	case "web":
 		j.Update.MaxSurge = rapid.IntRange(0, 2).Draw(t, "surge")
 		j.Update.MaxUnavailable = rapid.IntRange(0, 2).Draw(t, "unavailable")
@@ -56,15 +78,22 @@ func drawJob(t *rapid.T, name string, works bool) job.Job {
 	return j
 }
 
-var jobNames = []string{"web", "db", "wiki", "proxy", "mail", "agent"}
+var jobNames = []string{"web", "db", "wiki", "proxy", "mail", "agent", "batch", "one", "zone", "work", "both"}
 
 func model(t *rapid.T) {
 	w := newWorld(t.Fatalf)
 	w.afterthoughts = 3
 	w.disk = rapid.SampledFrom([]int64{2e9, 5e9, 1e11}).Draw(t, "disk")
 	names := []string{"n1", "n2", "n3"}
-	for _, name := range names {
+	for i, name := range names {
 		w.boot(name)
+		w.Node(name).Labels = map[string]string{}
+		if i < 2 {
+			w.Node(name).Labels["z"] = "a"
+			if rapid.Bool().Draw(t, "shares") {
+				w.Node(name).Labels[StorageLabel] = "s"
+			}
+		}
 	}
 	put := func(name string, works bool) {
 		w.State = w.Put(fmt.Sprintf("%s.%d", name, w.Version), drawJob(t, name, works))
@@ -97,7 +126,15 @@ func model(t *rapid.T) {
 		"report":  act(w.report),
 		"work":    func(*rapid.T) { w.work() },
 		"work on": func(*rapid.T) { w.decide(w.current()); w.work(); w.decide(w.current()); w.work() },
-		"lose":    act(w.lose),
+		"settle":  func(*rapid.T) { w.settle() }, // without news from outside it does, whatever room there is
+		"change": func(t *rapid.T) {
+			name := rapid.SampledFrom([]string{"web", "agent", "db"}).Draw(t, "job")
+			for range rapid.IntRange(1, 3).Draw(t, "times") {
+				put(name, false)
+				w.settle()
+			}
+		},
+		"lose": act(w.lose),
 		"outage": func(*rapid.T) {
 			for _, name := range names {
 				if w.machine(name) != nil {
@@ -163,6 +200,28 @@ func model(t *rapid.T) {
 				w.boot(name)
 			}
 		},
+		"end": func(t *rapid.T) {
+			m := w.machine(alive(t))
+			for i, c := range m.runs {
+				if j := w.Job(i.Job); j != nil && j.Spec.Name == "batch" {
+					c.Phase, c.Healthy, c.Settled = rapid.SampledFrom([]Phase{Ended, Broken}).Draw(t, "ends"), false, false
+					m.runs[i] = c
+				}
+			}
+		},
+		"scale": func(t *rapid.T) {
+			if s, err := w.Scale(rapid.SampledFrom(jobNames).Draw(t, "job"), rapid.IntRange(0, 4).Draw(t, "n")); err == nil {
+				w.State = s
+				w.Version++
+			}
+		},
+		"work for": func(t *rapid.T) {
+			w.Jobs = slices.Clone(w.Jobs)
+			if j := w.Named("work"); j != nil {
+				j.Work = new(rapid.IntRange(0, 5).Draw(t, "n"))
+				w.Version++
+			}
+		},
 		"unwell": func(t *rapid.T) {
 			m := w.machine(alive(t))
 			for i, c := range m.runs {
@@ -176,11 +235,13 @@ func model(t *rapid.T) {
 			w.boot(name)
 		}
 		n := w.Node(name)
-		n.Capacity.Memory, n.Capacity.Disk, n.Draining, n.Load, w.machine(name).unfit = 1e11, 1e11, false, 0, ""
+		n.Capacity = placement.Resources{Memory: 1e11, Disk: 1e11, CPU: 1e6}
+		n.Draining, n.Load, w.machine(name).unfit = false, 0, ""
 	}
 	for _, name := range jobNames {
 		put(name, true)
 	}
+	w.Named("work").Work = new(3)
 	w.atOnce = rapid.IntRange(0, 2).Draw(t, "records of a decision that are written at once")
 	d := w.settle()
 	if len(d.Waits) > 0 {
@@ -198,12 +259,20 @@ func model(t *rapid.T) {
 	}
 	for _, j := range w.Jobs {
 		want := ordinals(0, j.Spec.Instances())
+		if j.Spec.Name == "work" {
+			if want = ordinals(0, 3); !j.Spec.Unbounded() {
+				want = ordinals(0, min(3, j.Spec.Instances()))
+			}
+		}
+		if j.Spec.Name == "batch" {
+			want = slices.DeleteFunc(want, func(id string) bool { _, ended := j.Ended[id]; return ended })
+		}
 		if j.Spec.Daemon {
 			want = names
 		}
 		got := running[j.Spec.Name]
 		slices.Sort(got)
-		if !slices.Equal(got, want) || j.Stable != j.Revision && len(want) > 0 {
+		if !slices.Equal(got, want) || j.Stable != j.Revision && len(want) > 0 && j.Spec.Name != "batch" {
 			t.Fatalf("%s runs %v and not %v: %+v", j.Spec.Name, got, want, j)
 		}
 	}

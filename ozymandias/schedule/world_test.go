@@ -25,9 +25,15 @@ type world struct {
 	// afterthoughts are how many more decisions there may be without news. One is enough but where priorities take room from others
 	// while ports or volumes bind them: then the next may find a better use for what is left.
 	afterthoughts int
-	atOnce        int   // how many records a decision may write; 0: any number
-	disk          int64 // of nodes that are entered
+	atOnce        int                   // how many records a decision may write; 0: any number
+	disk          int64                 // of nodes that are entered
+	specs         map[revision]*job.Job // of all revisions that there were, as what runs may be of one that is forgotten
 	fatal         func(format string, args ...any)
+}
+
+type revision struct {
+	job    string
+	number int64
 }
 
 type machine struct {
@@ -74,7 +80,7 @@ func (w *world) look() {
 }
 
 func newWorld(fatal func(format string, args ...any)) *world {
-	return &world{now: time.Unix(1e9, 0).UTC(), disk: 1e11, machines: map[string]*machine{}, seen: map[string]sight{}, epochs: map[Instance]int64{}, disks: map[string][]Volume{}, homes: map[Instance]string{}, fatal: fatal}
+	return &world{now: time.Unix(1e9, 0).UTC(), disk: 1e11, machines: map[string]*machine{}, seen: map[string]sight{}, epochs: map[Instance]int64{}, disks: map[string][]Volume{}, homes: map[Instance]string{}, specs: map[revision]*job.Job{}, fatal: fatal}
 }
 
 // boot starts a node's process, which begins with a clean machine. One that is not known is entered.
@@ -387,6 +393,9 @@ func (w *world) settle() (d Decision) {
 
 // check looks at the laws.
 func (w *world) check() {
+	for _, j := range w.Jobs {
+		w.specs[revision{j.UID, j.Revision}] = &j.Spec
+	}
 	running := map[Instance]string{}
 	for _, incarnation := range slices.Sorted(maps.Keys(w.machines)) {
 		m := w.machines[incarnation]
@@ -398,7 +407,7 @@ func (w *world) check() {
 				w.fatal("%s runs on %s and on %s", w.called(i), other, incarnation)
 			}
 			running[i] = incarnation
-			if spec := w.Spec(i.Job, c.Revision); spec != nil {
+			if spec := w.specs[revision{i.Job, c.Revision}]; spec != nil {
 				n := w.Node(m.node)
 				if spec.Needs().Local > 0 && !w.has(m.node, i) || spec.Needs().Shared > 0 && n.Labels[StorageLabel] == "" && !w.has(m.node, Instance{Job: i.Job}) {
 					w.fatal("%s runs %s without its volumes", m.node, w.called(i))
