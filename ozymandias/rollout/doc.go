@@ -20,6 +20,8 @@
 //   - What is not up goes first: that costs nothing.
 //   - What has no place, and not only for a moment, is not waited for: it takes no turn, and is not one of those that are wanted as long as
 //     they are counted. It comes, at the new revision, once there is a place, and only then is the deploy done.
+//   - What has no place at the new revision, as that needs more, stays at the one that it runs; if it has lost its place it starts at the one
+//     that is known to work.
 //   - What has lost its place starts at the new revision as far as these bounds allow, or something has come up there already;
 //     otherwise at the one that is known to work.
 //   - Instances beyond those wanted, max_surge of them, are started at the new revision and go when all that are wanted are up.

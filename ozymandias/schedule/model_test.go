@@ -15,8 +15,8 @@ import (
 )
 
 // Whatever nodes do and whenever they do it, from whatever state whoever decides: no instance runs twice, epochs grow, no machine
-// runs more than it has room for, what an instance left last is never left over, what has a sticky volume runs nowhere else, decisions come to an end without news, and with no other than that they are carried out, and are the same whatever the order of what they
-// are made from; and when the trouble is over, everything that is wanted comes up, at the revision that is wanted.
+// runs more than it has room for, what an instance left last is never left over, what has a sticky volume runs nowhere else, decisions come to
+// an end without news, and with no other than that they are carried out, and are the same whatever the order of what they are made from; and when the trouble is over, everything that is wanted comes up, at the revision that is wanted.
 func TestAnyNodeDecidesAtAnyMoment(t *testing.T) {
 	rapid.Check(t, model)
 }
