@@ -184,13 +184,13 @@ func (w *world) start(name string) {
 	}
 }
 
-// sticks looks whether an instance has a sticky volume elsewhere. What is started though it was taken from the node before its
+// sticks looks whether an instance has a sticky volume elsewhere: it may have run at a revision without any meanwhile. What is started though it was taken from the node before its
 // volume was a sticky one has none there.
 func (w *world) sticks(n *Node, p Planned) {
 	if home := w.homes[p.Instance]; home != n.Name && w.has(home, p.Instance) {
 		w.fatal("%s starts %s, which has a sticky volume on %s", n.Name, w.called(p.Instance), home)
 	}
-	if w.Job(p.Job).Spec.Sticky() && slices.ContainsFunc(n.Plan.Instances, func(q Planned) bool { return q.Instance == p.Instance }) {
+	if w.Job(p.Job).Spec.Sticky() && w.Spec(p.Job, p.Revision).Needs().Local > 0 && slices.ContainsFunc(n.Plan.Instances, func(q Planned) bool { return q.Instance == p.Instance }) {
 		w.homes[p.Instance] = n.Name
 	}
 }
@@ -227,7 +227,7 @@ func (w *world) crowded(n *Node, owner Instance, v job.Volume) bool {
 	used, more := int64(0), int64(v.Space)
 	for _, there := range w.disks[n.Name] {
 		used += there.Space
-		if there.Instance == owner && there.Name == v.Name {
+		if there.Instance == owner && there.Name == v.KeptAs("main") {
 			more = max(0, more-there.Space)
 		}
 	}
@@ -251,10 +251,10 @@ func (w *world) clean(name string, s State) {
 // use has a node's disk have a volume, used at an epoch.
 func (w *world) use(node string, owner Instance, v job.Volume, epoch int64) {
 	disk := slices.Clone(w.disks[node])
-	if at := slices.IndexFunc(disk, func(has Volume) bool { return has.Instance == owner && has.Name == v.Name }); at >= 0 {
+	if at := slices.IndexFunc(disk, func(has Volume) bool { return has.Instance == owner && has.Name == v.KeptAs("main") }); at >= 0 {
 		disk[at].Epoch, disk[at].Space = max(disk[at].Epoch, epoch), max(disk[at].Space, int64(v.Space))
 	} else {
-		disk = append(disk, Volume{owner, v.Name, int64(v.Space), epoch})
+		disk = append(disk, Volume{owner, v.KeptAs("main"), int64(v.Space), epoch})
 	}
 	w.disks[node] = disk
 }
