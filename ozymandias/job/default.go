@@ -68,7 +68,7 @@ func (c *Container) complete() {
 // complete fills in how a job is updated.
 func (u *Update) complete(j Job) {
 	order := StartFirst
-	if j.Daemon || j.exclusive() {
+	if j.Daemon || j.exclusive() || !j.Lasts() { // what runs to its end is not to do so once more than wanted
 		order = StopFirst
 	}
 	or(&u.Order, order)
@@ -83,6 +83,16 @@ func (u *Update) complete(j Job) {
 	if u.Rollback == nil {
 		u.Rollback = new(true)
 	}
+}
+
+// Lasts tells whether instances are to run for ever, rather than to an end.
+func (j Job) Lasts() bool {
+	for _, c := range j.Containers {
+		if c.Restart.Policy == Always {
+			return true
+		}
+	}
+	return false
 }
 
 // exclusive tells whether an instance has something that another one cannot have at the same time.

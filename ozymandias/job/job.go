@@ -65,7 +65,8 @@ type Placement struct {
 // Update says how a job gets from one revision to the next: some instances at a time, waiting for health in between.
 type Update struct {
 	// Order is [StartFirst] or [StopFirst]. Default StopFirst if a container has a local volume or publishes a port, because two
-	// instances cannot have the same one, and for daemon jobs; StartFirst otherwise.
+	// instances cannot have the same one, for daemon jobs, and if no container is always restarted, because what runs to its end is not
+	// to do so once more than is wanted; StartFirst otherwise.
 	Order Order `json:"order,omitempty" doc:"start-first or stop-first." enum:"start-first,stop-first"`
 	// MaxSurge is how many instances beyond NumInstances may exist while updating. Default 1 with StartFirst, which needs one at
 	// least, 0 with StopFirst. A daemon job has none.

@@ -190,7 +190,7 @@ func (b *balancer) mayMove(w *want, from, to *Node) bool {
 	switch {
 	case w.at != from.Name || from == to || w.stays || w.extra:
 		return false
-	case t.Stable != t.Revision || t.Spec.Daemon || !lasts(&t.Spec) || needs.Local+needs.Shared > 0 || len(w.spec.HostPorts()) > 0 || slices.Contains(b.moved, t):
+	case t.Stable != t.Revision || t.Spec.Daemon || !t.Spec.Lasts() || needs.Local+needs.Shared > 0 || len(w.spec.HostPorts()) > 0 || slices.Contains(b.moved, t):
 		return false
 	case !b.well[t] || len(t.ids) < 2 || p.Spread != "" && from.Labels[p.Spread] != to.Labels[p.Spread]:
 		return false

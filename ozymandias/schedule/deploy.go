@@ -84,7 +84,7 @@ func (j *Job) underWay() bool {
 // Reverts tells whether a job goes back to its last stable revision, or has gone, as a deploy failed.
 func (j *Job) Reverts() bool {
 	u := j.Spec.Update
-	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.known() != 0 && (u.Rollback == nil || *u.Rollback)
+	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && !j.Over && (u.Rollback == nil || *u.Rollback)
 }
 
 // Target is the revision that all instances are to run in the end.
@@ -113,6 +113,7 @@ func (d *decider) noteEnds(t *task) {
 				t.Ended = map[string]End{}
 			}
 			t.Ended[i.ID], t.changed = end, true
+			t.Over = t.Over || target == t.Stable && end.Outcome == Complete
 		}
 	}
 }
@@ -227,12 +228,9 @@ func ordinals(from, to int) (ids []string) {
 func (d *decider) step(t *task) rollout.Step {
 	s := rollout.Situation{Wanted: t.ids, Target: t.Target(), Update: t.Spec.Update, Known: t.known(), Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}, Kept: map[string]bool{}}
 	s.Halted = t.Deploy.Failed != "" && !t.Reverts()
-	if !lasts(t.runs(t.Target())) {
-		s.Update.MaxSurge = 0
-	}
 	if !t.Spec.Daemon && t.Stable != t.Revision {
 		n := d.number(t)
-		for _, id := range ordinals(n, n+min(n, s.Update.MaxSurge)) {
+		for _, id := range ordinals(n, n+min(n, t.Spec.Update.MaxSurge)) {
 			if _, ended := t.Ended[id]; !ended {
 				s.Extra = append(s.Extra, id)
 			}
@@ -256,6 +254,10 @@ func (d *decider) judge(t *task, step rollout.Step) (failed bool) {
 			d.tell(t, "", "revision %d of %s is up", t.Revision, t.Spec.Name)
 		}
 		t.Stable, t.Deploy.Failed, t.Deploy.Healthy, t.changed = t.Revision, "", step.Up, true
+		t.Over = false
+		for _, e := range t.Ended {
+			t.Over = t.Over || e.Outcome == Complete
+		}
 		return false
 	}
 	if !t.underWay() {
@@ -292,9 +294,10 @@ func (d *decider) failure(t *task, step rollout.Step) string {
 	return ""
 }
 
-// known is the revision that is known to work and may be started again, or 0.
+// known is the revision that is known to work, and may be started for want of proof that the new one does; 0 if there is none. What runs to its end
+// does that once for a revision.
 func (j *Job) known() int64 {
-	if spec := j.At(j.Stable); spec == nil || !lasts(spec) {
+	if spec := j.At(j.Stable); spec == nil || !spec.Lasts() {
 		return 0
 	}
 	return j.Stable
@@ -306,15 +309,4 @@ func (t *task) runs(revision int64) *job.Job {
 		return spec
 	}
 	return &t.Spec
-}
-
-// lasts tells whether instances are to run for ever. Those that run to their end do it once for a revision: they are not started at an
-// earlier one for want of proof that the new one works, or as it does not, nor is there one more of them for a while.
-func lasts(spec *job.Job) bool {
-	for _, c := range spec.Containers {
-		if c.Restart.Policy == job.Always {
-			return true
-		}
-	}
-	return false
 }

@@ -34,6 +34,8 @@ type Job struct {
 	Deploy *Deploy `json:"deploy,omitempty"`
 	// Ended are the instances that ran to their end, with how. They are not started again at this revision.
 	Ended map[string]End `json:"ended,omitempty"`
+	// Over says that something of Stable has run to its end. It would do so again: a deploy that fails does not go back to it.
+	Over bool `json:"over,omitempty"`
 	// Work is how many instances the job's worklist has work for. It is nil for jobs without one, and as long as it is not
 	// known: then there are as many as there were.
 	Work *int `json:"work,omitempty"`
