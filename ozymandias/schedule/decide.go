@@ -58,10 +58,10 @@ type Event struct {
 // The error names what is wrong with the state. Having no room is not an error.
 func Decide(s State, now time.Time) (Decision, error) {
 	var d *decider
-	tooLarge, all, mustStop, nowhere := map[Instance]kept{}, map[string]bool{}, map[Instance]bool{}, map[Instance]bool{}
+	kept, trial, mustStop, nowhere := map[Instance]kept{}, map[string]bool{}, map[Instance]bool{}, map[Instance]bool{}
 	for again := true; again; again = d.keep() || d.displaced() || d.unplaced() {
 		d = newDecider(s, now)
-		d.kept, d.trial, d.mustStop, d.nowhere = tooLarge, all, mustStop, nowhere
+		d.kept, d.trial, d.mustStop, d.nowhere = kept, trial, mustStop, nowhere
 		d.await()
 		d.losses()
 		for _, t := range d.tasks {
