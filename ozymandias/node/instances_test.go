@@ -56,6 +56,11 @@ func TestInstances(t *testing.T) {
 		o.Secrets, o.Volumes, o.Names = cluster, disks, names.NewPublisher(o.Etcd, o.Log)
 	}
 	h.begin()
+	for began := time.Now(); h.node.Podman().Ping(t.Context()) != nil; time.Sleep(100 * time.Millisecond) { // some stories begin with what podman has
+		if time.Since(began) > patience {
+			t.Fatal("the node's podman does not answer")
+		}
+	}
 	for name, tell := range map[string]func(story){
 		"crash-loop": crashes, "escapes": func(s story) { escapes(s, cluster) }, "binary": func(s story) { isNoText(s, cluster) }, "vault": func(s story) { asksVault(s, asked) }, "late": comesLate,
 		"never": ends, "fails": fails, "memory": eats, "image": pulls, "port": binds, "depends": depends, "unhealthy": sickens,
