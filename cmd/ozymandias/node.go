@@ -275,7 +275,7 @@ func (s *settings) awaitAddress(ctx context.Context, log *slog.Logger) (netip.Ad
 		}
 		if told != err.Error() {
 			told = err.Error()
-			log.Warn("waiting for this machine's address", "before", s.before, "error", err)
+			log.Warn("waiting for this machine's address; a cluster of this one machine runs without a network by --address 127.0.0.1", "before", s.before, "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/ozymandias/api"
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/images"
@@ -118,7 +119,10 @@ func (p *parts) open() error {
 		return err
 	}
 	id := c.Authority().Hash()
-	p.volumes, err = volumes.Open(p.served, volumes.Options{Dir: filepath.Join(s.dataDir, "volumes"), Shared: s.shared, Cluster: hex.EncodeToString(id[:])})
+	// The server of a shared storage may be away: then this hangs, and is left to itself when the node is to end.
+	p.volumes, err = cmdline.Await(p.served, func() (*volumes.Store, error) {
+		return volumes.Open(p.served, volumes.Options{Dir: filepath.Join(s.dataDir, "volumes"), Shared: s.shared, Cluster: hex.EncodeToString(id[:])})
+	})
 	if err != nil {
 		return err
 	}

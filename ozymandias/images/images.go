@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -53,6 +54,7 @@ type Store struct {
 
 	// recording is locked by whoever marks an image before it has a record, and by whoever takes marks away for want of one.
 	recording sync.Mutex
+	loading   atomic.Int32  // archives: what has come of them has no mark yet
 	fetches   chan struct{} // a place for each image that is fetched
 	saves     chan struct{} // a place for each node that is given one
 

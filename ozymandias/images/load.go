@@ -28,6 +28,8 @@ func marked(image podman.Image) (id string, ok bool) {
 // Load takes images from an archive as `podman save` and `docker save` write it, for all nodes. It returns their full names. Names that
 // are taken stand for the new content from then on.
 func (s *Store) Load(ctx context.Context, archive io.Reader) ([]string, error) {
+	s.loading.Add(1)
+	defer s.loading.Add(-1)
 	names, err := s.podman.Load(ctx, archive)
 	switch {
 	case errors.Is(err, podman.ErrArchive):

@@ -14,7 +14,7 @@ import (
 // Spare removes the oldest image that can be spared on this node: it was pulled, so it can be again; no container is of it; and none of the names
 // that are planned stands for it. It tells whether there was one.
 func (s *Store) Spare(ctx context.Context, planned []string) (bool, error) {
-	if !s.recording.TryLock() { // what is being loaded may have no mark yet
+	if s.loading.Load() > 0 || !s.recording.TryLock() { // what is being loaded may have no mark yet
 		return false, nil
 	}
 	defer s.recording.Unlock()

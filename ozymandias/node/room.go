@@ -26,6 +26,9 @@ func (l *loop) volume(ctx context.Context, v schedule.Volume) (path string, err 
 		}
 		return made, nil
 	}
+	if _, more := l.growth(v); more > 0 {
+		l.spareImages(ctx, volumes.Size(more))
+	}
 	l.makeRoom(ctx, func() bool { return l.crowded(v) })
 	l.makeRoom(ctx, func() bool {
 		path, err = l.Volumes.Ensure(ctx, v)
@@ -34,19 +37,22 @@ func (l *loop) volume(ctx context.Context, v schedule.Volume) (path string, err 
 	return path, err
 }
 
-// crowded tells whether a volume would take more than what is given for volumes, or what is to be spared for images and logs.
-func (l *loop) crowded(v schedule.Volume) bool {
-	all, more := int64(0), v.Space
+// growth is the space of all volumes, and how much a volume is to have beyond what there is of it.
+func (l *loop) growth(v schedule.Volume) (all, more int64) {
+	more = v.Space
 	for _, other := range l.Volumes.All() {
 		all += other.Space
 		if other.Instance == v.Instance && other.Name == v.Name {
 			more = max(0, v.Space-other.Space)
 		}
 	}
-	if more == 0 {
-		return false
-	}
-	return l.Capacity.Disk > 0 && all+more > l.Capacity.Disk || l.scarce(volumes.Size(more))
+	return all, more
+}
+
+// crowded tells whether a volume would take more than what is given for volumes, or what is to be spared for images and logs.
+func (l *loop) crowded(v schedule.Volume) bool {
+	all, more := l.growth(v)
+	return more > 0 && (l.Capacity.Disk > 0 && all+more > l.Capacity.Disk || l.scarce(volumes.Size(more)))
 }
 
 // scarce tells whether the disk has too little, with so many bytes more.
@@ -55,10 +61,10 @@ func (l *loop) scarce(more int64) bool {
 	return err == nil && free < scarce+more
 }
 
-// spareImages removes images that nothing here needs, one after the other, while the disk is about to be scarce: they can be pulled again, and
-// come before what is left over of volumes.
-func (l *loop) spareImages(ctx context.Context) {
-	for l.Images != nil && l.scarce(scarce) {
+// spareImages removes images that nothing here needs, one after the other, while the disk has too little, with so many bytes more: they can be
+// pulled again, and come before what is left over of volumes.
+func (l *loop) spareImages(ctx context.Context, more int64) {
+	for l.Images != nil && l.scarce(more) {
 		asked, done := context.WithTimeout(ctx, silent)
 		removed, err := l.Images.Spare(asked, l.planned())
 		done()

@@ -96,7 +96,7 @@ func (l *loop) poll(ctx context.Context) {
 			return
 		case <-look.C:
 		}
-		l.spareImages(ctx)
+		l.spareImages(ctx, scarce)
 		l.tidyLogs()
 		asked, done := context.WithTimeout(ctx, silent)
 		pods, err := l.client.Pods(asked, map[string]string{labelNode: l.Name})
