@@ -30,7 +30,7 @@ func (s *state) hopeless(i int32) bool {
 func (s *state) unpinned(n int32) vector {
 	have := s.free[n]
 	for _, j := range s.on[n] {
-		if !s.pinned[j] {
+		if !s.firm(j) {
 			have.add(&s.needs[j])
 		}
 	}
@@ -44,7 +44,7 @@ func (s *state) barred(i, n int32) bool {
 		return false
 	}
 	for _, j := range s.on[n] {
-		if s.job[j] == s.job[i] && s.pinned[j] {
+		if s.job[j] == s.job[i] && s.firm(j) {
 			most--
 		}
 	}

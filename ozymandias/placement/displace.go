@@ -15,7 +15,7 @@ func (s *state) displace(i int32, beside Verdict) (displaced []int32, verdict Ve
 	if n, victims := s.cheapest(i); n != none {
 		for _, j := range victims {
 			s.take(j)
-			s.displacers[j] = i
+			s.displacers[j], s.pinned[j] = i, false
 		}
 		s.put(i, n)
 		return victims, Fits
@@ -30,11 +30,13 @@ func (s *state) displace(i int32, beside Verdict) (displaced []int32, verdict Ve
 		switch {
 		case verdict != Fits || s.fits(j, held[at]):
 			s.put(j, held[at])
+		case s.pinned[j] && s.needs[j].within(&s.free[held[at]]):
+			s.put(j, held[at])
 		case s.leave[j] == crowded && held[at] == s.home[j] && s.needs[j].within(&s.free[held[at]]):
 			s.put(j, held[at]) // one too many of its job there, as before, but it need not stop for that
 			displaced = append(displaced, j)
 		default:
-			s.displacers[j] = i
+			s.displacers[j], s.pinned[j] = i, false
 			displaced = append(displaced, j)
 		}
 	}
@@ -45,13 +47,16 @@ func (s *state) displace(i int32, beside Verdict) (displaced []int32, verdict Ve
 // smallest.
 func (s *state) lower(priority int) (list []int32) {
 	for j, in := range s.list {
-		if s.at[j] != none && in.Priority < priority && !s.pinned[j] {
+		if s.at[j] != none && in.Priority < priority && !s.firm(int32(j)) {
 			list = append(list, int32(j))
 		}
 	}
 	slices.SortFunc(list, func(a, b int32) int { return -s.byWorth(a, b) })
 	return list
 }
+
+// firm tells whether an instance is pinned even against higher priorities.
+func (s *state) firm(j int32) bool { return s.pinned[j] && !s.list[j].Yields }
 
 // byWorth orders what may be stopped: the least important first, new before running and, of what is equally important, the largest.
 func (s *state) byWorth(a, b int32) int {
@@ -94,7 +99,7 @@ func (s *state) highest(list []int32) (priority int) {
 func (s *state) victims(i, n int32) (victims []int32) {
 	var list []int32
 	for _, j := range s.on[n] {
-		if s.list[j].Priority < s.list[i].Priority && !s.pinned[j] {
+		if s.list[j].Priority < s.list[i].Priority && !s.firm(j) {
 			list = append(list, j)
 		}
 	}
@@ -113,7 +118,7 @@ func (s *state) victims(i, n int32) (victims []int32) {
 	var spared []int32
 	for at := len(victims) - 1; at >= 0 && fits; at-- {
 		j := victims[at]
-		lingers := s.leave[j] == crowded && n == s.home[j] && s.job[j] != s.job[i] // one too many of its job, as before
+		lingers := (s.pinned[j] || s.leave[j] == crowded) && n == s.home[j] && s.job[j] != s.job[i] // one too many of its job, as before
 		if s.fits(j, n) || lingers && s.needs[j].within(&s.free[n]) {
 			s.put(j, n)
 			spared = append(spared, j)

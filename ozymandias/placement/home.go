@@ -62,15 +62,18 @@ func (s *state) evict(n int32) {
 	}
 	slices.SortStableFunc(list, func(i, j int32) int {
 		a, b := s.list[i], s.list[j]
-		return cmp.Or(cmp.Compare(truth(s.pinned[j]), truth(s.pinned[i])), cmp.Compare(b.Priority, a.Priority),
+		return cmp.Or(cmp.Compare(truth(s.firm(j)), truth(s.firm(i))), cmp.Compare(b.Priority, a.Priority),
 			cmp.Compare(truth(a.Grows), truth(b.Grows)),
 			cmp.Compare(truth(s.leave[i] != stays), truth(s.leave[j] != stays)),
 			cmp.Compare(s.measure.size(&s.needs[i]), s.measure.size(&s.needs[j])))
 	})
 	for _, i := range list {
-		if s.pinned[i] || s.needs[i].within(&s.free[n]) {
+		if s.firm(i) || s.needs[i].within(&s.free[n]) {
 			s.put(i, n)
-		} else if s.leave[i] == stays {
+			continue
+		}
+		s.pinned[i] = false
+		if s.leave[i] == stays {
 			s.leave[i] = evicted
 		}
 	}

@@ -57,6 +57,7 @@ type Instance struct {
 
 	Node   string // where it runs; "", or a node that is not there (any more): nowhere
 	Pinned bool   // it stays where it runs, come what may
+	Yields bool   // though pinned, it stops for higher priorities
 	Grows  bool   // it asks for more than it has where it runs: before others have to leave for that, it does
 
 	Tied     []string          // the nodes that hold its volumes: it may run on these only; none: on any

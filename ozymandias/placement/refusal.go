@@ -149,7 +149,7 @@ func (s *state) refusal(i int32, v Verdict, views map[int][]vector) Refusal {
 func (s *state) view(priority int) []vector {
 	room := slices.Clone(s.free)
 	for j, n := range s.at {
-		if n != none && s.list[j].Priority < priority && !s.pinned[j] {
+		if n != none && s.list[j].Priority < priority && !s.firm(int32(j)) {
 			room[n].add(&s.needs[j])
 		}
 	}
@@ -299,7 +299,7 @@ func (f *refuser) smallest() int32 {
 		room := f.space(n)
 		short := f.needs[f.i].beyond(&room)
 		for _, j := range f.on[n] {
-			if f.home[j] == none || f.job[j] == f.job[f.i] || !short.within(&f.needs[j]) || f.list[j].Priority < f.list[f.i].Priority && !f.pinned[j] { // that counts as free
+			if f.home[j] == none || f.job[j] == f.job[f.i] || !short.within(&f.needs[j]) || f.list[j].Priority < f.list[f.i].Priority && !f.firm(int32(j)) { // that counts as free
 				continue
 			}
 			if smallest == none {

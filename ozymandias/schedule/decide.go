@@ -58,10 +58,10 @@ type Event struct {
 // The error names what is wrong with the state. Having no room is not an error.
 func Decide(s State, now time.Time) (Decision, error) {
 	var d *decider
-	kept, trial, mustStop, nowhere := map[Instance]kept{}, map[string]bool{}, map[Instance]bool{}, map[Instance]bool{}
-	for again := true; again; again = d.keep() || d.displaced() || d.unplaced() {
+	kept, trial, mustStop, nowhere, rooted := map[Instance]kept{}, map[string]bool{}, map[Instance]bool{}, map[Instance]bool{}, map[Instance]bool{}
+	for again := true; again; again = d.keep() || d.displaced() || d.unplaced() || d.root() {
 		d = newDecider(s, now)
-		d.kept, d.trial, d.mustStop, d.nowhere = kept, trial, mustStop, nowhere
+		d.kept, d.trial, d.mustStop, d.nowhere, d.rooted = kept, trial, mustStop, nowhere, rooted
 		d.await()
 		d.losses()
 		for _, t := range d.tasks {
@@ -98,6 +98,7 @@ type decider struct {
 	trial       map[string]bool       // jobs of which on every node one is tried at that revision, by UID
 	mustStop    map[Instance]bool     // what would have to stop as it is, so that there is nothing to be careful with
 	nowhere     map[Instance]bool     // what has no place, so that a deploy is not to wait for it
+	rooted      map[Instance]bool     // what may leave its node and has nowhere to go
 	held        map[string][]Leaving  // by node: what holds room there though it is not planned any more
 	dispensable map[ownerOn]bool      // volumes that are kept only in case that somebody misses them
 	awaited     map[string]bool       // nodes that are lost, and for which what they were to run waits
@@ -199,12 +200,29 @@ func (d *decider) look(n *Node) {
 func (d *decider) keep() (again bool) {
 	tried := maps.Clone(d.trial)
 	clear(d.trial)
+	type lot struct {
+		task     *task
+		home     *Node
+		revision int64
+	}
+	none := map[lot]*Wait{}
 	for _, w := range d.wants {
 		if other := d.other(w); w.at == "" && other != 0 {
 			d.kept[w.Instance], again = kept{other, w.wait}, true
+			if w.home != nil && !w.carries() && w.spec.Needs().Beyond(w.task.runs(other).Needs()) {
+				none[lot{w.task, w.home, other}] = w.wait
+			}
 			if !tried[w.Job] && !d.end {
 				d.trial[w.Job] = true
 			}
+		}
+	}
+	for _, w := range d.wants { // nor have others that run the same on the same node
+		why := none[lot{w.task, w.home, w.revision}]
+		if _, ok := d.kept[w.Instance]; why != nil && !ok && !w.extra && !d.mustStop[w.Instance] {
+			own := *why
+			own.Instance, own.Name, own.Why = w.Instance, w.name.String(), w.name.String()+strings.TrimPrefix(why.Why, why.Name)
+			d.kept[w.Instance] = kept{w.revision, &own}
 		}
 	}
 	return again || len(tried) > 0

@@ -32,6 +32,7 @@ func (d *decider) advance(t *task) {
 	}
 	step := d.step(t)
 	if d.judge(t, step) {
+		d.noteEnds(t)
 		t.ids = d.ids(t)
 		step = d.step(t)
 	}
@@ -43,6 +44,9 @@ func (d *decider) advance(t *task) {
 // begin starts a deploy. What ended at an earlier revision is wanted again.
 func (d *decider) begin(t *task) {
 	if t.Deploy != nil {
+		if t.Reverts() {
+			t.Over = t.ranToEnd()
+		}
 		t.Ended = nil
 		d.tell(t, "", "deploying revision %d of %s", t.Revision, t.Spec.Name)
 	}
@@ -100,10 +104,10 @@ func (j *Job) remaining() time.Duration { return time.Duration(j.Spec.Update.Hea
 
 // noteEnds remembers what ran to its end, so that it is not started again.
 func (d *decider) noteEnds(t *task) {
-	target := t.Target()
+	target, halted := t.Target(), t.Deploy.Failed != "" && !t.Reverts()
 	for _, i := range d.of[t.UID] {
 		at := d.where[i]
-		if at.Planned.Revision != target {
+		if at.Planned.Revision != target && !halted {
 			continue
 		}
 		end, ended := at.now.end(at.node.Name)
@@ -113,9 +117,19 @@ func (d *decider) noteEnds(t *task) {
 				t.Ended = map[string]End{}
 			}
 			t.Ended[i.ID], t.changed = end, true
-			t.Over = t.Over || target == t.Stable && end.Outcome == Complete
+			t.Over = t.Over || target == t.Stable && end.Outcome == Complete && !t.Reverts() // on its way back it goes all the way
 		}
 	}
+}
+
+// ranToEnd tells whether one of those that ended did so well.
+func (j *Job) ranToEnd() bool {
+	for _, e := range j.Ended {
+		if e.Outcome == Complete {
+			return true
+		}
+	}
+	return false
 }
 
 // ids are the instances of a job that are to be there, whether there is room or not.
@@ -254,10 +268,7 @@ func (d *decider) judge(t *task, step rollout.Step) (failed bool) {
 			d.tell(t, "", "revision %d of %s is up", t.Revision, t.Spec.Name)
 		}
 		t.Stable, t.Deploy.Failed, t.Deploy.Healthy, t.changed = t.Revision, "", step.Up, true
-		t.Over = false
-		for _, e := range t.Ended {
-			t.Over = t.Over || e.Outcome == Complete
-		}
+		t.Over = t.ranToEnd()
 		return false
 	}
 	if !t.underWay() {

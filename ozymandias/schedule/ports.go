@@ -84,18 +84,37 @@ func (d *decider) avoid() {
 	}
 }
 
-// publishers are the nodes where others, that are there to stay, have a port of an instance's.
-func (d *decider) publishers(w *want) map[string]bool {
-	ports, nodes := w.spec.HostPorts(), map[string]bool{}
-	if len(ports) == 0 {
-		return nil
-	}
-	for _, other := range d.wants {
-		if other.task != w.task && other.at != "" && collide(ports, other.spec.HostPorts()) {
-			nodes[other.at] = true
+// publishers are, by job and revision, the nodes where others, that are there to stay, have a port of its instances'.
+func (d *decider) publishers() map[atRevision]map[string]bool {
+	where, specs := map[atRevision]map[string]bool{}, map[atRevision]*job.Job{}
+	for _, w := range d.wants {
+		of := atRevision{w.task, w.revision}
+		if specs[of] == nil {
+			specs[of], where[of] = w.spec, map[string]bool{}
 		}
+		where[of][w.at] = true
+	}
+	nodes := map[atRevision]map[string]bool{}
+	for a, spec := range specs {
+		ports := spec.HostPorts()
+		if len(ports) == 0 {
+			delete(specs, a)
+			continue
+		}
+		nodes[a] = map[string]bool{}
+		for b, other := range specs {
+			if a.task != b.task && collide(ports, other.HostPorts()) {
+				maps.Copy(nodes[a], where[b])
+			}
+		}
+		delete(nodes[a], "")
 	}
 	return nodes
+}
+
+type atRevision struct {
+	task     *task
+	revision int64
 }
 
 // ban keeps an instance from a node where another job's has one of its ports. What placement would move there only now stays away;

@@ -56,12 +56,12 @@ func Losses(s State, now time.Time) ([]placement.Loss, error) {
 	if err != nil {
 		return nil, err
 	}
-	publishers := map[placement.Name]*want{}
+	publishers, elsewhere := map[placement.Name]*want{}, d.publishers()
 	for _, w := range d.wants {
 		w.from = w.at
 		w.stays = false
 		w.tied = nil // who has lost its node has lost its volumes
-		if w.ports = (portRules{banned: d.publishers(w)}); len(w.ports.banned) > 0 {
+		if w.ports = (portRules{banned: elsewhere[atRevision{w.task, w.revision}]}); len(w.ports.banned) > 0 {
 			publishers[w.name] = w
 		}
 		if s := w.task.storage; s != nil && w.at != "" && d.Node(w.at).Labels[StorageLabel] == "" {

@@ -143,7 +143,7 @@ func (d *decider) stores(t *task) (groups [][]string) {
 // move it among them.
 func (d *decider) tie(w *want) {
 	volumes := w.spec.Needs().Local > 0
-	if !volumes && len(w.spec.HostPorts()) == 0 || w.stays || w.sticks != "" {
+	if !volumes && len(w.spec.HostPorts()) == 0 || w.stays && !w.yields() || w.sticks != "" {
 		return
 	}
 	var nodes []*Node

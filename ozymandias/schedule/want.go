@@ -22,6 +22,7 @@ type want struct {
 	home    *Node     // where it is planned, or nil
 	stays   bool      // it may not be moved now
 	until   []*want   // of its job, which are not up: it stays because of these
+	turn    bool      // it may leave now
 	behind  bool      // it stays because as many as may be are on their way from draining nodes
 	done    bool      // it is decided what becomes of it
 	from    string    // where it is, in the course of deciding; "" for nowhere
@@ -146,7 +147,9 @@ func (d *decider) pace(t *task, wants []*want) {
 			w.stays, w.behind = true, true
 		default:
 			missing++
-			d.moving++
+			if w.turn = true; !d.rooted[w.Instance] {
+				d.moving++
+			}
 		}
 		held[w.home] = held[w.home] || w.stays
 	}
@@ -155,6 +158,19 @@ func (d *decider) pace(t *task, wants []*want) {
 			w.stays = true
 		}
 	}
+}
+
+// root finds what may leave and has nowhere to go, where others wait for their turn: it takes none from them.
+func (d *decider) root() (again bool) {
+	if !slices.ContainsFunc(d.wants, func(w *want) bool { return w.behind }) {
+		return false
+	}
+	for _, w := range d.wants {
+		if w.turn && w.at == w.home.Name && !d.rooted[w.Instance] {
+			d.rooted[w.Instance], again = true, true
+		}
+	}
+	return again
 }
 
 // stuck says of what stays on its node for the sake of others that nothing comes of these, so that it may stay for ever.
@@ -203,7 +219,7 @@ func (d *decider) coming(w *want) bool {
 // instance is the want as placement sees it.
 func (d *decider) instance(w *want) placement.Instance {
 	t := w.task
-	in := placement.Instance{Name: w.name, Node: w.from, Pinned: w.stays, Tied: d.ties(w), Requires: t.Spec.Placement.Requires, Priority: w.importance(),
+	in := placement.Instance{Name: w.name, Node: w.from, Pinned: w.stays, Yields: w.yields(), Tied: d.ties(w), Requires: t.Spec.Placement.Requires, Priority: w.importance(),
 		Needs: d.needs(w), Spread: placement.Spread{PerNode: t.Spec.Placement.MaxPerNode, Label: t.Spec.Placement.Spread}}
 	if at, planned := d.where[w.Instance]; planned && at.node.Name == w.from {
 		in.Grows = w.spec.Needs().Beyond(t.runs(at.Planned.Revision).Needs())
@@ -213,6 +229,9 @@ func (d *decider) instance(w *want) placement.Instance {
 	}
 	return in
 }
+
+// yields tells whether an instance that is held where it is for the pace of those that leave may be stopped for what is more important.
+func (w *want) yields() bool { return w.stays && !w.done && !w.home.Draining && !w.task.Spec.Daemon }
 
 // needs are what an instance asks of its node, and with it the volumes that its job has in common.
 func (d *decider) needs(w *want) placement.Resources {
