@@ -9,52 +9,73 @@ import (
 	"teamtask.dev/ozymandias/placement"
 )
 
+// settled is a state of so many nodes on which so many jobs run, all of them well.
+func settled(b *testing.B, nodes int, memory int64, jobs, each int, now time.Time) State {
+	b.Helper()
+	var s State
+	for i := range nodes {
+		name := fmt.Sprintf("n%d", i)
+		s.Nodes = append(s.Nodes, Node{Name: name, Incarnation: name + "/1", Capacity: placement.Resources{Memory: memory, Disk: 1e12, CPU: 64000}})
+	}
+	for i := range jobs {
+		s = s.Put(fmt.Sprintf("u%d", i), benchJob(i, each, 500e6))
+	}
+	for range 3 {
+		d, err := Decide(s, now)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Version = d.Version
+		for name, plan := range d.Plans {
+			s.Node(name).Plan = plan
+		}
+		for _, j := range d.Jobs {
+			*s.Job(j.UID) = j
+		}
+		for i := range s.Nodes {
+			n := &s.Nodes[i]
+			n.Report = Report{Plan: n.Plan.Version, Instances: map[Instance]Condition{}}
+			for _, p := range n.Plan.Instances {
+				n.Report.Instances[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running, Healthy: true, Settled: true}
+			}
+		}
+	}
+	return s
+}
+
+func benchJob(i, each int, memory job.Size) job.Job {
+	return job.Job{Name: fmt.Sprintf("j%d", i), NumInstances: new(each), Update: job.Update{Order: job.StopFirst},
+		Containers: map[string]job.Container{"main": {Image: "v", Memory: memory}}}.Default()
+}
+
 // A decision where nothing has changed, and one after a node is lost.
 func BenchmarkDecide(b *testing.B) {
 	for _, size := range []struct{ nodes, jobs, each int }{{50, 100, 5}, {50, 500, 5}, {50, 5, 500}, {1000, 2000, 5}} {
 		now := time.Unix(1e9, 0)
-		var s State
-		for i := range size.nodes {
-			n := fmt.Sprintf("n%d", i)
-			s.Nodes = append(s.Nodes, Node{Name: n, Incarnation: n + "/1", Capacity: placement.Resources{Memory: 64e9, Disk: 1e12, CPU: 64000}})
-		}
-		for i := range size.jobs {
-			j := job.Job{Name: fmt.Sprintf("j%d", i), NumInstances: new(size.each), Containers: map[string]job.Container{"main": {Image: "v", Memory: 512e6}}}.Default()
-			s = s.Put(fmt.Sprintf("u%d", i), j)
-		}
-		for range 3 {
-			d, err := Decide(s, now)
-			if err != nil {
-				b.Fatal(err)
-			}
-			s.Version = d.Version
-			for name, plan := range d.Plans {
-				s.Node(name).Plan = plan
-			}
-			for _, j := range d.Jobs {
-				*s.Job(j.UID) = j
-			}
-			for i := range s.Nodes {
-				n := &s.Nodes[i]
-				n.Report = Report{Plan: n.Plan.Version, Instances: map[Instance]Condition{}}
-				for _, p := range n.Plan.Instances {
-					n.Report.Instances[p.Instance] = Condition{Epoch: p.Epoch, Revision: p.Revision, Phase: Running, Healthy: true, Settled: true}
-				}
-			}
-		}
-		b.Run(fmt.Sprintf("nodes=%d/instances=%d/jobs=%d/quiet", size.nodes, size.jobs*size.each, size.jobs), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := Decide(s, now); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+		s := settled(b, size.nodes, 64e9, size.jobs, size.each, now)
 		lost := s
 		lost.Nodes = append([]Node(nil), s.Nodes...)
 		lost.Nodes[0].Incarnation = ""
-		b.Run(fmt.Sprintf("nodes=%d/instances=%d/jobs=%d/lost", size.nodes, size.jobs*size.each, size.jobs), func(b *testing.B) {
+		for what, s := range map[string]State{"quiet": s, "lost": lost} {
+			b.Run(fmt.Sprintf("nodes=%d/instances=%d/jobs=%d/%s", size.nodes, size.jobs*size.each, size.jobs, what), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := Decide(s, now); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A decision on a job that is to have more memory than there is.
+func BenchmarkDecideWithoutRoom(b *testing.B) {
+	for _, each := range []int{200, 800} {
+		now := time.Unix(1e9, 0)
+		s := settled(b, 20, int64(each)/20*500e6, 1, each, now).Put("", benchJob(0, each, 600e6))
+		b.Run(fmt.Sprintf("nodes=20/instances=%d", each), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := Decide(lost, now); err != nil {
+				if _, err := Decide(s, now); err != nil {
 					b.Fatal(err)
 				}
 			}
