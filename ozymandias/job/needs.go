@@ -34,9 +34,12 @@ func (j Job) Needs() Needs {
 
 // Volumes are those of one instance of a valid job, by the names under which nodes keep them.
 func (j Job) Volumes() map[string]Volume {
-	volumes := map[string]Volume{}
+	var volumes map[string]Volume // most jobs have none, and this is asked of each instance, several times in a decision
 	for name, c := range j.Containers {
 		for _, v := range c.Volumes {
+			if volumes == nil {
+				volumes = map[string]Volume{}
+			}
 			volumes[v.KeptAs(name)] = v
 		}
 	}

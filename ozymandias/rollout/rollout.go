@@ -130,8 +130,8 @@ func (r *roller) stay() {
 }
 
 // start says what those run that are wanted and not there: the target, but not one more than may be on their way as long as nothing has
-// come up there: then what is known to work, as for what has no place at the target. Those for which there is no place come last, when it is decided what goes on without them: so
-// they take nobody's turn, and if this makes a place for them not one more is on its way than may be.
+// come up there: then what is known to work, as for what has no place at the target. Those for which there is no place come last, when it is
+// decided what goes on without them: so they take nobody's turn, and if this makes a place for them not one more is on its way than may be.
 func (r *roller) start(nowhere bool) {
 	for _, id := range r.Wanted {
 		switch {

@@ -33,8 +33,8 @@
 //   - Which revision each is to run: package rollout; how a deploy goes, fails and is taken back is in deploy.go.
 //   - Where: package placement. What is taken from it or added to it here: local volumes keep an instance to its node as long as
 //     it fits there, sticky ones come what may (sticky.go); shared volumes keep a job together (volumes.go); ports of the node
-//     exclude each other (ports.go); what has not stopped yet holds its room (place.go); nodes are drained, and left for other reasons, by and by, daemons last
-//     (want.go). A node that lives and can run nothing is treated as if it was draining.
+//     exclude each other (ports.go); what has not stopped yet holds its room (place.go); nodes are drained, and left for other
+//     reasons, by and by, daemons last (want.go). A node that lives and can run nothing is treated as if it was draining.
 //   - What is waited for, when most nodes are lost at once (outage.go).
 //   - What is moved though it could stay, a few at a time, when all is quiet: from full nodes to empty ones, and from overloaded ones
 //     (balance.go).
