@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"teamtask.dev/api/v1alpha1"
+	"teamtask.dev/await"
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/client"
 )
@@ -28,7 +29,7 @@ func applyCommand(g *global) *cobra.Command {
 			if file == "" {
 				return errors.New("name the manifest: -f FILE, or -f - for standard input")
 			}
-			manifests, err := cmdline.Await(cmd.Context(), func() ([]manifest, error) { return readManifests(file, cmd.InOrStdin()) })
+			manifests, err := await.Do(cmd.Context(), func() ([]manifest, error) { return readManifests(file, cmd.InOrStdin()) })
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/await"
 	"teamtask.dev/items"
 )
 
@@ -199,7 +199,7 @@ func openSource(ctx context.Context, s *items.Spec, files lineFiles) (items.Sour
 func openLines(ctx context.Context, s items.LinesSpec) (l *items.Lines, err error) {
 	var f *os.File
 	if s.Path == standardInput {
-		f, err = cmdline.Await(ctx, spooled)
+		f, err = await.Do(ctx, spooled)
 	} else {
 		f, err = os.Open(s.Path)
 	}

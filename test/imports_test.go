@@ -10,7 +10,7 @@ import (
 // Imports point downwards: doors to engines to cores. A core knows the standard library and other cores.
 func TestImports(t *testing.T) {
 	const module = "teamtask.dev/"
-	layer := map[string]int{"worklist": 0, "items": 0, "swarm": 0, "swarm/handover": 0, "ozymandias/job": 0, "ozymandias/spelling": 0, "ozymandias/strangers": 1, "ozymandias/plain": 0, "ozymandias/placement": 0, "version": 0, "api/v1alpha1": 1,
+	layer := map[string]int{"worklist": 0, "items": 0, "swarm": 0, "swarm/handover": 0, "ozymandias/job": 0, "ozymandias/spelling": 0, "ozymandias/strangers": 1, "ozymandias/plain": 0, "ozymandias/placement": 0, "version": 0, "await": 1, "api/v1alpha1": 1,
 		"member": 2, "swarm/census": 2, "swarm/plan": 2, "cli/text": 3, "client": 3, "store": 3, "worker": 3, "cli/change": 4, "kube": 4, "kube/swarms": 4,
 		"server/swarms": 4, "server": 5, "load": 6, "cli/cmdline": 2, "cli/listing": 4, "cli": 8, "ozymandias/api/v1": 2, "ozymandias/client": 3, "ozymandias/api": 6, "ozymandias/api/apitest": 7, "ozymandias/cli": 8, "cmd/teamtask": 9,
 		"controller/diagnosis": 2, "controller/assignments": 3, "controller/blocks": 3, "controller/pools": 3, "controller/swarms": 3, "controller/workers": 3,

@@ -21,27 +21,6 @@ const echo = time.Second
 // ErrInterrupt is the cause of a context that ended by SIGINT, as Ctrl-C sends it.
 var ErrInterrupt = errors.New("interrupted")
 
-// Await returns what read does, unless ctx ends first: what a person types, or a pipe brings, may never come, and reading it cannot be interrupted.
-// It is left behind then, as the process ends.
-func Await[T any](ctx context.Context, read func() (T, error)) (T, error) {
-	type answer struct {
-		value T
-		err   error
-	}
-	done := make(chan answer, 1)
-	go func() {
-		value, err := read()
-		done <- answer{value, err}
-	}()
-	select {
-	case a := <-done:
-		return a.value, a.err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
-}
-
 // lookWithin is how long it may take to look how things are: whoever lives answers that at once.
 const lookWithin = 15 * time.Second
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"teamtask.dev/cli/cmdline"
+	"teamtask.dev/await"
 	"teamtask.dev/ozymandias/api"
 	"teamtask.dev/ozymandias/cluster"
 	"teamtask.dev/ozymandias/images"
@@ -120,7 +120,7 @@ func (p *parts) open() error {
 	}
 	id := c.Authority().Hash()
 	// The server of a shared storage may be away: then this hangs, and is left to itself when the node is to end.
-	p.volumes, err = cmdline.Await(p.served, func() (*volumes.Store, error) {
+	p.volumes, err = await.Do(p.served, func() (*volumes.Store, error) {
 		return volumes.Open(p.served, volumes.Options{Dir: filepath.Join(s.dataDir, "volumes"), Shared: s.shared, Cluster: hex.EncodeToString(id[:])})
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"teamtask.dev/await"
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/ozymandias/cgroup"
 	"teamtask.dev/ozymandias/cli"
@@ -52,7 +53,7 @@ forgotten by "ozymandias delete node NAME", from another node.`,
 			}
 			if !yes {
 				fmt.Fprintf(cmd.ErrOrStderr(), "This removes node %s from this machine, with all that is in %s, its volumes among it, and in %s. Go on? [y/N] ", name, data, run)
-				answer, _ := cmdline.Await(cmd.Context(), func() (string, error) { return bufio.NewReader(cmd.InOrStdin()).ReadString('\n') })
+				answer, _ := await.Do(cmd.Context(), func() (string, error) { return bufio.NewReader(cmd.InOrStdin()).ReadString('\n') })
 				if err := cmd.Context().Err(); err != nil {
 					return err
 				}

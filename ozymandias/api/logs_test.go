@@ -6,12 +6,11 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"teamtask.dev/ozymandias/api"
+	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/podman"
@@ -19,15 +18,6 @@ import (
 
 // Whoever follows a log is told that there is more of it than came, if the node ends.
 func TestLogOfANodeThatEnds(t *testing.T) {
-	run, err := os.MkdirTemp("", "oz") // short, for the socket's sake
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(run) })
-	listener, err := net.Listen("unix", filepath.Join(run, "api.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	node, end := context.WithCancel(t.Context())
 	defer end()
 	server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), BaseContext: func(net.Listener) context.Context { return node },
@@ -38,10 +28,7 @@ func TestLogOfANodeThatEnds(t *testing.T) {
 				}
 			}})
 		})}
-	over := make(chan struct{})
-	go func() { defer close(over); server.Serve(listener) }()
-	t.Cleanup(func() { server.Close(); <-over })
-	asking := client.Local(run)
+	asking := client.Local(apitest.Listen(t, server))
 	defer asking.Close()
 	var lines []v1.LogLine
 	for line, err := range asking.Logs(t.Context(), "web-0", client.Log{Follow: true}) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"teamtask.dev/await"
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/cli/text"
 	"teamtask.dev/ozymandias/api/v1"
@@ -165,7 +166,7 @@ func (s source) read(ctx context.Context, stdin io.Reader) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	body, err := cmdline.Await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, jobfile.MaxSize+1)) })
+	body, err := await.Do(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, jobfile.MaxSize+1)) })
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.name, err)
 	}

@@ -7,13 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/cli"
 	"teamtask.dev/ozymandias/client"
@@ -87,18 +86,5 @@ func TestSilence(t *testing.T) {
 // answering is the run directory of a node that answers so.
 func answering(t *testing.T, answer http.HandlerFunc) (run string) {
 	t.Helper()
-	run, err := os.MkdirTemp("", "oz") // short, for the socket's sake
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(run) })
-	listener, err := net.Listen("unix", filepath.Join(run, "api.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: answer}
-	over := make(chan struct{})
-	go func() { defer close(over); server.Serve(listener) }()
-	t.Cleanup(func() { server.Close(); <-over })
-	return run
+	return apitest.Listen(t, &http.Server{Handler: answer})
 }

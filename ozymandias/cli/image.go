@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"teamtask.dev/await"
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/cli/listing"
 	"teamtask.dev/ozymandias/api/v1"
@@ -33,7 +34,7 @@ func imageCommand(g *global) *cobra.Command {
 			} else if atTerminal(from) {
 				return errors.New("name the archive, or pipe it in: `podman save IMAGE | ozymandias image load`")
 			}
-			names, err := cmdline.Await(ctx, func() ([]string, error) { return c.LoadImages(ctx, from) }) // who sends waits for what is to be sent
+			names, err := await.Do(ctx, func() ([]string, error) { return c.LoadImages(ctx, from) }) // who sends waits for what is to be sent
 			for _, name := range names {
 				fmt.Fprintf(cmd.OutOrStdout(), "image/%s loaded\n", name)
 			}

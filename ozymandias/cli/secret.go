@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"teamtask.dev/await"
 	"teamtask.dev/cli/cmdline"
 	"teamtask.dev/cli/listing"
 	"teamtask.dev/ozymandias/api/v1"
@@ -71,7 +72,7 @@ func secretValue(ctx context.Context, cmd *cobra.Command, file, certificate, key
 	}
 	in := cmd.InOrStdin()
 	if !atTerminal(in) {
-		return cmdline.Await(ctx, func() ([]byte, error) { return io.ReadAll(in) })
+		return await.Do(ctx, func() ([]byte, error) { return io.ReadAll(in) })
 	}
 	fd := int(in.(*os.File).Fd())
 	before, err := term.GetState(fd)
@@ -79,7 +80,7 @@ func secretValue(ctx context.Context, cmd *cobra.Command, file, certificate, key
 		return nil, err
 	}
 	fmt.Fprint(cmd.ErrOrStderr(), "Value: ")
-	value, err := cmdline.Await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	value, err := await.Do(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
 	if ctx.Err() != nil {
 		_ = term.Restore(fd, before) // what is left behind would have done it
 	}

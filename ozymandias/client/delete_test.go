@@ -1,9 +1,7 @@
 package client_test
 
 import (
-	"net"
 	"net/http"
-	"os"
 	"testing"
 	"time"
 
@@ -20,25 +18,15 @@ func telling(t *testing.T, cluster *apitest.Cluster, calls chan<- struct{}) *cli
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := os.MkdirTemp("", "oz") // short, for the socket's sake
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("unix", client.Socket(run))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	t.Cleanup(a.Close)
+	c := client.Local(apitest.Listen(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case calls <- struct{}{}:
 			a.Local().ServeHTTP(w, r)
 		case <-r.Context().Done():
 		}
-	})}
-	over := make(chan struct{})
-	go func() { defer close(over); server.Serve(listener) }()
-	c := client.Local(run)
-	t.Cleanup(func() { c.Close(); server.Close(); <-over; a.Close(); os.RemoveAll(run) })
+	})}))
+	t.Cleanup(c.Close)
 	return c
 }
 

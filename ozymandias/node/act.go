@@ -34,6 +34,9 @@ func (l *loop) do(ctx, lived context.Context, a converge.Action, behind []chan s
 		}
 		err = l.make(ctx, lived, a, pod)
 	case converge.Start:
+		if err = l.reach(ctx, a); err != nil {
+			break
+		}
 		if err = l.starting.take(ctx); err == nil {
 			if a.Again {
 				l.rotate(lived, a.Instance, containerName(pod, a.Container))

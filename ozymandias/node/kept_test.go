@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -318,39 +319,90 @@ func TestStorageLabel(t *testing.T) {
 func TestStorageAway(t *testing.T) {
 	w := newWorld(t)
 	h := w.host(machine, "n1")
-	common := t.TempDir()
-	disks, err := volumes.Open(t.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes"), Shared: common, Cluster: "ours"})
-	if err != nil {
+	common := h.inCommon()
+	if err := os.Mkdir(filepath.Join(common, wikiData), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// Who reads a pipe waits until there is something to read.
-	record := filepath.Join(common, "uid-wiki,,data", "volume.json")
-	if err := os.Mkdir(filepath.Dir(record), 0o700); err != nil {
+	away(t, common)
+	h.begin()
+	w.put(web("stay"))
+	w.untilHealthy(0)
+	w.put(wiki())
+	w.until("waiting", waitsForStorage)
+	w.change(func(s schedule.State) (schedule.State, error) { return s.Remove("wiki") })
+	w.until("gone", func(all map[string]schedule.Condition) bool { return len(all) == 1 })
+	h.stop()
+}
+
+// While it is away nothing is started again that has a volume there, as podman would hang with it; all else is.
+func TestStorageAwayAtARestart(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(machine, "n1")
+	common := h.inCommon()
+	h.begin()
+	w.put(wiki())
+	w.until("healthy", func(all map[string]schedule.Condition) bool { return all["wiki-0"].Healthy })
+	waiting := h.containers(1)
+	w.put(web("stay"))
+	w.untilHealthy(0)
+	away(t, common)
+	for _, pid := range h.containers(2) {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until("waiting, beside one that was started again", func(all map[string]schedule.Condition) bool {
+		return waitsForStorage(all) && all["web-0"].Healthy && all["web-0"].Containers["main"].Restarts == 1
+	})
+	if again := h.containers(1); again[0] == waiting[0] {
+		t.Error("it was not killed")
+	}
+	w.change(func(s schedule.State) (schedule.State, error) { return s.Remove("wiki") })
+	w.until("gone", func(all map[string]schedule.Condition) bool { return len(all) == 1 })
+	h.stop()
+}
+
+// wikiData is where the volume of wiki's is.
+const wikiData = "uid-wiki,,data"
+
+// wiki is a job with a volume in the storage that nodes have in common.
+func wiki() job.Job {
+	wiki := web("stay", func(c *job.Container) {
+		c.Volumes = []job.Volume{{Type: job.Shared, Name: "data", Path: "/data", Space: 4e6}}
+	})
+	wiki.Name = "wiki"
+	return wiki
+}
+
+// inCommon gives a host that has not begun a storage in common with others.
+func (h *host) inCommon() (dir string) {
+	h.Helper()
+	dir = h.TempDir()
+	disks, err := volumes.Open(h.Context(), volumes.Options{Dir: filepath.Join(h.Dir, "volumes"), Shared: dir, Cluster: "ours"})
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.more = func(o *node.Options) { o.Volumes = disks }
+	return dir
+}
+
+// away has whoever asks for wiki's volume wait, until the test ends: who reads a pipe waits until there is something to read.
+func away(t *testing.T, common string) {
+	t.Helper()
+	record := filepath.Join(common, wikiData, "volume.json")
+	if err := os.Remove(record); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
 	if err := unix.Mkfifo(record, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h.more = func(o *node.Options) { o.Volumes = disks }
-	h.begin()
-	var server *os.File
-	for began := time.Now(); server == nil; time.Sleep(50 * time.Millisecond) {
-		if server, err = os.OpenFile(record, os.O_WRONLY|unix.O_NONBLOCK, 0); err != nil && time.Since(began) > patience { // nobody reads it
-			t.Fatal(err)
-		}
+	server, err := os.OpenFile(record, os.O_RDWR, 0) // or else who reads would not even get it open
+	if err != nil {
+		t.Fatal(err)
 	}
-	defer server.Close()
-	w.put(web("stay"))
-	w.untilHealthy(0)
-	wiki := web("stay", func(c *job.Container) {
-		c.Volumes = []job.Volume{{Type: job.Shared, Name: "data", Path: "/data", Space: 4e6}}
-	})
-	wiki.Name = "wiki"
-	w.put(wiki)
-	w.until("waiting", func(all map[string]schedule.Condition) bool {
-		return all["wiki-0"].Message == "waits for the shared storage"
-	})
-	w.change(func(s schedule.State) (schedule.State, error) { return s.Remove("wiki") })
-	w.until("gone", func(all map[string]schedule.Condition) bool { return len(all) == 1 })
-	h.stop()
+	t.Cleanup(func() { server.Close() })
+}
+
+func waitsForStorage(all map[string]schedule.Condition) bool {
+	return all["wiki-0"].Message == "waits for the shared storage"
 }

@@ -84,20 +84,37 @@ func (l *loop) container(ctx context.Context, a converge.Action, pod, name strin
 		if l.Volumes == nil {
 			return c, errors.New("this node has no volumes")
 		}
-		owner := schedule.Volume{Instance: a.Instance, Name: v.KeptAs(name), Space: int64(v.Space), Epoch: a.Epoch}
-		if v.Type == job.Shared {
-			owner.ID = ""
-		}
-		if l.Volumes.InCommon(owner) {
-			l.note(ctx, a.Instance, "waits for the shared storage")
-		}
-		path, err := l.volume(ctx, owner)
+		path, err := l.volume(ctx, a.Instance, volume(a, name, v))
 		if err != nil {
 			return c, err
 		}
 		c.Mounts = append(c.Mounts, podman.Mount{Source: path, Target: v.Path, ReadOnly: v.ReadOnly})
 	}
 	return c, l.secrets(ctx, a.Instance, pod, name, &c)
+}
+
+// reach waits until a container's volumes in the storage that nodes have in common can be had: podman, which starts it with them, would hang.
+func (l *loop) reach(ctx context.Context, a converge.Action) error {
+	if l.Volumes == nil {
+		return nil
+	}
+	for _, v := range a.Spec.Containers[a.Container].Volumes {
+		if v := volume(a, a.Container, v); l.Volumes.InCommon(v) {
+			if _, err := l.volume(ctx, a.Instance, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// volume is what the node keeps for a volume of an instance's container.
+func volume(a converge.Action, container string, v job.Volume) schedule.Volume {
+	kept := schedule.Volume{Instance: a.Instance, Name: v.KeptAs(container), Space: int64(v.Space), Epoch: a.Epoch}
+	if v.Type == job.Shared {
+		kept.ID = ""
+	}
+	return kept
 }
 
 // publish are the ports of the node that podman is to have lead to an instance: those that the node's ingress does not have.

@@ -17,14 +17,11 @@ type need struct {
 	answer chan (<-chan struct{})     // what is closed when there is more, if there can be; else nil
 }
 
-// volume makes a volume, if there is none. What is left over goes first if there is no room for both: placement has not counted it.
-func (l *loop) volume(ctx context.Context, v schedule.Volume) (path string, err error) {
+// volume makes a volume for an instance, if there is none. What is left over goes first if there is no room for both: placement has not counted it.
+func (l *loop) volume(ctx context.Context, i schedule.Instance, v schedule.Volume) (path string, err error) {
 	if l.Volumes.InCommon(v) { // which has no room of this node's
-		var made string
-		if err := apart(ctx, func() (err error) { made, err = l.Volumes.Ensure(ctx, v); return err }); err != nil {
-			return "", err
-		}
-		return made, nil
+		l.note(ctx, i, "waits for the shared storage")
+		return apart(ctx, func() (string, error) { return l.Volumes.Ensure(ctx, v) })
 	}
 	if _, more := l.growth(v); more > 0 {
 		l.spareImages(ctx, volumes.Size(more))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 
+	"teamtask.dev/await"
 	"teamtask.dev/ozymandias/schedule"
 )
 
@@ -47,14 +48,11 @@ func (n *Node) labelStorage(ctx context.Context) error {
 }
 
 // apart does something with the storage that nodes have in common, whose server may be away: then the kernel holds it up for ever, whatever
-// signal comes. So once ctx has ended it is left to itself, and has to be such as may be done at any time.
-func apart(ctx context.Context, do func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- do() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("the shared storage does not answer: %w", ctx.Err())
+// signal comes.
+func apart[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	value, err := await.Do(ctx, do)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("the shared storage does not answer: %w", err)
 	}
+	return value, err
 }

@@ -35,7 +35,8 @@ func (l *loop) tidy(lived context.Context) {
 // tidyShared removes those of the volumes that nodes have in common that are left over, and have been for long enough.
 func (l *loop) tidyShared(lived context.Context, shared []schedule.Volume) {
 	l.discard(lived, l.due(l.leftShared, l.leftInCommon(shared), certain), func(ctx context.Context, v schedule.Volume) error {
-		return apart(ctx, func() error { return l.Volumes.RemoveShared(ctx, v) })
+		_, err := apart(ctx, func() (struct{}, error) { return struct{}{}, l.Volumes.RemoveShared(ctx, v) })
+		return err
 	})
 }
 

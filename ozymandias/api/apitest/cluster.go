@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -80,24 +78,14 @@ func (c *Cluster) Options() api.Options {
 // Serve serves an API on the socket of a run directory, and returns a client of it.
 func (c *Cluster) Serve(o api.Options) (run string, _ *client.Client) {
 	c.Helper()
-	run, err := os.MkdirTemp("", "oz") // short, for the socket's sake
-	if err != nil {
-		c.Fatal(err)
-	}
-	c.Cleanup(func() { os.RemoveAll(run) })
 	a, err := api.New(o)
 	if err != nil {
 		c.Fatal(err)
 	}
-	listener, err := net.Listen("unix", filepath.Join(run, "api.sock"))
-	if err != nil {
-		c.Fatal(err)
-	}
-	server := &http.Server{Handler: a.Local()}
-	over := make(chan struct{})
-	go func() { defer close(over); server.Serve(listener) }()
+	c.Cleanup(a.Close)
+	run = Listen(c.T, &http.Server{Handler: a.Local()})
 	asking := client.Local(run)
-	c.Cleanup(func() { asking.Close(); server.Close(); <-over; a.Close() })
+	c.Cleanup(asking.Close)
 	return run, asking
 }
 
