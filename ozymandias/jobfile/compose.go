@@ -1,6 +1,7 @@
 package jobfile
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -23,8 +24,9 @@ type compose struct {
 	project *types.Project
 	// extensions of services and volumes, by path.
 	extensions map[string]*yaml.Node
-	// failed has the paths of what could not be read of them.
+	// failed has the paths of what could not be read of them, zeros those of what is 0.
 	failed unread
+	zeros  []string
 }
 
 // isCompose tells whether a document is a compose file: it has services. A job file may have that word nowhere.
@@ -110,6 +112,13 @@ func (c *compose) validate(j job.Job) {
 		}
 		if fault := c.place(j.Name, f); !c.failed.explain(fault.Path) {
 			c.report.add(fault)
+		}
+	}
+	for _, path := range c.zeros {
+		if rest, own := strings.CutPrefix(path, join("services."+j.Name, extended)+"."); own {
+			if wrong := cmp.Or(zero(j, rest), zero(j, "containers."+j.Name+"."+rest)); wrong != "" {
+				c.fault(path, "%s", wrong)
+			}
 		}
 	}
 }
@@ -244,6 +253,9 @@ func (c *compose) extension(path string, into any) {
 	d.decode(n, reflect.ValueOf(into).Elem(), "")
 	for _, path := range d.failed {
 		c.failed = append(c.failed, join(d.prefix, path))
+	}
+	for _, path := range d.zeros {
+		c.zeros = append(c.zeros, join(d.prefix, path))
 	}
 	for path, field := range d.fields {
 		c.fields[join(d.prefix, path)] = field

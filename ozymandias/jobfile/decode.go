@@ -27,6 +27,8 @@ type decoder struct {
 	prefix string
 	// failed has the paths of what could not be read, so that nobody complains that it is missing.
 	failed unread
+	// zeros has the paths of what is 0, not left out.
+	zeros []string
 }
 
 func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
@@ -39,6 +41,11 @@ func (d *decoder) validate(j job.Job) {
 	for _, f := range slices.Concat(j.Validate(), j.Reserved()) {
 		if !d.failed.explain(f.Path) {
 			d.report.add(d.place(f))
+		}
+	}
+	for _, path := range d.zeros {
+		if wrong := zero(j, path); wrong != "" {
+			d.report.add(d.place(job.Fault{Path: path, Message: wrong}))
 		}
 	}
 }
@@ -71,6 +78,12 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 	}
 	address := v.Addr().Interface()
 	_, reads := address.(json.Unmarshaler)
+	before := len(d.failed)
+	defer func() {
+		if v.CanInt() && v.IsZero() && len(d.failed) == before {
+			d.zeros = append(d.zeros, path)
+		}
+	}()
 	switch text, isText := address.(encoding.TextUnmarshaler); {
 	case isText && n.Kind == yaml.ScalarNode:
 		if err := text.UnmarshalText([]byte(n.Value)); err != nil {

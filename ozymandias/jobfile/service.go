@@ -50,6 +50,9 @@ func (c *compose) service(s types.ServiceConfig) job.Job {
 		ReadOnly:    s.ReadOnly,
 	}
 	if s.StopGracePeriod != nil {
+		if *s.StopGracePeriod == 0 {
+			c.fault(path+".stop_grace_period", "must be longer than 0: write 1s")
+		}
 		container.StopGracePeriod = job.Duration(*s.StopGracePeriod)
 	}
 	switch {
