@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -53,12 +52,12 @@ type Store struct {
 	log    *slog.Logger
 
 	// recording is locked by whoever marks an image before it has a record, and by whoever takes marks away for want of one.
-	recording sync.Mutex
-	loading   atomic.Int32  // archives: what has come of them has no mark yet
+	recording chan struct{}
 	fetches   chan struct{} // a place for each image that is fetched
 	saves     chan struct{} // a place for each node that is given one
 
 	mu      sync.Mutex
+	loads   []*load // that are under way
 	known   knowledge
 	changed chan struct{}            // closed at the next change of any of these
 	held    map[string]bool          // ids that this node has
@@ -75,7 +74,7 @@ const (
 
 // New returns the images of a node. It needs Run to fetch those of the cluster.
 func New(o Options) *Store {
-	return &Store{podman: o.Podman, etcd: o.Etcd, node: o.Node, ask: o.Fetch, log: o.Log, fetches: make(chan struct{}, mostFetches), saves: make(chan struct{}, mostSaves),
+	return &Store{podman: o.Podman, etcd: o.Etcd, node: o.Node, ask: o.Fetch, log: o.Log, recording: make(chan struct{}, 1), fetches: make(chan struct{}, mostFetches), saves: make(chan struct{}, mostSaves),
 		known: newKnowledge(), changed: make(chan struct{}), held: map[string]bool{}, trouble: map[string]error{}, pulling: map[string]chan struct{}{}}
 }
 

@@ -488,10 +488,31 @@ func TestSpare(t *testing.T) {
 		slices.Sort(names)
 		return names
 	}
-	for _, want := range [][]string{
-		{"library/needless:2", "loaded", "own:1", "planned:latest", "used:1"},
+	// An archive is on its way all the time. What podman has since then may be of it.
+	read, write := io.Pipe()
+	begun, over := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := n.Load(ctx, asked{read, sync.OnceFunc(func() { close(begun) })})
+		over <- err
+	}()
+	<-begun
+	if _, err := client.Import(ctx, "docker.io/library/needless:3", bytes.NewReader(file(t, "3")), `ENTRYPOINT ["/guest"]`); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][]string{
+		{"library/needless:2", "library/needless:3", "loaded", "own:1", "planned:latest", "used:1"},
+		{"library/needless:3", "loaded", "own:1", "planned:latest", "used:1"},
 		{"loaded", "own:1", "planned:latest", "used:1"},
 	} {
+		if i == 2 {
+			if removed, err := n.Spare(ctx, []string{"registry.example/planned"}); err != nil || removed {
+				t.Errorf("Spare() of what may be of an archive = %v, %v", removed, err)
+			}
+			write.CloseWithError(io.ErrUnexpectedEOF)
+			if err := <-over; err == nil {
+				t.Error("half an archive was loaded")
+			}
+		}
 		if removed, err := n.Spare(ctx, []string{"registry.example/planned", "own:1", "no name"}); err != nil || !removed {
 			t.Errorf("Spare() = %v, %v", removed, err)
 		}
@@ -502,4 +523,15 @@ func TestSpare(t *testing.T) {
 	if removed, err := n.Spare(ctx, []string{"registry.example/planned"}); err != nil || removed {
 		t.Errorf("Spare() of what is needed = %v, %v", removed, err)
 	}
+}
+
+// asked says so when it is read.
+type asked struct {
+	io.Reader
+	say func()
+}
+
+func (a asked) Read(b []byte) (int, error) {
+	a.say()
+	return a.Reader.Read(b)
 }

@@ -28,8 +28,11 @@ func marked(image podman.Image) (id string, ok bool) {
 // Load takes images from an archive as `podman save` and `docker save` write it, for all nodes. It returns their full names. Names that
 // are taken stand for the new content from then on.
 func (s *Store) Load(ctx context.Context, archive io.Reader) ([]string, error) {
-	s.loading.Add(1)
-	defer s.loading.Add(-1)
+	over, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer over()
 	names, err := s.podman.Load(ctx, archive)
 	switch {
 	case errors.Is(err, podman.ErrArchive):
@@ -42,14 +45,59 @@ func (s *Store) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	s.recording.Lock()
-	defer s.recording.Unlock()
+	release, err := s.record(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	for _, name := range names {
 		if err := s.adopt(ctx, name); err != nil {
 			return nil, fmt.Errorf("load image %s: %w", name, err)
 		}
 	}
 	return names, nil
+}
+
+// A load is an archive that is being taken. What has come of it has no mark yet.
+type load struct {
+	before map[string]bool // the ids of the images that there were already
+}
+
+// begin notes that an archive is being taken, until over is called.
+func (s *Store) begin(ctx context.Context) (over func(), err error) {
+	images, err := s.podman.Images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &load{map[string]bool{}}
+	for _, image := range images {
+		l.before[image.ID] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loads = append(s.loads, l)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.loads = slices.DeleteFunc(s.loads, func(other *load) bool { return other == l })
+	}, nil
+}
+
+// loaded tells whether an image may be of an archive that is being taken.
+func (s *Store) loaded(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.loads, func(l *load) bool { return !l.before[id] })
+}
+
+// record waits until nobody else marks images, or takes marks away.
+func (s *Store) record(ctx context.Context) (release func(), err error) {
+	select {
+	case s.recording <- struct{}{}:
+		return func() { <-s.recording }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // nameless tells an id from a name.

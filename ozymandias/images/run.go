@@ -150,8 +150,11 @@ func (r *run) say(ctx context.Context, held map[string]bool) error {
 
 // clean removes what the cluster has no more, unless something runs it.
 func (r *run) clean(ctx context.Context) error {
-	r.recording.Lock()
-	defer r.recording.Unlock()
+	release, err := r.record(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	// Not what is known in here: a name may have been given to it since.
 	k, _, err := r.read(ctx)
 	if err != nil {

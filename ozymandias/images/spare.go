@@ -14,10 +14,11 @@ import (
 // Spare removes the oldest image that can be spared on this node: it was pulled, so it can be again; no container is of it; and none of the names
 // that are planned stands for it. It tells whether there was one.
 func (s *Store) Spare(ctx context.Context, planned []string) (bool, error) {
-	if s.loading.Load() > 0 || !s.recording.TryLock() { // what is being loaded may have no mark yet
-		return false, nil
+	release, err := s.record(ctx)
+	if err != nil {
+		return false, err
 	}
-	defer s.recording.Unlock()
+	defer release() // until then no load is over
 	kept := map[string]bool{}
 	for _, name := range planned {
 		names, _ := meanings(name) // a name that is none has no image
@@ -35,7 +36,7 @@ func (s *Store) Spare(ctx context.Context, planned []string) (bool, error) {
 		stays := func(name string) bool {
 			return kept[name] || strings.HasPrefix(name, local+"/") || strings.HasPrefix(name, repository)
 		}
-		if len(names) == 0 || image.Containers > 0 || slices.ContainsFunc(names, stays) {
+		if len(names) == 0 || image.Containers > 0 || s.loaded(image.ID) || slices.ContainsFunc(names, stays) {
 			continue
 		}
 		err := s.remove(ctx, image)

@@ -44,6 +44,9 @@ func (d *decoder) validate(j job.Job) {
 		}
 	}
 	for _, path := range d.zeros {
+		if len(d.failed) > 0 && otherwise[path] != "" {
+			continue // what could not be read may be what the default of this depends on
+		}
 		if wrong := zero(j, path); wrong != "" {
 			d.report.add(d.place(job.Fault{Path: path, Message: wrong}))
 		}

@@ -239,7 +239,7 @@ func (c *compose) healthcheck(s types.ServiceConfig, path string) *job.Healthche
 }
 
 func or(d *types.Duration, otherwise time.Duration) job.Duration {
-	if d == nil {
+	if d == nil || *d == 0 { // which is docker's default as well
 		return job.Duration(otherwise)
 	}
 	return job.Duration(*d)

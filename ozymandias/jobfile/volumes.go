@@ -71,6 +71,9 @@ func (c *compose) volumes(s types.ServiceConfig, path string) []job.Volume {
 		}
 		if x.Space == 0 {
 			x.Space = defaultSpace
+			if space := join(join("volumes."+v.Source, extended), "space"); slices.Contains(c.zeros, space) {
+				c.fault(space, "must be more than 0, as in 10G")
+			}
 			c.warn(path, "the space it may take is not said: %s; say it at the volume, as %s: {space: 10G}", defaultSpace, extended)
 		}
 		volumes = append(volumes, job.Volume{Type: x.Type, Name: v.Source, Path: v.Target, Space: x.Space, ReadOnly: v.ReadOnly, Sticky: x.Sticky})

@@ -23,7 +23,11 @@ func zero(j job.Job, path string) string {
 	if !v.IsValid() || v.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("0 would count as left out, and become %v: %s", v, cmp.Or(otherwise[path], "leave it out, or give more"))
+	advice := "leave it out, or give more"
+	if !j.Daemon { // it has one order only
+		advice = cmp.Or(otherwise[path], advice)
+	}
+	return fmt.Sprintf("0 would count as left out, and become %v: %s", v, advice)
 }
 
 // field is what stands in v at a path; invalid if nothing does.

@@ -328,7 +328,9 @@ func TestStorageAway(t *testing.T) {
 	w.put(web("stay"))
 	w.untilHealthy(0)
 	w.put(wiki())
-	w.until("waiting", waitsForStorage)
+	w.until("waiting", func(all map[string]schedule.Condition) bool {
+		return all["wiki-0"].Message == "waits for the shared storage"
+	})
 	w.change(func(s schedule.State) (schedule.State, error) { return s.Remove("wiki") })
 	w.until("gone", func(all map[string]schedule.Condition) bool { return len(all) == 1 })
 	h.stop()
@@ -352,7 +354,7 @@ func TestStorageAwayAtARestart(t *testing.T) {
 		}
 	}
 	w.until("waiting, beside one that was started again", func(all map[string]schedule.Condition) bool {
-		return waitsForStorage(all) && all["web-0"].Healthy && all["web-0"].Containers["main"].Restarts == 1
+		return all["wiki-0"].Message == "the shared storage does not answer" && all["web-0"].Healthy && all["web-0"].Containers["main"].Restarts == 1
 	})
 	if again := h.containers(1); again[0] == waiting[0] {
 		t.Error("it was not killed")
@@ -401,8 +403,4 @@ func away(t *testing.T, common string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-}
-
-func waitsForStorage(all map[string]schedule.Condition) bool {
-	return all["wiki-0"].Message == "waits for the shared storage"
 }

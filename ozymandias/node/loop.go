@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"teamtask.dev/ozymandias/lease"
 	"teamtask.dev/ozymandias/names"
 	"teamtask.dev/ozymandias/node/converge"
@@ -44,6 +46,8 @@ type loop struct {
 	by      sync.WaitGroup
 
 	making, starting turns
+	sparing          turns              // one at a time
+	looks            singleflight.Group // for volumes in the storage that nodes have in common
 }
 
 // An answer is what came of an action.
@@ -63,7 +67,7 @@ func newLoop(l *life, began time.Time, end context.CancelCauseFunc) *loop {
 		results: make(chan answer), verdicts: make(chan verdict), notes: make(chan note), deaths: make(chan string), polls: make(chan poll),
 		needs: make(chan need), shared: make(chan []schedule.Volume),
 		actions: map[schedule.Instance]context.CancelFunc{}, probes: map[probeKey]context.CancelFunc{}, pods: map[string]schedule.Instance{},
-		tidied: map[schedule.Instance]chan struct{}{}, making: newTurns(), starting: newTurns()}
+		tidied: map[schedule.Instance]chan struct{}{}, making: newTurns(), starting: newTurns(), sparing: make(turns, 1)}
 }
 
 // settle is how long news of other nodes are let gather before they are looked at.

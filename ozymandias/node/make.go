@@ -93,21 +93,6 @@ func (l *loop) container(ctx context.Context, a converge.Action, pod, name strin
 	return c, l.secrets(ctx, a.Instance, pod, name, &c)
 }
 
-// reach waits until a container's volumes in the storage that nodes have in common can be had: podman, which starts it with them, would hang.
-func (l *loop) reach(ctx context.Context, a converge.Action) error {
-	if l.Volumes == nil {
-		return nil
-	}
-	for _, v := range a.Spec.Containers[a.Container].Volumes {
-		if v := volume(a, a.Container, v); l.Volumes.InCommon(v) {
-			if _, err := l.volume(ctx, a.Instance, v); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // volume is what the node keeps for a volume of an instance's container.
 func volume(a converge.Action, container string, v job.Volume) schedule.Volume {
 	kept := schedule.Volume{Instance: a.Instance, Name: v.KeptAs(container), Space: int64(v.Space), Epoch: a.Epoch}

@@ -21,6 +21,7 @@ type need struct {
 func (l *loop) volume(ctx context.Context, i schedule.Instance, v schedule.Volume) (path string, err error) {
 	if l.Volumes.InCommon(v) { // which has no room of this node's
 		l.note(ctx, i, "waits for the shared storage")
+		defer l.note(ctx, i, "")
 		return apart(ctx, func() (string, error) { return l.Volumes.Ensure(ctx, v) })
 	}
 	if _, more := l.growth(v); more > 0 {
@@ -61,7 +62,11 @@ func (l *loop) scarce(more int64) bool {
 // spareImages removes images that nothing here needs, one after the other, while the disk has too little, with so many bytes more: they can be
 // pulled again, and come before what is left over of volumes.
 func (l *loop) spareImages(ctx context.Context, more int64) {
-	for l.Images != nil && l.scarce(more) {
+	if l.Images == nil || l.sparing.take(ctx) != nil {
+		return
+	}
+	defer l.sparing.giveBack()
+	for l.scarce(more) {
 		asked, done := context.WithTimeout(ctx, silent)
 		removed, err := l.Images.Spare(asked, l.planned())
 		done()

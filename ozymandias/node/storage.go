@@ -2,10 +2,13 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"teamtask.dev/await"
+	"teamtask.dev/ozymandias/node/converge"
 	"teamtask.dev/ozymandias/schedule"
 )
 
@@ -45,6 +48,36 @@ func (n *Node) labelStorage(ctx context.Context) error {
 	}
 	_, err := n.Store.Label(ctx, n.Name, label)
 	return err
+}
+
+// reachWithin is how long what is started again waits for the storage that nodes have in common, before it makes way for what else is to be done
+// for its instance.
+const reachWithin = 10 * time.Second
+
+// reach looks whether a container's volumes in the storage that nodes have in common can be had: podman, which starts it with them, would hang.
+// Whoever asks again while that is not known waits for the same look, or there would be more and more of them.
+func (l *loop) reach(ctx context.Context, a converge.Action) error {
+	if l.Volumes == nil {
+		return nil
+	}
+	ctx, done := context.WithTimeout(ctx, reachWithin)
+	defer done()
+	for _, v := range a.Spec.Containers[a.Container].Volumes {
+		kept := volume(a, a.Container, v)
+		if !l.Volumes.InCommon(kept) {
+			continue
+		}
+		look := l.looks.DoChan(kept.Job+","+kept.Name, func() (any, error) { return nil, l.Volumes.Reach(kept) })
+		select {
+		case there := <-look:
+			if there.Err != nil {
+				return there.Err
+			}
+		case <-ctx.Done():
+			return errors.New("the shared storage does not answer")
+		}
+	}
+	return nil
 }
 
 // apart does something with the storage that nodes have in common, whose server may be away: then the kernel holds it up for ever, whatever

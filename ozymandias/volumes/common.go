@@ -40,6 +40,31 @@ func ensureCommon(shared string, v schedule.Volume) (string, error) {
 	return data, nil
 }
 
+// Reach looks whether a volume can be had in the directory that nodes have in common, as [Store.Ensure] has made it. It makes nothing.
+func (s *Store) Reach(v schedule.Volume) error {
+	err := s.confirm()
+	dir := filepath.Join(s.shared, entry(keyOf(v)))
+	if err == nil {
+		_, err = readRecord(dir)
+	}
+	if err == nil {
+		_, err = os.Stat(filepath.Join(dir, "data"))
+	}
+	if err != nil {
+		return fmt.Errorf("reach %s: %w", keyOf(v), err)
+	}
+	return nil
+}
+
+// confirm says so when the directory in common is not the one that it was when the store was opened: without its file system, which may come
+// and go, what is made there would be on the node's own disk, empty at first and hidden later.
+func (s *Store) confirm() error {
+	if s.storage == "" {
+		return nil
+	}
+	return memory{Directory: s.shared, Storage: s.storage}.confirm(filepath.Join(s.dir, memoryFile))
+}
+
 // InCommon tells whether a volume is, or would be, in the directory that nodes have in common, rather than on this node's own disk.
 func (s *Store) InCommon(v schedule.Volume) bool { return v.ID == "" && s.shared != "" }
 

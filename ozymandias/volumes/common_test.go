@@ -1,8 +1,11 @@
 package volumes_test
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 
@@ -83,6 +86,49 @@ func TestSharedByItself(t *testing.T) {
 	all(t, s, v)
 	if got, err := s.Shared(); err != nil || len(got) > 0 {
 		t.Errorf("Shared() = %+v, %v", got, err)
+	}
+}
+
+// A file system may go while the node runs. Then nothing is made below its mount point, and what was there cannot be reached.
+func TestSharedUnmounted(t *testing.T) {
+	dir := t.TempDir()
+	common, aside := filepath.Join(dir, "common"), filepath.Join(dir, "aside")
+	if err := os.Mkdir(common, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, err := volumes.Open(patient(t), volumes.Options{Dir: dir + "/own", Shared: common, Cluster: "ours"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := schedule.Volume{Instance: schedule.Instance{Job: "019a-uid"}, Name: "uploads", Space: mega}
+	if err := s.Reach(v); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("one that was never made is reached: %v", err)
+	}
+	path := ensure(t, s, v)
+	if err := s.Reach(v); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(os.Rename(common, aside), os.Mkdir(common, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reach(v); err == nil || !strings.Contains(err.Error(), "is its file system mounted?") {
+		t.Errorf("without its file system it is reached: %v", err)
+	}
+	if _, err := s.Ensure(patient(t), v); err == nil || !strings.Contains(err.Error(), "is its file system mounted?") {
+		t.Errorf("without its file system it is made: %v", err)
+	}
+	empty(t, common)
+	if err := errors.Join(os.Remove(common), os.Rename(aside, common)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reach(v); err != nil || ensure(t, s, v) != path {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reach(v); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("one whose data somebody has removed is reached: %v", err)
 	}
 }
 

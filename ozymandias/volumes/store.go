@@ -151,7 +151,9 @@ func (s *Store) Ensure(ctx context.Context, v schedule.Volume) (path string, err
 	}
 	k := keyOf(v)
 	if s.InCommon(v) {
-		path, err = ensureCommon(s.shared, v)
+		if err = s.confirm(); err == nil {
+			path, err = ensureCommon(s.shared, v)
+		}
 	} else {
 		path, err = s.ensure(ctx, v)
 	}

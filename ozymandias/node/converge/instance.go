@@ -32,6 +32,9 @@ type instance struct {
 	brisk bool   // and has a common time for all containers
 	doubt bool   // it has to be looked at how it stands
 
+	starting string // the container that was started last
+	balked   string // the one that could not be, last; "" once it could
+
 	fault  string // why the last action failed; "" if it did not
 	failed Verb   // which one it was
 	tries  int    // how many have failed, one after the other
@@ -87,6 +90,7 @@ func (i *instance) next(in Input) (action Action, again time.Time) {
 	}
 	a := i.act(Start)
 	a.Container, a.Again = name, i.containers[name].State == Ended
+	i.starting = name
 	return a, again
 }
 
@@ -131,6 +135,10 @@ func (i *instance) succeed(verb Verb) {
 	switch verb {
 	case Make:
 		i.made = true
+	case Start:
+		if i.starting == i.balked {
+			i.balked = ""
+		}
 	case Remove:
 		i.there, i.made, i.spoiled, i.containers, i.address = false, false, false, nil, ""
 	}
@@ -139,6 +147,9 @@ func (i *instance) succeed(verb Verb) {
 // fail takes in that an action has failed.
 func (i *instance) fail(now time.Time, verb Verb, why string) {
 	i.fault, i.failed = why, verb
+	if verb == Start {
+		i.balked = i.starting
+	}
 	rest := pause(i.tries)
 	if verb == Remove {
 		rest = min(rest, insist)

@@ -52,9 +52,9 @@ func (m *Machine) Doubt(i schedule.Instance) {
 	}
 }
 
-// Note has people be told what the action waits for that makes an instance, or starts a container of it.
+// Note has people be told what the action waits for that makes an instance.
 func (m *Machine) Note(i schedule.Instance, text string) {
-	if i := m.instances[i]; i != nil && (i.doing == Make || i.doing == Start) {
+	if i := m.instances[i]; i != nil && i.doing == Make {
 		i.note = text
 	}
 }

@@ -19,19 +19,21 @@ func (i *instance) order() []string {
 	return order
 }
 
-// due names the container that is to be started now, "" if none is; and when to look again.
-func (i *instance) due(now time.Time) (name string, again time.Time) {
+// due names the container that is to be started now, "" if none is; and when to look again. One that could not be started comes after the
+// others.
+func (i *instance) due(now time.Time) (due string, again time.Time) {
 	for _, name := range i.order() {
 		switch c := i.containers[name]; {
-		case c.State == Created && i.needs(name) == "":
-			return name, time.Time{}
-		case c.State == Ended && !c.again.IsZero() && !now.Before(c.again):
-			return name, time.Time{}
+		case c.State == Created && i.needs(name) == "", c.State == Ended && !c.again.IsZero() && !now.Before(c.again):
+			if name != i.balked {
+				return name, time.Time{}
+			}
+			due = name
 		case c.State == Ended:
 			again = earlier(again, c.again)
 		}
 	}
-	return "", again
+	return due, again
 }
 
 // needs says what a container that was never started waits for; "" if for nothing. What it depends on may have ended since; it is

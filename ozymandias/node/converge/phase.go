@@ -95,8 +95,6 @@ func (i *instance) phase() (schedule.Phase, string) {
 		return schedule.Broken, strings.Join(broken, "; ")
 	case over:
 		return schedule.Ended, ""
-	case i.doing == Start && i.note != "": // it is time for one that was started, or not yet, but that waits for something
-		return schedule.Starting, i.note
 	case len(back) > 0:
 		return schedule.BackOff, strings.Join(back, "; ")
 	case len(starting) > 0:

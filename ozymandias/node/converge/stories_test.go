@@ -22,7 +22,6 @@ import (
 //	foreign web-0@3             a plan that is for another incarnation
 //	step                        answers what is to be done, and when to look again
 //	did web-0                   what is under way is done; failed web-0 why: it failed
-//	waits web-0 for why         what is under way waits for something
 //	died web-0 main 3           a container ends with that code; oom web-0 main: for want of memory
 //	lost web-0 / removed web-0  its network, its pod; halved web-0 main: one of its containers
 //	well web-0 main / unwell web-0 main why
@@ -59,8 +58,6 @@ func (w *world) command(t *testing.T, words_ []string) []string {
 		w.finish(instance(t, args[0]), "", true)
 	case "failed":
 		w.finish(instance(t, args[0]), strings.Join(args[1:], " "), false)
-	case "waits":
-		w.machine.Note(instance(t, args[0]), "waits "+strings.Join(args[1:], " "))
 	case "died", "oom":
 		c := w.pods[instance(t, args[0])].containers[args[1]]
 		code := 137
