@@ -9,6 +9,8 @@ type brute struct {
 	p     Problem
 	nodes map[string]*Node
 	grace map[Name]bool // what may stay where it runs though it should leave
+	left  map[Name]bool // what was pinned and has yielded: it may be where it might go if it were new
+	loose bool          // as many of a job may stay on a node as run there
 }
 
 func newBrute(p Problem) *brute {
@@ -25,10 +27,11 @@ func (b *brute) runs(in *Instance) bool { return b.nodes[in.Node] != nil }
 // allowed tells whether an instance may be on a node, room aside.
 func (b *brute) allowed(in *Instance, n *Node) bool {
 	here := in.Node == n.Name
-	if here && (in.Pinned || b.grace[in.Name]) {
+	pinned := in.Pinned && !b.left[in.Name]
+	if here && (pinned || b.grace[in.Name]) {
 		return true
 	}
-	if b.runs(in) && in.Pinned || n.Draining || n.Closed != "" && !here {
+	if b.runs(in) && pinned || n.Draining || n.Closed != "" && !here {
 		return false
 	}
 	if len(in.Tied) > 0 && !slices.Contains(in.Tied, n.Name) {
@@ -55,18 +58,16 @@ func (b *brute) perNode(job string) (most int) {
 // sound tells what is wrong with what is on a node, room and number of a job being what matters; "" if nothing is. What is
 // pinned may be too much, but then nothing else may be there.
 func (b *brute) sound(n *Node, on []*Instance) string {
-	var sum Resources
 	jobs, movable := map[string]int{}, map[string]int{}
 	movables := false
 	for _, in := range on {
-		sum = Resources{sum.Memory + in.Needs.Memory, sum.Disk + in.Needs.Disk, sum.CPU + in.Needs.CPU}
 		jobs[in.Job]++
-		if !in.Pinned || in.Node != n.Name {
-			movables = true
+		movables = movables || !in.Pinned || in.Yields || in.Node != n.Name
+		if !in.Pinned && !b.loose || in.Node != n.Name {
 			movable[in.Job]++
 		}
 	}
-	if movables && (sum.Memory > n.Capacity.Memory || sum.Disk > n.Capacity.Disk || sum.CPU > n.Capacity.CPU) {
+	if movables && b.tooMuch(n, on) {
 		return "more than its capacity"
 	}
 	for job, count := range jobs {
@@ -75,6 +76,15 @@ func (b *brute) sound(n *Node, on []*Instance) string {
 		}
 	}
 	return ""
+}
+
+// tooMuch tells whether instances need more than a node has.
+func (b *brute) tooMuch(n *Node, on []*Instance) bool {
+	var sum Resources
+	for _, in := range on {
+		sum = Resources{sum.Memory + in.Needs.Memory, sum.Disk + in.Needs.Disk, sum.CPU + in.Needs.CPU}
+	}
+	return sum.Memory > n.Capacity.Memory || sum.Disk > n.Capacity.Disk || sum.CPU > n.Capacity.CPU
 }
 
 // fewest is the least number of moves with which all of a list are placed, or -1 if there is no way.

@@ -20,21 +20,24 @@ func (s *state) displace(i int32, beside Verdict) (displaced []int32, verdict Ve
 		s.put(i, n)
 		return victims, Fits
 	}
-	held := make([]int32, len(lower))
-	for at, j := range lower {
-		held[at] = s.at[j]
+	was := slices.Clone(s.at)
+	for _, j := range lower {
 		s.take(j)
 	}
 	verdict = s.fitBeside(i)
-	for at, j := range lower {
+	joined := func(j int32) bool { // by another of its job
+		return slices.ContainsFunc(s.on[was[j]], func(x int32) bool { return s.job[x] == s.job[j] && was[x] != was[j] })
+	}
+	for _, j := range lower {
+		n := was[j]
 		switch {
-		case verdict != Fits || s.fits(j, held[at]):
-			s.put(j, held[at])
-		case s.pinned[j] && s.needs[j].within(&s.free[held[at]]):
-			s.put(j, held[at])
-		case s.leave[j] == crowded && held[at] == s.home[j] && s.needs[j].within(&s.free[held[at]]):
-			s.put(j, held[at]) // one too many of its job there, as before, but it need not stop for that
-			displaced = append(displaced, j)
+		case verdict != Fits || s.fits(j, n):
+			s.put(j, n)
+		case (s.pinned[j] || s.leave[j] == crowded && n == s.home[j]) && s.needs[j].within(&s.free[n]) && !joined(j):
+			s.put(j, n) // one too many of its job there, as before, but it need not stop for that
+			if !s.pinned[j] {
+				displaced = append(displaced, j)
+			}
 		default:
 			s.displacers[j], s.pinned[j] = i, false
 			displaced = append(displaced, j)

@@ -53,8 +53,8 @@ func (s *state) findHomes() {
 	s.thin()
 }
 
-// evict takes from a node what it has no room for. The least important goes first and, of what is equally important, what grows, then what
-// is to leave anyhow, then the largest, so that few have to.
+// evict takes from a node what it has no room for. The least important goes first and, of what is equally important, what is not pinned, then
+// what grows, then what is to leave anyhow, then the largest, so that few have to.
 func (s *state) evict(n int32) {
 	list := slices.Clone(s.on[n])
 	for _, i := range list {
@@ -63,7 +63,7 @@ func (s *state) evict(n int32) {
 	slices.SortStableFunc(list, func(i, j int32) int {
 		a, b := s.list[i], s.list[j]
 		return cmp.Or(cmp.Compare(truth(s.firm(j)), truth(s.firm(i))), cmp.Compare(b.Priority, a.Priority),
-			cmp.Compare(truth(a.Grows), truth(b.Grows)),
+			cmp.Compare(truth(s.pinned[j]), truth(s.pinned[i])), cmp.Compare(truth(a.Grows), truth(b.Grows)),
 			cmp.Compare(truth(s.leave[i] != stays), truth(s.leave[j] != stays)),
 			cmp.Compare(s.measure.size(&s.needs[i]), s.measure.size(&s.needs[j])))
 	})

@@ -80,6 +80,7 @@ func (s shape) draw(t *rapid.T) Problem {
 			}
 		}
 		in.Pinned = s.pinned && rapid.IntRange(0, 3).Draw(t, "pinned") == 0
+		in.Yields = in.Pinned && rapid.Bool().Draw(t, "yields")
 		p.Instances = append(p.Instances, in)
 	}
 	return p
@@ -127,10 +128,22 @@ func after(t *rapid.T, p Problem, r Result) map[Name]string {
 	return at
 }
 
+// left is what yields and is not where it runs any more.
+func left(p Problem, at map[Name]string) map[Name]bool {
+	b, left := newBrute(p), map[Name]bool{}
+	for _, in := range b.all() {
+		if b.runs(in) && in.Yields && at[in.Name] != in.Node {
+			left[in.Name] = true
+		}
+	}
+	return left
+}
+
 // valid holds a result against the rules that have no exception. What stays on for want of a better place is where it may not
-// be, or one too many; but it is never more than there is room for.
+// be, or one too many; but nothing of its job comes there, and it is never more than there is room for.
 func valid(t *rapid.T, p Problem, r Result) {
 	b, at := newBrute(p), after(t, p, r)
+	b.left = left(p, at)
 	stays := map[Name]bool{}
 	for _, w := range r.Waiting {
 		stays[w.Name] = w.Stays != ""
@@ -153,20 +166,34 @@ func valid(t *rapid.T, p Problem, r Result) {
 	if waiting != len(r.Waiting) || (waiting == 0) != (r.Verdict == Fits) {
 		t.Fatalf("%s: %d are without a place, of these %d wait", r.Verdict, waiting, len(r.Waiting))
 	}
+	pinned(t, b, at)
 	for n, list := range on {
-		if !slices.ContainsFunc(list, func(in *Instance) bool { return stays[in.Name] }) {
-			if wrong := b.sound(b.nodes[n], list); wrong != "" {
-				t.Fatalf("%s has %s", n, wrong)
-			}
+		b.loose = slices.ContainsFunc(list, func(in *Instance) bool { return stays[in.Name] })
+		if wrong := b.sound(b.nodes[n], list); wrong != "" {
+			t.Fatalf("%s has %s", n, wrong)
+		}
+	}
+}
+
+// pinned holds what becomes of what is pinned against what it is to yield to: something more important that has a place, which may have
+// moved on since, or what goes before it where the node has less than they need together.
+func pinned(t *rapid.T, b *brute, at map[Name]string) {
+	for _, in := range b.all() {
+		if !b.runs(in) || !in.Pinned || at[in.Name] == in.Node {
 			continue
 		}
-		bare := newBrute(p)
-		bare.p.Instances = slices.Clone(p.Instances)
-		for i := range bare.p.Instances {
-			bare.p.Instances[i].Spread.PerNode = 0
+		if !in.Yields {
+			t.Fatalf("%s is pinned to %s, and leaves", in.Name, in.Node)
 		}
-		if wrong := bare.sound(b.nodes[n], list); wrong != "" {
-			t.Fatalf("%s has %s", n, wrong)
+		important, before := false, []*Instance{in}
+		for _, x := range b.all() {
+			important = important || x.Priority > in.Priority && at[x.Name] != ""
+			if x != in && x.Node == in.Node && (x.Priority > in.Priority || x.Pinned && (!x.Yields || x.Priority == in.Priority)) {
+				before = append(before, x)
+			}
+		}
+		if !important && !b.tooMuch(b.nodes[in.Node], before) {
+			t.Fatalf("%s leaves %s, and there is nothing to yield to", in.Name, in.Node)
 		}
 	}
 }
@@ -186,6 +213,7 @@ func TestNothingIsEverWrong(t *testing.T) {
 // important and has a place, or stays where it is for want of one.
 func proofs(t *rapid.T, p Problem, r Result) {
 	b := newBrute(p)
+	b.left = left(p, after(t, p, r))
 	waits := map[Name]bool{}
 	b.grace = map[Name]bool{}
 	for _, w := range r.Waiting {
@@ -203,7 +231,7 @@ func proofs(t *rapid.T, p Problem, r Result) {
 		b.grace[w.Name] = false
 		var list []*Instance
 		for _, in := range b.all() {
-			if in.Name == w.Name || !waits[in.Name] && (in.Priority >= priority[w.Name] || in.Pinned && b.runs(in)) {
+			if in.Name == w.Name || !waits[in.Name] && (in.Priority >= priority[w.Name] || in.Pinned && !in.Yields && b.runs(in)) {
 				list = append(list, in)
 			}
 		}
@@ -214,7 +242,8 @@ func proofs(t *rapid.T, p Problem, r Result) {
 	}
 }
 
-// With an ample budget the verdict is that of trying everything, and what moves is the fewest possible.
+// With an ample budget the verdict is that of trying everything, and what moves is the fewest possible. What yields
+// leaves only where there is no way, and may be what makes one.
 func TestVerdictIsThatOfTryingEverything(t *testing.T) {
 	s := anything
 	s.overfull = false
@@ -223,8 +252,11 @@ func TestVerdictIsThatOfTryingEverything(t *testing.T) {
 		r := place(t, p)
 		b := newBrute(p)
 		fewest := b.fewest(b.all())
+		yielded := left(p, after(t, p, r))
 		switch {
-		case fewest < 0 && r.Verdict != ProvedInfeasible:
+		case fewest >= 0 && len(yielded) > 0:
+			t.Fatalf("%v leave, and there is a way with %d moves", yielded, fewest)
+		case fewest < 0 && len(yielded) == 0 && r.Verdict != ProvedInfeasible:
 			t.Fatalf("%s, and there is no way", r.Verdict)
 		case fewest >= 0 && r.Verdict != Fits:
 			t.Fatalf("%s, and there is a way with %d moves", r.Verdict, fewest)

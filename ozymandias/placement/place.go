@@ -9,7 +9,8 @@ import (
 //
 //   - instances on a node that is draining, or that has not (any more) the labels or volumes that they ask for, or of which
 //     there are more on one node than Spread.PerNode: they move where there is room, and stay where there is none;
-//   - instances on a node that has less than its instances need: the least important, then what grows, then the largest, have to go;
+//   - instances on a node that has less than its instances need: the least important, then what grows, then the largest, have to
+//     go, and of what is equally important what is pinned, and yields, goes last;
 //   - instances that have to make room for others, where these would not fit else: as few as possible;
 //   - instances of lower priority where even that does not help: they have to stop.
 //

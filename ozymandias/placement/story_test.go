@@ -116,6 +116,8 @@ func parseInstance(t *testing.T, text string) Instance {
 			in.Node = value
 		case name == "pinned":
 			in.Pinned = true
+		case name == "yields":
+			in.Yields = true
 		case name == "grows":
 			in.Grows = true
 		case name == "tied":
