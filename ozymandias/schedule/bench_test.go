@@ -82,3 +82,21 @@ func BenchmarkDecideWithoutRoom(b *testing.B) {
 		})
 	}
 }
+
+// A decision while nodes are drained that are full, and there is almost room for one instance more on each of the others.
+func BenchmarkDrainWithoutRoom(b *testing.B) {
+	for _, nodes := range []int{10, 50} {
+		now := time.Unix(1e9, 0)
+		s := settled(b, nodes, 20*500e6+450e6, 20*nodes, 1, now)
+		for i := range nodes / 2 {
+			s.Nodes[i].Draining = true
+		}
+		b.Run(fmt.Sprintf("nodes=%d/instances=%d", nodes, 20*nodes), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Decide(s, now); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

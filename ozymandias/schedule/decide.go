@@ -58,10 +58,10 @@ type Event struct {
 // The error names what is wrong with the state. Having no room is not an error.
 func Decide(s State, now time.Time) (Decision, error) {
 	var d *decider
-	kept, trial, mustStop, nowhere, rooted := map[Instance]kept{}, map[string]bool{}, map[Instance]bool{}, map[Instance]bool{}, map[Instance]bool{}
-	for again := true; again; again = d.keep() || d.displaced() || d.unplaced() || d.root() {
+	kept, trial, mustStop, nowhere, order := map[Instance]kept{}, map[string]bool{}, map[Instance]bool{}, map[Instance]bool{}, &turns{}
+	for again := true; again; again = d.keep() || d.displaced() || d.unplaced() || d.giveTurns() {
 		d = newDecider(s, now)
-		d.kept, d.trial, d.mustStop, d.nowhere, d.rooted = kept, trial, mustStop, nowhere, rooted
+		d.kept, d.trial, d.mustStop, d.nowhere, d.turns = kept, trial, mustStop, nowhere, order
 		d.await()
 		d.losses()
 		for _, t := range d.tasks {
@@ -98,7 +98,7 @@ type decider struct {
 	trial       map[string]bool       // jobs of which on every node one is tried at that revision, by UID
 	mustStop    map[Instance]bool     // what would have to stop as it is, so that there is nothing to be careful with
 	nowhere     map[Instance]bool     // what has no place, so that a deploy is not to wait for it
-	rooted      map[Instance]bool     // what may leave its node and has nowhere to go
+	turns       *turns                // who may leave a node now
 	held        map[string][]Leaving  // by node: what holds room there though it is not planned any more
 	dispensable map[ownerOn]bool      // volumes that are kept only in case that somebody misses them
 	awaited     map[string]bool       // nodes that are lost, and for which what they were to run waits
@@ -149,7 +149,7 @@ func newDecider(s State, now time.Time) *decider {
 	slices.SortFunc(s.Jobs, func(a, b Job) int {
 		return cmp.Or(strings.Compare(a.Spec.Name, b.Spec.Name), strings.Compare(a.UID, b.UID))
 	})
-	d := &decider{State: s, now: now, where: map[Instance]spot{}, of: map[string][]Instance{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}, dispensable: map[ownerOn]bool{}}
+	d := &decider{State: s, now: now, where: map[Instance]spot{}, of: map[string][]Instance{}, lost: map[Instance]*Node{}, doubt: map[Instance][]Place{}, held: map[string][]Leaving{}, dispensable: map[ownerOn]bool{}, turns: &turns{}}
 	d.out = Decision{Version: s.Version + 1, Plans: map[string]Plan{}, from: map[Instance]string{}}
 	for i := range d.Jobs {
 		d.tasks = append(d.tasks, &task{Job: d.Jobs[i].clone()})
@@ -258,9 +258,12 @@ func (d *decider) other(w *want) int64 {
 	return other
 }
 
-// excuse says of what runs another revision than all are to why it does.
+// excuse says of what runs another revision than all are to, and of what has nowhere to go, why that is.
 func (d *decider) excuse() {
 	for _, w := range d.wants {
+		if why := d.turns.rooted[w.Instance]; why != nil && w.wait == nil && w.home != nil && w.at == w.home.Name {
+			w.wait = why
+		}
 		if k, ok := d.kept[w.Instance]; ok && w.at != "" && w.revision == k.revision && w.wait == nil {
 			wait := *k.why
 			wait.Node, wait.Why = w.at, fmt.Sprintf("%s; meanwhile it stays at revision %d", wait.Why, w.revision)

@@ -85,10 +85,6 @@ func (d *decider) together(t *task, wants []*want) {
 	}
 }
 
-// movesAtOnce is how many instances that are up may be on their way at once from nodes that they are to leave. Each node that takes them has
-// images to fetch, and whoever waits in line for that is better off where it runs.
-const movesAtOnce = 16
-
 // leaving are those of a job that are to leave their nodes: these are draining, have not the labels, or have more of it than they may, of
 // which the last go.
 func (t *task) leaving(wants []*want) map[*want]bool {
@@ -143,13 +139,15 @@ func (d *decider) pace(t *task, wants []*want) {
 			if w.stays = true; len(down) == missing { // none has just begun to leave
 				w.until = down
 			}
-		case d.moving >= movesAtOnce:
+		case d.turns.rooted[w.Instance] != nil:
+			missing++
+			w.stays = true
+		case !d.turns.allow(w, d.moving):
 			w.stays, w.behind = true, true
 		default:
 			missing++
-			if w.turn = true; !d.rooted[w.Instance] {
-				d.moving++
-			}
+			d.moving++
+			w.turn = true
 		}
 		held[w.home] = held[w.home] || w.stays
 	}
@@ -158,19 +156,6 @@ func (d *decider) pace(t *task, wants []*want) {
 			w.stays = true
 		}
 	}
-}
-
-// root finds what may leave and has nowhere to go, where others wait for their turn: it takes none from them.
-func (d *decider) root() (again bool) {
-	if !slices.ContainsFunc(d.wants, func(w *want) bool { return w.behind }) {
-		return false
-	}
-	for _, w := range d.wants {
-		if w.turn && w.at == w.home.Name && !d.rooted[w.Instance] {
-			d.rooted[w.Instance], again = true, true
-		}
-	}
-	return again
 }
 
 // stuck says of what stays on its node for the sake of others that nothing comes of these, so that it may stay for ever.
