@@ -15,7 +15,7 @@ import (
 )
 
 func rolloutCommand(g *global) *cobra.Command {
-	cmd := &cobra.Command{Use: "rollout", Short: "Follow a deploy (`rollback` takes one back)"}
+	cmd := &cobra.Command{Use: "rollout", Short: "Follow a deploy, or take one back"}
 	var timeout time.Duration
 	status := &cobra.Command{
 		Use: "status JOB", Short: "Wait until all instances of a job are up as it is wanted", Args: cmdline.Arguments(1, 1), ValidArgsFunction: first(g.completeJobs()),
@@ -38,7 +38,9 @@ the deploy failed.`,
 		}),
 	}
 	status.Flags().DurationVar(&timeout, "timeout", 0, "how long to wait (default for ever)")
-	cmd.AddCommand(status)
+	undo := rollbackCommand(g) // kubectl's name for it
+	undo.Use, undo.Example = "undo JOB", ""
+	cmd.AddCommand(status, undo)
 	return cmd
 }
 
