@@ -41,10 +41,10 @@ func (d *decider) advance(t *task) {
 	}
 }
 
-// begin starts a deploy. What ended at an earlier revision is wanted again.
+// begin starts a deploy. What ended at an earlier revision is wanted again. At which it did, the job as it was before tells.
 func (d *decider) begin(t *task) {
 	if t.Deploy != nil {
-		if t.Reverts() {
+		if before := t.At(t.Deploy.To); before != nil && t.reverts(before.Update) {
 			t.Over = t.ranToEnd()
 		}
 		t.Ended = nil
@@ -86,8 +86,10 @@ func (j *Job) underWay() bool {
 }
 
 // Reverts tells whether a job goes back to its last stable revision, or has gone, as a deploy failed.
-func (j *Job) Reverts() bool {
-	u := j.Spec.Update
+func (j *Job) Reverts() bool { return j.reverts(j.Spec.Update) }
+
+// reverts is Reverts for a job that is deployed in that way.
+func (j *Job) reverts(u job.Update) bool {
 	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && !j.Over && (u.Rollback == nil || *u.Rollback)
 }
 
