@@ -119,7 +119,7 @@ func (d *decider) noteEnds(t *task) {
 				t.Ended = map[string]End{}
 			}
 			t.Ended[i.ID], t.changed = end, true
-			t.Over = t.Over || target == t.Stable && end.Outcome == Complete && !t.Reverts() // on its way back it goes all the way
+			t.Over = t.Over || at.Planned.Revision == t.Stable && end.Outcome == Complete && !t.Reverts() // on its way back it goes all the way
 		}
 	}
 }
