@@ -41,13 +41,10 @@ func (d *decider) advance(t *task) {
 	}
 }
 
-// begin starts a deploy. What ended at an earlier revision is wanted again. At which it did, the job as it was before tells.
+// begin starts a deploy. What ended at an earlier revision is wanted again.
 func (d *decider) begin(t *task) {
 	if t.Deploy != nil {
-		if before := t.At(t.Deploy.To); before != nil && t.reverts(before.Update) {
-			t.Over = t.ranToEnd()
-		}
-		t.Ended = nil
+		t.Over, t.Ended = t.Over || t.ranToEnd(t.Stable), nil // what ended on the way back did not keep it from that
 		d.tell(t, "", "deploying revision %d of %s", t.Revision, t.Spec.Name)
 	}
 	t.Deploy = &Deploy{From: t.Stable, To: t.Revision}
@@ -86,10 +83,8 @@ func (j *Job) underWay() bool {
 }
 
 // Reverts tells whether a job goes back to its last stable revision, or has gone, as a deploy failed.
-func (j *Job) Reverts() bool { return j.reverts(j.Spec.Update) }
-
-// reverts is Reverts for a job that is deployed in that way.
-func (j *Job) reverts(u job.Update) bool {
+func (j *Job) Reverts() bool {
+	u := j.Spec.Update
 	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && !j.Over && (u.Rollback == nil || *u.Rollback)
 }
 
@@ -112,7 +107,7 @@ func (d *decider) noteEnds(t *task) {
 		if at.Planned.Revision != target && !halted {
 			continue
 		}
-		end, ended := at.now.end(at.node.Name)
+		end, ended := at.end()
 		if _, known := t.Ended[i.ID]; ended && !known {
 			t.Ended = maps.Clone(t.Ended)
 			if t.Ended == nil {
@@ -124,10 +119,10 @@ func (d *decider) noteEnds(t *task) {
 	}
 }
 
-// ranToEnd tells whether one of those that ended did so well.
-func (j *Job) ranToEnd() bool {
+// ranToEnd tells whether one of those that ended at a revision did so well.
+func (j *Job) ranToEnd(revision int64) bool {
 	for _, e := range j.Ended {
-		if e.Outcome == Complete {
+		if e.Outcome == Complete && e.at(revision) {
 			return true
 		}
 	}
@@ -135,7 +130,17 @@ func (j *Job) ranToEnd() bool {
 }
 
 // ids are the instances of a job that are to be there, whether there is room or not.
-func (d *decider) ids(t *task) (ids []string) {
+func (d *decider) ids(t *task) []string {
+	return slices.DeleteFunc(d.all(t), func(id string) bool { _, ended := t.Ended[id]; return ended })
+}
+
+// passed tells whether one of those that there are to be has ended at another revision than the job's: it never ran that.
+func (d *decider) passed(t *task) bool {
+	return slices.ContainsFunc(d.all(t), func(id string) bool { e, ended := t.Ended[id]; return ended && !e.at(t.Revision) })
+}
+
+// all are the ids, and those that ended.
+func (d *decider) all(t *task) (ids []string) {
 	if t.Spec.Daemon {
 		for i := range d.Nodes {
 			if n := &d.Nodes[i]; d.eligible(t, n) {
@@ -145,7 +150,7 @@ func (d *decider) ids(t *task) (ids []string) {
 	} else {
 		ids = ordinals(0, d.number(t))
 	}
-	return slices.DeleteFunc(ids, func(id string) bool { _, ended := t.Ended[id]; return ended })
+	return ids
 }
 
 // eligible tells whether a daemon is to run on a node. On one that is draining it goes last.
@@ -265,12 +270,12 @@ func (d *decider) step(t *task) rollout.Step {
 
 // judge says how a deploy goes, and tells whether that has just failed, so that the job turns back or halts.
 func (d *decider) judge(t *task, step rollout.Step) (failed bool) {
-	if step.Done && t.Target() == t.Revision && t.Stable != t.Revision {
+	if step.Done && t.Target() == t.Revision && t.Stable != t.Revision && !d.passed(t) {
 		if t.Stable != 0 {
 			d.tell(t, "", "revision %d of %s is up", t.Revision, t.Spec.Name)
 		}
 		t.Stable, t.Deploy.Failed, t.Deploy.Healthy, t.changed = t.Revision, "", step.Up, true
-		t.Over = t.ranToEnd()
+		t.Over = t.ranToEnd(t.Revision)
 		return false
 	}
 	if !t.underWay() {
