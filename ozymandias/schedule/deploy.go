@@ -99,8 +99,16 @@ func (j *Job) Target() int64 {
 // remaining is how long a deploy may still take until it comes forward.
 func (j *Job) remaining() time.Duration { return time.Duration(j.Spec.Update.HealthyWithin) - j.Waited }
 
-// noteEnds remembers what ran to its end, so that it is not started again.
+// noteEnds remembers what ran to its end, so that it is not started again. Where a job goes back, what ended at other revisions is wanted again:
+// it may have been halted there until now.
 func (d *decider) noteEnds(t *task) {
+	if t.Reverts() {
+		there := maps.Clone(t.Ended)
+		maps.DeleteFunc(there, func(_ string, e End) bool { return !e.at(t.Stable) })
+		if len(there) < len(t.Ended) {
+			t.Ended, t.changed = there, true
+		}
+	}
 	target, halted := t.Target(), t.Deploy.Failed != "" && !t.Reverts()
 	for _, i := range d.of[t.UID] {
 		at := d.where[i]
