@@ -136,7 +136,7 @@ func (v *view) ends(j *schedule.Job) (ended []v1.Instance) {
 		if left[id] {
 			continue
 		}
-		in := v.instance(schedule.Instance{Job: j.UID, ID: id}, end.Node, j.Target(), 0)
+		in := v.instance(schedule.Instance{Job: j.UID, ID: id}, end.Node, cmp.Or(end.Revision, j.Target()), 0)
 		in.Phase, in.Since, in.ExitCode = schedule.Phase(end.Outcome), moment(end.At), &end.Code
 		if end.Code != 0 {
 			in.Message = fmt.Sprintf("it ended with exit code %d", end.Code)

@@ -204,21 +204,25 @@ func (d *decider) keep() (again bool) {
 		task     *task
 		home     *Node
 		revision int64
+		volumes  string
 	}
 	none := map[lot]*Wait{}
 	for _, w := range d.wants {
 		if other := d.other(w); w.at == "" && other != 0 {
 			d.kept[w.Instance], again = kept{other, w.wait}, true
 			if w.home != nil && !w.carries() && w.spec.Needs().Beyond(w.task.runs(other).Needs()) {
-				none[lot{w.task, w.home, other}] = w.wait
+				none[lot{w.task, w.home, other, d.volumes(w)}] = w.wait
 			}
 			if !tried[w.Job] && !d.end {
 				d.trial[w.Job] = true
 			}
 		}
 	}
-	for _, w := range d.wants { // nor have others that run the same on the same node
-		why := none[lot{w.task, w.home, w.revision}]
+	if len(none) == 0 {
+		return again || len(tried) > 0
+	}
+	for _, w := range d.wants { // nor have others that run the same on the same node, with as much there already
+		why := none[lot{w.task, w.home, w.revision, d.volumes(w)}]
 		if _, ok := d.kept[w.Instance]; why != nil && !ok && !w.extra && !d.mustStop[w.Instance] {
 			own := *why
 			own.Instance, own.Name, own.Why = w.Instance, w.name.String(), w.name.String()+strings.TrimPrefix(why.Why, why.Name)
@@ -226,6 +230,21 @@ func (d *decider) keep() (again bool) {
 		}
 	}
 	return again || len(tried) > 0
+}
+
+// volumes tells of those that an instance has of its own, if all are to have any: one may have already what others would have to get.
+func (d *decider) volumes(w *want) (all string) {
+	if w.task.runs(w.task.Target()).Needs().Local == 0 {
+		return ""
+	}
+	for _, n := range d.keepers(w.Instance) {
+		for _, v := range n.Volumes {
+			if v.Instance == w.Instance {
+				all += fmt.Sprintf("%s %s %d\n", n.Name, v.Name, v.Space)
+			}
+		}
+	}
+	return all
 }
 
 // try sends one instance of each node, and all that run nowhere, to the revision that all are to run.

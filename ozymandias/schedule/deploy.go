@@ -44,10 +44,7 @@ func (d *decider) advance(t *task) {
 // begin starts a deploy. What ended at an earlier revision is wanted again.
 func (d *decider) begin(t *task) {
 	if t.Deploy != nil {
-		if t.Reverts() {
-			t.Over = t.ranToEnd()
-		}
-		t.Ended = nil
+		t.Over, t.Ended = t.Over || t.ranToEnd(t.Stable), nil // what ended on the way back did not keep it from that
 		d.tell(t, "", "deploying revision %d of %s", t.Revision, t.Spec.Name)
 	}
 	t.Deploy = &Deploy{From: t.Stable, To: t.Revision}
@@ -102,30 +99,38 @@ func (j *Job) Target() int64 {
 // remaining is how long a deploy may still take until it comes forward.
 func (j *Job) remaining() time.Duration { return time.Duration(j.Spec.Update.HealthyWithin) - j.Waited }
 
-// noteEnds remembers what ran to its end, so that it is not started again.
+// noteEnds remembers what ran to its end, so that it is not started again. Where a job goes back, what ended at other revisions is wanted again:
+// it may have been halted there until now.
 func (d *decider) noteEnds(t *task) {
+	if t.Reverts() {
+		there := maps.Clone(t.Ended)
+		maps.DeleteFunc(there, func(_ string, e End) bool { return !e.at(t.Stable) })
+		if len(there) < len(t.Ended) {
+			t.Ended, t.changed = there, true
+		}
+	}
 	target, halted := t.Target(), t.Deploy.Failed != "" && !t.Reverts()
 	for _, i := range d.of[t.UID] {
 		at := d.where[i]
 		if at.Planned.Revision != target && !halted {
 			continue
 		}
-		end, ended := at.now.end(at.node.Name)
+		end, ended := at.end()
 		if _, known := t.Ended[i.ID]; ended && !known {
 			t.Ended = maps.Clone(t.Ended)
 			if t.Ended == nil {
 				t.Ended = map[string]End{}
 			}
 			t.Ended[i.ID], t.changed = end, true
-			t.Over = t.Over || target == t.Stable && end.Outcome == Complete && !t.Reverts() // on its way back it goes all the way
+			t.Over = t.Over || at.Planned.Revision == t.Stable && end.Outcome == Complete && !t.Reverts() // on its way back it goes all the way
 		}
 	}
 }
 
-// ranToEnd tells whether one of those that ended did so well.
-func (j *Job) ranToEnd() bool {
+// ranToEnd tells whether one of those that ended at a revision did so well.
+func (j *Job) ranToEnd(revision int64) bool {
 	for _, e := range j.Ended {
-		if e.Outcome == Complete {
+		if e.Outcome == Complete && e.at(revision) {
 			return true
 		}
 	}
@@ -133,7 +138,17 @@ func (j *Job) ranToEnd() bool {
 }
 
 // ids are the instances of a job that are to be there, whether there is room or not.
-func (d *decider) ids(t *task) (ids []string) {
+func (d *decider) ids(t *task) []string {
+	return slices.DeleteFunc(d.all(t), func(id string) bool { _, ended := t.Ended[id]; return ended })
+}
+
+// passed tells whether one of those that there are to be has ended at another revision than the job's: it never ran that.
+func (d *decider) passed(t *task) bool {
+	return slices.ContainsFunc(d.all(t), func(id string) bool { e, ended := t.Ended[id]; return ended && !e.at(t.Revision) })
+}
+
+// all are the ids, and those that ended.
+func (d *decider) all(t *task) (ids []string) {
 	if t.Spec.Daemon {
 		for i := range d.Nodes {
 			if n := &d.Nodes[i]; d.eligible(t, n) {
@@ -143,7 +158,7 @@ func (d *decider) ids(t *task) (ids []string) {
 	} else {
 		ids = ordinals(0, d.number(t))
 	}
-	return slices.DeleteFunc(ids, func(id string) bool { _, ended := t.Ended[id]; return ended })
+	return ids
 }
 
 // eligible tells whether a daemon is to run on a node. On one that is draining it goes last.
@@ -263,12 +278,12 @@ func (d *decider) step(t *task) rollout.Step {
 
 // judge says how a deploy goes, and tells whether that has just failed, so that the job turns back or halts.
 func (d *decider) judge(t *task, step rollout.Step) (failed bool) {
-	if step.Done && t.Target() == t.Revision && t.Stable != t.Revision {
+	if step.Done && t.Target() == t.Revision && t.Stable != t.Revision && !d.passed(t) {
 		if t.Stable != 0 {
 			d.tell(t, "", "revision %d of %s is up", t.Revision, t.Spec.Name)
 		}
 		t.Stable, t.Deploy.Failed, t.Deploy.Healthy, t.changed = t.Revision, "", step.Up, true
-		t.Over = t.ranToEnd()
+		t.Over = t.ranToEnd(t.Revision)
 		return false
 	}
 	if !t.underWay() {

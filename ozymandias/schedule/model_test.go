@@ -47,6 +47,7 @@ func drawJob(t *rapid.T, name string, works bool) job.Job {
 		j.NumInstances = new(1)
 	case "batch":
 		c.Restart.Policy = job.OnFailure
+		j.Update.Rollback = new(rapid.Bool().Draw(t, "goes back"))
 	case "one":
 		j.Placement.MaxPerNode = rapid.IntRange(1, 2).Draw(t, "per node")
 		c.CPUs = job.CPUs(rapid.IntRange(0, 3).Draw(t, "cpus") * 1000)
