@@ -273,14 +273,14 @@ func fortune(j *schedule.Job, s *v1.JobStatus) (phase v1.JobPhase, why string) {
 		return v1.Waiting, "worklist " + j.Spec.Worklist + " is being asked for"
 	case s.Wanted == 0 && failed > 0:
 		return v1.Failed, failedOf(failed)
+	case d != nil && d.Failed != "" && j.Stable != j.Revision && !j.Reverts():
+		return v1.Halted, d.Failed
 	case s.Wanted == 0 && s.Ended > 0:
 		return v1.Complete, ""
 	case j.Reverts() && s.Current == s.Wanted:
 		return v1.Reverted, d.Failed
 	case j.Reverts():
 		return v1.Reverting, d.Failed
-	case d != nil && d.Failed != "" && j.Stable != j.Revision:
-		return v1.Halted, d.Failed
 	case len(s.Waits) > 0:
 		return v1.Waiting, s.Waits[0].Why
 	case d != nil && j.Stable != j.Revision && s.Wanted > 0:

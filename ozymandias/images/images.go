@@ -51,7 +51,7 @@ type Store struct {
 	ask    func(ctx context.Context, node, id string) (io.ReadCloser, error)
 	log    *slog.Logger
 
-	// recording is locked by whoever marks an image before it has a record, and by whoever takes marks away for want of one.
+	// recording is held by whoever marks an image before it has a record, and by whoever takes marks away for want of one.
 	recording chan struct{}
 	fetches   chan struct{} // a place for each image that is fetched
 	saves     chan struct{} // a place for each node that is given one

@@ -25,7 +25,10 @@ func (l *loop) volume(ctx context.Context, i schedule.Instance, v schedule.Volum
 		return apart(ctx, func() (string, error) { return l.Volumes.Ensure(ctx, v) })
 	}
 	if _, more := l.growth(v); more > 0 {
-		l.spareImages(ctx, volumes.Size(more))
+		if l.sparing.take(ctx) == nil {
+			l.spareImages(ctx, volumes.Size(more))
+			l.sparing.giveBack()
+		}
 	}
 	l.makeRoom(ctx, func() bool { return l.crowded(v) })
 	l.makeRoom(ctx, func() bool {
@@ -60,13 +63,9 @@ func (l *loop) scarce(more int64) bool {
 }
 
 // spareImages removes images that nothing here needs, one after the other, while the disk has too little, with so many bytes more: they can be
-// pulled again, and come before what is left over of volumes.
+// pulled again, and come before what is left over of volumes. One does so at a time: who comes later finds more room.
 func (l *loop) spareImages(ctx context.Context, more int64) {
-	if l.Images == nil || l.sparing.take(ctx) != nil {
-		return
-	}
-	defer l.sparing.giveBack()
-	for l.scarce(more) {
+	for l.Images != nil && l.scarce(more) {
 		asked, done := context.WithTimeout(ctx, silent)
 		removed, err := l.Images.Spare(asked, l.planned())
 		done()

@@ -22,4 +22,14 @@ func (t turns) take(ctx context.Context) error {
 	}
 }
 
+// takeFree takes a turn if that needs no waiting.
+func (t turns) takeFree() bool {
+	select {
+	case t <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 func (t turns) giveBack() { <-t }

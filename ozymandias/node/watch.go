@@ -96,7 +96,10 @@ func (l *loop) poll(ctx context.Context) {
 			return
 		case <-look.C:
 		}
-		l.spareImages(ctx, scarce)
+		if l.sparing.takeFree() { // who looks whether podman hangs does not wait for those who wait for podman
+			l.spareImages(ctx, scarce)
+			l.sparing.giveBack()
+		}
 		l.tidyLogs()
 		asked, done := context.WithTimeout(ctx, silent)
 		pods, err := l.client.Pods(asked, map[string]string{labelNode: l.Name})

@@ -7,12 +7,13 @@ import "slices"
 const movesAtOnce = 16
 
 // turns are who may leave a node now, of what is up. At first the first ones may. If some of those have nowhere to go, while others wait, it
-// is looked where all would go at once; and those that go somewhere then get the turns. A look is a placement of its own, so there are three
-// at most.
+// is looked where all would go at once; and those that go somewhere then get the turns. If none of them can go without others, as where two
+// nodes are to change what they run, all may. A look is a placement of its own, so there are four at most.
 type turns struct {
-	all    bool               // it is looked where all would go
-	given  map[Instance]bool  // who has a turn, once that is known; nil before
-	rooted map[Instance]*Wait // what has nowhere to go, and why
+	together bool               // none could go without others, so all may
+	all      bool               // it is looked where all would go
+	given    map[Instance]bool  // who has a turn, once that is known; nil before
+	rooted   map[Instance]*Wait // what has nowhere to go, and why
 }
 
 // allow tells whether an instance may leave, while so many are on their way.
@@ -29,35 +30,37 @@ func (d *decider) giveTurns() (again bool) {
 	going := func(w *want) bool { return w.turn && w.at != w.home.Name }
 	switch {
 	case t.given != nil:
+		if len(t.given) < movesAtOnce || slices.ContainsFunc(d.wants, going) {
+			return false
+		}
+		t.given, t.rooted, t.together = nil, nil, true
+		return true
+	case t.together:
 		return false
 	case !t.all:
 		t.all = slices.ContainsFunc(d.wants, func(w *want) bool { return w.behind }) &&
 			slices.ContainsFunc(d.wants, func(w *want) bool { return w.turn && !going(w) })
 		return t.all
 	}
+	var all []*want
 	leaves, rooted := map[string]bool{}, map[Instance]*Wait{}
 	for _, w := range d.wants {
 		switch {
 		case going(w):
-			leaves[w.home.Name] = true
+			all, leaves[w.home.Name] = append(all, w), true
 		case w.turn:
 			rooted[w.Instance] = w.wait
 		}
 	}
-	var first, then []*want // some may have room only where others leave
-	for _, w := range d.wants {
-		switch {
-		case going(w) && !leaves[w.at]:
-			first = append(first, w)
-		case going(w):
-			then = append(then, w)
-		}
-	}
-	all := slices.Concat(first, then)
+	slices.SortStableFunc(all, func(a, b *want) int { return first(!leaves[a.at], !leaves[b.at]) }) // some may have room only where others leave
 	free := movesAtOnce - (d.moving - len(all) - len(rooted))
 	if len(all) <= free {
 		return false
 	}
+	clear(d.kept) // this and the rest was found where all went at once
+	clear(d.trial)
+	clear(d.mustStop)
+	clear(d.nowhere)
 	t.rooted, t.given = rooted, map[Instance]bool{}
 	for _, w := range all[:max(0, free)] {
 		t.given[w.Instance] = true
