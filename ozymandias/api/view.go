@@ -273,7 +273,7 @@ func fortune(j *schedule.Job, s *v1.JobStatus) (phase v1.JobPhase, why string) {
 		return v1.Waiting, "worklist " + j.Spec.Worklist + " is being asked for"
 	case s.Wanted == 0 && failed > 0:
 		return v1.Failed, failedOf(failed)
-	case d != nil && d.Failed != "" && j.Stable != j.Revision && !j.Reverts():
+	case j.Halted():
 		return v1.Halted, d.Failed
 	case s.Wanted == 0 && s.Ended > 0:
 		return v1.Complete, ""

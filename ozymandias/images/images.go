@@ -15,6 +15,7 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/semaphore"
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/podman"
@@ -52,7 +53,7 @@ type Store struct {
 	log    *slog.Logger
 
 	// recording is held by whoever marks an image before it has a record, and by whoever takes marks away for want of one.
-	recording chan struct{}
+	recording *semaphore.Weighted
 	fetches   chan struct{} // a place for each image that is fetched
 	saves     chan struct{} // a place for each node that is given one
 
@@ -74,7 +75,7 @@ const (
 
 // New returns the images of a node. It needs Run to fetch those of the cluster.
 func New(o Options) *Store {
-	return &Store{podman: o.Podman, etcd: o.Etcd, node: o.Node, ask: o.Fetch, log: o.Log, recording: make(chan struct{}, 1), fetches: make(chan struct{}, mostFetches), saves: make(chan struct{}, mostSaves),
+	return &Store{podman: o.Podman, etcd: o.Etcd, node: o.Node, ask: o.Fetch, log: o.Log, recording: semaphore.NewWeighted(1), fetches: make(chan struct{}, mostFetches), saves: make(chan struct{}, mostSaves),
 		known: newKnowledge(), changed: make(chan struct{}), held: map[string]bool{}, trouble: map[string]error{}, pulling: map[string]chan struct{}{}}
 }
 

@@ -45,11 +45,10 @@ func (s *Store) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	release, err := s.record(ctx)
-	if err != nil {
+	if err := s.recording.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer release()
+	defer s.recording.Release(1)
 	for _, name := range names {
 		if err := s.adopt(ctx, name); err != nil {
 			return nil, fmt.Errorf("load image %s: %w", name, err)
@@ -88,16 +87,6 @@ func (s *Store) loaded(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.loads, func(l *load) bool { return !l.before[id] })
-}
-
-// record waits until nobody else marks images, or takes marks away.
-func (s *Store) record(ctx context.Context) (release func(), err error) {
-	select {
-	case s.recording <- struct{}{}:
-		return func() { <-s.recording }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // nameless tells an id from a name.

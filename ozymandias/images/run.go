@@ -150,11 +150,10 @@ func (r *run) say(ctx context.Context, held map[string]bool) error {
 
 // clean removes what the cluster has no more, unless something runs it.
 func (r *run) clean(ctx context.Context) error {
-	release, err := r.record(ctx)
-	if err != nil {
+	if err := r.recording.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer release()
+	defer r.recording.Release(1)
 	// Not what is known in here: a name may have been given to it since.
 	k, _, err := r.read(ctx)
 	if err != nil {

@@ -14,11 +14,10 @@ import (
 // Spare removes the oldest image that can be spared on this node: it was pulled, so it can be again; no container is of it; and none of the names
 // that are planned stands for it. It tells whether there was one.
 func (s *Store) Spare(ctx context.Context, planned []string) (bool, error) {
-	release, err := s.record(ctx)
-	if err != nil {
+	if err := s.recording.Acquire(ctx, 1); err != nil {
 		return false, err
 	}
-	defer release() // until then no load is over
+	defer s.recording.Release(1) // until then no load is over
 	kept := map[string]bool{}
 	for _, name := range planned {
 		names, _ := meanings(name) // a name that is none has no image

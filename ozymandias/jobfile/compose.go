@@ -115,8 +115,8 @@ func (c *compose) validate(j job.Job) {
 		}
 	}
 	for _, path := range c.zeros {
-		if rest, own := strings.CutPrefix(path, join("services."+j.Name, extended)+"."); own && (len(c.failed) == 0 || otherwise[rest] == "") {
-			if wrong := cmp.Or(zero(j, rest), zero(j, "containers."+j.Name+"."+rest)); wrong != "" {
+		if rest, own := strings.CutPrefix(path, join("services."+j.Name, extended)+"."); own {
+			if wrong := cmp.Or(zero(j, rest, c.failed), zero(j, "containers."+j.Name+"."+rest, c.failed)); wrong != "" {
 				c.fault(path, "%s", wrong)
 			}
 		}

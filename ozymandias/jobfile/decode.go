@@ -44,10 +44,7 @@ func (d *decoder) validate(j job.Job) {
 		}
 	}
 	for _, path := range d.zeros {
-		if len(d.failed) > 0 && otherwise[path] != "" {
-			continue // what could not be read may be what the default of this depends on
-		}
-		if wrong := zero(j, path); wrong != "" {
+		if wrong := zero(j, path, d.failed); wrong != "" {
 			d.report.add(d.place(job.Fault{Path: path, Message: wrong}))
 		}
 	}
@@ -82,11 +79,6 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 	address := v.Addr().Interface()
 	_, reads := address.(json.Unmarshaler)
 	before := len(d.failed)
-	defer func() {
-		if v.CanInt() && v.IsZero() && len(d.failed) == before {
-			d.zeros = append(d.zeros, path)
-		}
-	}()
 	switch text, isText := address.(encoding.TextUnmarshaler); {
 	case isText && n.Kind == yaml.ScalarNode:
 		if err := text.UnmarshalText([]byte(n.Value)); err != nil {
@@ -117,6 +109,9 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 		d.scalar(n, v, path)
 	default:
 		d.fault(n, path, "is %s; must be %s", kindOf(n), wanted(v.Type()))
+	}
+	if v.CanInt() && v.IsZero() && len(d.failed) == before {
+		d.zeros = append(d.zeros, path)
 	}
 }
 

@@ -17,10 +17,10 @@ var otherwise = map[string]string{
 }
 
 // zero says what is wrong with a field that says 0; "" if nothing is. Package job cannot tell it from one that is left out, and gives it the
-// default: whoever wrote it meant something else.
-func zero(j job.Job, path string) string {
+// default: whoever wrote it meant something else. What could not be read may be what a default depends on.
+func zero(j job.Job, path string, failed unread) string {
 	v := field(reflect.ValueOf(j), path)
-	if !v.IsValid() || v.IsZero() {
+	if !v.IsValid() || v.IsZero() || len(failed) > 0 && otherwise[path] != "" {
 		return ""
 	}
 	advice := "leave it out, or give more"

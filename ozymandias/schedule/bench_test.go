@@ -48,6 +48,15 @@ func benchJob(i, each int, memory job.Size) job.Job {
 		Containers: map[string]job.Container{"main": {Image: "v", Memory: memory}}}.Default()
 }
 
+// decides makes one decision after the other, from the same state.
+func decides(b *testing.B, s State, now time.Time) {
+	for b.Loop() {
+		if _, err := Decide(s, now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // A decision where nothing has changed, and one after a node is lost.
 func BenchmarkDecide(b *testing.B) {
 	for _, size := range []struct{ nodes, jobs, each int }{{50, 100, 5}, {50, 500, 5}, {50, 5, 500}, {1000, 2000, 5}} {
@@ -57,13 +66,7 @@ func BenchmarkDecide(b *testing.B) {
 		lost.Nodes = append([]Node(nil), s.Nodes...)
 		lost.Nodes[0].Incarnation = ""
 		for what, s := range map[string]State{"quiet": s, "lost": lost} {
-			b.Run(fmt.Sprintf("nodes=%d/instances=%d/jobs=%d/%s", size.nodes, size.jobs*size.each, size.jobs, what), func(b *testing.B) {
-				for b.Loop() {
-					if _, err := Decide(s, now); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
+			b.Run(fmt.Sprintf("nodes=%d/instances=%d/jobs=%d/%s", size.nodes, size.jobs*size.each, size.jobs, what), func(b *testing.B) { decides(b, s, now) })
 		}
 	}
 }
@@ -73,13 +76,7 @@ func BenchmarkDecideWithoutRoom(b *testing.B) {
 	for _, each := range []int{200, 800} {
 		now := time.Unix(1e9, 0)
 		s := settled(b, 20, int64(each)/20*500e6, 1, each, now).Put("", benchJob(0, each, 600e6))
-		b.Run(fmt.Sprintf("nodes=20/instances=%d", each), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := Decide(s, now); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+		b.Run(fmt.Sprintf("nodes=20/instances=%d", each), func(b *testing.B) { decides(b, s, now) })
 	}
 }
 
@@ -91,12 +88,6 @@ func BenchmarkDrainWithoutRoom(b *testing.B) {
 		for i := range nodes / 2 {
 			s.Nodes[i].Draining = true
 		}
-		b.Run(fmt.Sprintf("nodes=%d/instances=%d", nodes, 20*nodes), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := Decide(s, now); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+		b.Run(fmt.Sprintf("nodes=%d/instances=%d", nodes, 20*nodes), func(b *testing.B) { decides(b, s, now) })
 	}
 }

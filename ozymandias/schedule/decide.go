@@ -280,7 +280,7 @@ func (d *decider) other(w *want) int64 {
 // excuse says of what runs another revision than all are to, and of what has nowhere to go, why that is.
 func (d *decider) excuse() {
 	for _, w := range d.wants {
-		if why := d.turns.rooted[w.Instance]; why != nil && w.wait == nil && w.home != nil && w.at == w.home.Name {
+		if why := d.turns.rooted[w.Instance]; why != nil && w.wait == nil && w.at == w.home.Name {
 			w.wait = why
 		}
 		if k, ok := d.kept[w.Instance]; ok && w.at != "" && w.revision == k.revision && w.wait == nil {

@@ -88,6 +88,11 @@ func (j *Job) Reverts() bool {
 	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && j.At(j.Stable) != nil && !j.Over && (u.Rollback == nil || *u.Rollback)
 }
 
+// Halted tells whether a deploy failed and does not go back: it waits for a person.
+func (j *Job) Halted() bool {
+	return j.Deploy != nil && j.Deploy.Failed != "" && j.Stable != j.Revision && !j.Reverts()
+}
+
 // Target is the revision that all instances are to run in the end.
 func (j *Job) Target() int64 {
 	if j.Reverts() {
@@ -109,7 +114,7 @@ func (d *decider) noteEnds(t *task) {
 			t.Ended, t.changed = there, true
 		}
 	}
-	target, halted := t.Target(), t.Deploy.Failed != "" && !t.Reverts()
+	target, halted := t.Target(), t.Halted()
 	for _, i := range d.of[t.UID] {
 		at := d.where[i]
 		if at.Planned.Revision != target && !halted {
@@ -256,7 +261,7 @@ func ordinals(from, to int) (ids []string) {
 // step asks package rollout.
 func (d *decider) step(t *task) rollout.Step {
 	s := rollout.Situation{Wanted: t.ids, Target: t.Target(), Update: t.Spec.Update, Known: t.known(), Instances: map[string]rollout.Instance{}, NoPlace: map[string]bool{}, Kept: map[string]bool{}}
-	s.Halted = t.Deploy.Failed != "" && !t.Reverts()
+	s.Halted = t.Halted()
 	if !t.Spec.Daemon && t.Stable != t.Revision {
 		n := d.number(t)
 		for _, id := range ordinals(n, n+min(n, t.Spec.Update.MaxSurge)) {

@@ -62,10 +62,7 @@ func (s *Store) confirm() error {
 	if s.storage == "" {
 		return nil
 	}
-	if err := (memory{Directory: s.shared, Storage: s.storage}).confirm(filepath.Join(s.dir, memoryFile)); err != nil {
-		return fmt.Errorf("%w, and start the node anew", err)
-	}
-	return nil
+	return memory{Directory: s.shared, Storage: s.storage}.confirm(filepath.Join(s.dir, memoryFile))
 }
 
 // InCommon tells whether a volume is, or would be, in the directory that nodes have in common, rather than on this node's own disk.

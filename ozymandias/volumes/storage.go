@@ -77,12 +77,12 @@ func (m memory) confirm(path string) error {
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%s has none of the marks that it had as directory for shared volumes: is its file system mounted? If it is, and is to be used as it is, remove %s",
+		return fmt.Errorf("%s has none of the marks that it had as directory for shared volumes: is its file system mounted? If it is, and is to be used as it is, remove %s and start the node anew",
 			m.Directory, path)
 	case err != nil:
 		return fmt.Errorf("look whether %s is still the directory for shared volumes: %w", m.Directory, err)
 	case string(storage) != m.Storage:
-		return fmt.Errorf("%s is another storage (%s) than it was as directory for shared volumes (%s): is the right file system mounted? If it is, remove %s",
+		return fmt.Errorf("%s is another storage (%s) than it was as directory for shared volumes (%s): is the right file system mounted? If it is, remove %s and start the node anew",
 			m.Directory, storage, m.Storage, path)
 	}
 	return nil
