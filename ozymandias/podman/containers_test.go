@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/podman"
@@ -317,7 +318,19 @@ func endUntold(t *testing.T, c podman.ContainerState) {
 		t.Fatal(err)
 	}
 	for _, pid := range []int{conmon, c.PID} {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		process, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(process)
+		if err := unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		// Until it has ended it is taken for one that runs, and conmon for one that might tell after all.
+		for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+			_, err = unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, -1)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
