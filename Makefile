@@ -53,6 +53,7 @@ test: lint ## Run all tests, with the race detector
 		command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	[ -z "$$missing" ] || { echo "installing what is missing:$$missing"; apt-get update -q && \
 		apt-get install -qy gcc libc6-dev iproute2 curl podman runc conmon catatonit iptables netavark aardvark-dns uidmap e2fsprogs util-linux mount procps; }
+	go run ./hack/programs
 	CGO_ENABLED=1 go test -race -p 3 -timeout 30m $$(./hack/packages.sh plain)
 	CGO_ENABLED=1 go test -race -timeout 30m $$(./hack/packages.sh nodes)
 	go run ./test/cluster/cmd/teamtask-cluster prepare

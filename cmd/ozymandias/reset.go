@@ -216,7 +216,7 @@ func endAll(ctx context.Context, step func(), group cgroup.Group) error {
 }
 
 // removePods has podman remove the pods, and with them their addresses and ports.
-func removePods(ctx context.Context, step func(), data, run string) error {
+func removePods(ctx context.Context, step func(), data, run string) (err error) {
 	o := podman.Options{Dir: filepath.Join(data, "podman"), Run: filepath.Join(run, "podman")}
 	if _, err := os.Stat(o.Dir); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -225,7 +225,13 @@ func removePods(ctx context.Context, step func(), data, run string) error {
 	if err != nil {
 		return err
 	}
-	defer service.Close()
+	defer func() {
+		service.Close()
+		if err == nil {
+			step()
+			err = podman.Quiet(ctx, o)
+		}
+	}()
 	step()
 	client := service.Client()
 	defer client.Close()

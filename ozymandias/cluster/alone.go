@@ -101,23 +101,40 @@ func (c *Cluster) outwait(ctx context.Context, r records) error {
 	defer client.Close()
 	left := remains{voters: len(c.self.Endpoints), votes: len(c.self.Endpoints) - len(voters), revision: r.revision}
 	c.log.Warn("looking for other members of etcd, and waiting until the leases of all nodes have ended", "for", c.seen.silence)
-	for until := time.After(c.seen.silence); ; {
-		var others []other
+	return left.outwait(ctx, c.seen.silence, func() (others []other) {
 		for i, answer := range statuses(ctx, client, endpoints) {
 			if answer != nil {
 				others = append(others, other{node: names[endpoints[i]], votes: slices.Contains(voters, endpoints[i]),
 					leader: answer.Leader != 0, revision: answer.Header.Revision})
 			}
 		}
-		if why := left.mayNotGoOn(others); why != nil {
+		return others
+	})
+}
+
+// enough is after how many questions without an answer nobody is there. One would not do: for a machine that stood still meanwhile, as a
+// virtual one may, both the time to answer and all the time to wait are over at once.
+const enough = 3
+
+// outwait asks the others for at least that long.
+func (m remains) outwait(ctx context.Context, silence time.Duration, ask func() []other) error {
+	over := time.After(silence)
+	for asked := 1; ; asked++ {
+		if why := m.mayNotGoOn(ask()); why != nil {
 			return why
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-until:
-			return nil
 		case <-time.After(askAgain):
+		}
+		if asked < enough {
+			continue
+		}
+		select {
+		case <-over:
+			return nil
+		default:
 		}
 	}
 }

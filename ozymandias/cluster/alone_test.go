@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -56,10 +57,7 @@ func TestMajorityLost(t *testing.T) {
 	}
 	first := machines[0]
 	live(t, left)
-	written, err := first.Client().Put(t.Context(), "/ozymandias/test", "kept")
-	if err != nil {
-		t.Fatal(err)
-	}
+	written := first.put(t, "/ozymandias/test", "kept")
 	token, err := first.Token(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -223,6 +221,34 @@ func TestMayNotGoOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A machine that stood still while it asked asks once more: the others may be there, though all the time to wait is over.
+func TestAskedStandingStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		questions := 0
+		err := remains{3, 1, 7}.outwait(t.Context(), 10*time.Second, func() []other {
+			if questions++; questions == 1 {
+				time.Sleep(time.Minute)
+				return nil
+			}
+			return []other{{node: "n2", votes: true, leader: true}}
+		})
+		if !errors.Is(err, ErrInvalid) || questions != 2 {
+			t.Errorf("after %d questions it is told %v", questions, err)
+		}
+	})
+}
+
+// One that nobody answers has waited for as long as it was to, before it goes on.
+func TestNobodyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := remains{3, 1, 7}.outwait(t.Context(), 10*time.Second, func() []other { return nil })
+		if waited := time.Since(began); err != nil || waited < 10*time.Second {
+			t.Errorf("after %s it is told %v", waited, err)
+		}
+	})
 }
 
 // A machine that is killed while it makes a member of its own is as before, or the only one.

@@ -19,6 +19,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"teamtask.dev/ozymandias/state"
 )
 
 // childOptions is set for a process that is to be a node, and nothing else: the test binary itself.
@@ -252,6 +256,29 @@ func eventually(t *testing.T, what string, so func() bool) {
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}
+}
+
+// put writes to etcd. Several members may lose what is written while they elect a leader, which they do whenever one of them is busy for half a
+// second; the client leaves it to its caller to write again.
+func (m *machine) put(t *testing.T, key, value string) (answer *clientv3.PutResponse) {
+	t.Helper()
+	eventually(t, "etcd takes what is written", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var err error
+		answer, err = m.Client().Put(ctx, key, value)
+		return err == nil
+	})
+	return answer
+}
+
+// delete has a node be forgotten, as put writes.
+func (m *machine) delete(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, "node "+name+" is deleted", func() bool {
+		err := m.Forget(t.Context(), name)
+		return err == nil || errors.Is(err, state.ErrNoNode) // at an earlier try, whose answer was lost
+	})
 }
 
 // seats counts etcd's members with and without a vote.

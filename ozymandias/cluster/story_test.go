@@ -76,9 +76,7 @@ func TestFiveNodes(t *testing.T) {
 	for i, m := range machines {
 		m.stop()
 		other := machines[(i+1)%len(machines)]
-		if _, err := other.Client().Put(t.Context(), "/ozymandias/test", m.o.Name); err != nil {
-			t.Fatalf("node %s is off, and nothing can be written: %v", m.o.Name, err)
-		}
+		other.put(t, "/ozymandias/test", m.o.Name)
 		machines[i] = start(t, m.o) // with the options of joining, as from the same command line
 		if answer, err := machines[i].Client().Get(t.Context(), "/ozymandias/test"); err != nil || string(answer.Kvs[0].Value) != m.o.Name {
 			t.Errorf("node %s reads %v, %v", m.o.Name, answer, err)
@@ -124,10 +122,18 @@ func TestMachineLost(t *testing.T) {
 			}
 		})
 	}()
-	<-renewed
+	renewal := func() {
+		t.Helper()
+		select {
+		case <-renewed:
+		case err := <-kept:
+			t.Fatalf("the lease was kept until %v", err)
+		}
+	}
+	renewal()
 	n3.kill()
 	for range 3 {
-		<-renewed
+		renewal()
 	}
 	cancel()
 	if err := <-kept; !errors.Is(err, context.Canceled) {
@@ -154,9 +160,7 @@ func TestMachineLost(t *testing.T) {
 	if err := first.Forget(t.Context(), "n4"); !errors.Is(err, state.ErrAlive) {
 		t.Errorf("a node that is alive is forgotten: %v", err)
 	}
-	if err := first.Forget(t.Context(), "n3"); err != nil {
-		t.Fatal(err)
-	}
+	first.delete(t, "n3")
 	eventually(t, "another node has the place of the one that was deleted", func() bool {
 		voters, learners := first.members(t)
 		return len(learners) == 0 && slices.Equal(sorted(voters), sorted([]string{first.node.member(), member(t, first, "n2"), fourth.node.member()}))
@@ -242,9 +246,7 @@ func TestDeletedWhileOff(t *testing.T) {
 		}
 	}
 	gone.stop()
-	if err := machines[0].Forget(t.Context(), gone.o.Name); err != nil {
-		t.Fatal(err)
-	}
+	machines[0].delete(t, gone.o.Name)
 	eventually(t, "the place is taken", func() bool {
 		voters, learners := machines[0].members(t)
 		return len(learners) == 0 && len(voters) == 3 && slices.Contains(voters, other.node.member())
@@ -254,9 +256,7 @@ func TestDeletedWhileOff(t *testing.T) {
 	}
 
 	// The same while it runs.
-	if err := machines[0].Forget(t.Context(), other.o.Name); err != nil {
-		t.Fatal(err)
-	}
+	machines[0].delete(t, other.o.Name)
 	<-other.ended
 	if !errors.Is(other.err, ErrForgotten) {
 		t.Errorf("a node that was deleted ended with %v", other.err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // untold puts it right if podman takes a container to run of which nothing is left: whether it did. Podman is told of an end by conmon, in a
@@ -62,10 +63,8 @@ func exits(run string) string { return filepath.Join(run, "libpod", "exits") }
 
 // mentioned tells whether a process that runs has the container's id in its command line.
 func mentioned(id string) bool {
-	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	return err == nil && slices.ContainsFunc(lines, func(line string) bool {
-		b, _ := os.ReadFile(line) // nothing, if it has ended
-		return bytes.Contains(b, []byte(id))
+	return slices.ContainsFunc(commandLines(), func(line []string) bool {
+		return slices.ContainsFunc(line, func(word string) bool { return strings.Contains(word, id) })
 	})
 }
 

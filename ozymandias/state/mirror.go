@@ -127,10 +127,11 @@ func (m *Mirror) follow(ctx context.Context) (heard bool, err error) {
 	if !late.Stop() {
 		return false, errSilent
 	}
-	check := time.NewTicker(silence)
+	// Ticks are counted rather than time, as none come while the machine stands still, nor does what etcd has to say.
+	const ticks = 4 // in a silence
+	check := time.NewTicker(silence / ticks)
 	defer check.Stop()
-	recently, asked := false, false
-	for {
+	for quiet := 0; ; {
 		select {
 		case news, open := <-watch:
 			if !open {
@@ -140,17 +141,15 @@ func (m *Mirror) follow(ctx context.Context) (heard bool, err error) {
 				return heard, err
 			}
 			m.hear(news)
-			heard, recently, asked = true, true, false
+			heard, quiet = true, 0
 		case <-check.C:
-			switch {
-			case asked:
-				return heard, errSilent
-			case !recently:
-				asked = true
+			switch quiet++; quiet {
+			case ticks:
 				// In a goroutine of its own, as it may wait as long as the connection is dead. It ends with ctx.
 				go func() { _ = m.store.client.RequestProgress(ctx) }()
+			case 2 * ticks:
+				return heard, errSilent
 			}
-			recently = false
 		}
 	}
 }

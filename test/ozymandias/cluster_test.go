@@ -315,6 +315,9 @@ func (n *node) reset() {
 	if out, err := reset(n.machine, n.name, n.data(), n.run()); err != nil {
 		n.Errorf("reset %s: %v: %s", n.name, err, out)
 	}
+	if left, err := programs(n.data() + "/podman/"); err != nil || len(left) > 0 {
+		n.Errorf("after the reset of %s there are %v, %v", n.name, left, err)
+	}
 }
 
 // reset removes what a node leaves on its machine.

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -180,7 +179,7 @@ func (m *Machine) Close() error {
 	if m.Service != nil {
 		m.Service.Close()
 	}
-	fault(m.quiet(ctx))
+	fault(podman.Quiet(ctx, m.Options))
 	for _, namespace := range namespaces {
 		if _, err := os.Stat(namespace); !errors.Is(err, fs.ErrNotExist) {
 			fault(fmt.Errorf("network namespace %s is left: %v", namespace, err))
@@ -196,28 +195,4 @@ func (m *Machine) Close() error {
 		faults = append(faults, fmt.Errorf("podman said:\n%s", m.Said()))
 	}
 	return errors.Join(faults...)
-}
-
-// quiet waits until no program of this machine runs: conmon, and the podman that conmon starts to put things away.
-func (m *Machine) quiet(ctx context.Context) error {
-	for {
-		var left []string
-		lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
-		if err != nil {
-			return err
-		}
-		for _, line := range lines {
-			if b, err := os.ReadFile(line); err == nil && bytes.Contains(b, []byte(m.dir+"/")) {
-				left = append(left, strings.ReplaceAll(string(b), "\x00", " "))
-			}
-		}
-		if len(left) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("programs are left: %s", left)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
