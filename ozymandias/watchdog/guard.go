@@ -121,7 +121,11 @@ func (g *guard) watch(ctx context.Context, replaced func() bool) error {
 		if !passed {
 			continue
 		}
-		if err := g.group.Kill(); err != nil {
+		passed, err := g.end()
+		if !passed {
+			continue
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "watchdog:", err)
 			continue // and try again
 		}
@@ -132,6 +136,17 @@ func (g *guard) watch(ctx context.Context, replaced func() bool) error {
 			return nil
 		}
 	}
+}
+
+// end ends everything, unless a later time has been taken just now. It lets none be taken meanwhile: who is told that it was starts something, which
+// is not to be ended then.
+func (g *guard) end() (passed bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if uptime.Now() < g.until {
+		return false, nil
+	}
+	return true, g.group.Kill()
 }
 
 // accept serves whoever connects, one goroutine each.
