@@ -36,7 +36,7 @@ const look = 50 * time.Millisecond
 // What ends the node is not to end it: it ignores signals that ask it to, and leaves the control group in which it was started, such as a
 // systemd unit's, for one beside the group that it watches.
 func Guard(ctx context.Context, socket string, group cgroup.Group, until time.Duration) error {
-	signal.Ignore(unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+	signal.Ignore(unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGPIPE) // the last one if nobody hears any more what it says
 	if err := group.Beside("watchdog").Enter(); err != nil {
 		return fmt.Errorf("get out of the way of what ends the node: %w", err)
 	}
