@@ -301,7 +301,13 @@ func TestWaitsInWords(t *testing.T) {
 	if line := <-said; line != "waiting for a node that has image app: it was loaded into node n1; load it again if that is gone" {
 		t.Errorf("it said %q", line)
 	}
-	c.nodes["n1"].serve = func(context.Context, string, io.Writer) error { return errors.New("not yet") }
+	var ready atomic.Bool
+	c.nodes["n1"].serve = func(ctx context.Context, id string, w io.Writer) error {
+		if !ready.Load() {
+			return errors.New("not yet")
+		}
+		return c.nodes["n1"].Save(ctx, id, w)
+	}
 	c.start(t, "n1")
 	for line := range said {
 		if strings.HasPrefix(line, "fetching image app (") && strings.Contains(line, "so far without success") && strings.Contains(line, "from node n1") && strings.Contains(line, "not yet") {
@@ -314,7 +320,7 @@ func TestWaitsInWords(t *testing.T) {
 		t.Errorf("Ensure() = %v", err)
 	}
 	c.kill(t, "n1")
-	c.nodes["n1"].serve = c.nodes["n1"].Save
+	ready.Store(true)
 	c.start(t, "n1")
 	if err := <-result; err != nil {
 		t.Error(err)
