@@ -10,7 +10,7 @@ import (
 
 // Everything that runs below a group is ended, and is known to have ended.
 func Example() {
-	group, err := cgroup.Find("ozymandias/n1/stop")
+	group, err := cgroup.Find("ozymandias-example/n1/stop")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,7 +6,8 @@
 //   - As long as a container has not been found well it is asked once a second, however long its interval, so that it gets requests as
 //     soon as it can take them; over HTTP and TCP, a few times more in the first second. Of these checks only one in each interval can
 //     count against it, the first an interval after the start.
-//   - The start period ends with the first verdict that the container is well: what was well once is not starting any more.
+//   - The start period ends with the first verdict that the container is well: what was well once is not starting any more,
+//     also when the node's process was started anew since.
 //   - A check that could not be made (podman does not answer, the node itself was held up) tells nothing. It counts against a container
 //     only if none has ever succeeded, so that people learn why there is no success.
 //   - Time is that of time.Now's monotonic clock, which stands still while the machine sleeps, as containers do: when it wakes, nobody

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"teamtask.dev/ozymandias/health"
 	"teamtask.dev/ozymandias/job"
@@ -30,13 +31,19 @@ func command(change ...func(*job.Healthcheck)) job.Healthcheck {
 }
 
 // told watches for two minutes less a second and returns what was said, with the seconds after the beginning.
-func told(t *testing.T, check job.Healthcheck, run func(ctx context.Context, after time.Duration) (int, string, error)) (told []string) {
+func told(t *testing.T, check job.Healthcheck, run func(ctx context.Context, after time.Duration) (int, string, error)) []string {
+	t.Helper()
+	return toldOf(t, false, check, run)
+}
+
+// toldOf does that of a container that was well before, or not.
+func toldOf(t *testing.T, well bool, check job.Healthcheck, run func(ctx context.Context, after time.Duration) (int, string, error)) (told []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 119*time.Second)
 		defer cancel()
 		begun := time.Now()
-		target := health.Target{Exec: func(ctx context.Context, _ []string) (int, string, error) { return run(ctx, time.Since(begun)) }}
+		target := health.Target{Well: well, Exec: func(ctx context.Context, _ []string) (int, string, error) { return run(ctx, time.Since(begun)) }}
 		health.Watch(ctx, check, target, func(v health.Verdict) {
 			word := "well"
 			if !v.Healthy {
@@ -88,23 +95,16 @@ func TestVerdicts(t *testing.T) {
 
 // What begins to listen some tenths of a second after its start is found well then, not a second after the start.
 func TestWellSoon(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := netip.MustParseAddrPort(free.Addr().String())
-	free.Close()
+	socket, bound := nobody(t)
+	address := netip.MustParseAddrPort(bound.String())
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		begun := time.Now()
 		time.AfterFunc(300*time.Millisecond, func() {
-			listener, err := net.Listen("tcp", address.String())
-			if err != nil {
+			if err := unix.Listen(socket, 10); err != nil { // the kernel takes connections, as many as wait to be accepted
 				t.Error(err)
-				return
 			}
-			context.AfterFunc(ctx, func() { listener.Close() })
 		})
 		check := command(func(h *job.Healthcheck) {
 			h.Type, h.Port, h.Command, h.HealthyThreshold = job.TCP, int(address.Port()), nil, 2
@@ -170,6 +170,31 @@ func TestNoFaultOfTheContainer(t *testing.T) {
 	got = told(t, command(), func(context.Context, time.Duration) (int, string, error) { return 0, "", away })
 	if want := []string{"30s unwell"}; !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// What was found well by an earlier process of the node is taken up as that: it is not starting any more, podman's faults are not its own, and
+// nothing is said before it is unwell.
+func TestWellBefore(t *testing.T) {
+	codes := func(code int, err error) func(context.Context, time.Duration) (int, string, error) {
+		return func(context.Context, time.Duration) (int, string, error) { return code, "", err }
+	}
+	starting := command(func(h *job.Healthcheck) { h.StartPeriod = seconds(60) })
+	for _, c := range []struct {
+		name  string
+		check job.Healthcheck
+		run   func(context.Context, time.Duration) (int, string, error)
+		want  []string
+	}{
+		{"it is still well", command(), codes(0, nil), nil},
+		{"podman does not answer", command(), codes(0, errors.New("podman does not answer")), nil},
+		{"it is not well any more", starting, codes(1, nil), []string{"20s unwell"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := toldOf(t, true, c.check, c.run); !slices.Equal(got, c.want) {
+				t.Errorf("told %q, want %q", got, c.want)
+			}
+		})
 	}
 }
 

@@ -125,6 +125,10 @@ func (s *Store) pull(ctx context.Context, name string, names []string, progress 
 		delete(s.pulling, full)
 		close(over)
 	}()
+	// A pull that nobody found under way may have been over by then.
+	if id, err := s.local(ctx, names); id != "" || err != nil {
+		return id, err
+	}
 	progress("pulling image " + full)
 	id, err = s.podman.Pull(ctx, full, func(line string) { progress("pulling image " + full + ": " + line) })
 	if err != nil && len(names) > 1 { // the registry was a guess

@@ -6,6 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -295,7 +301,13 @@ func TestWaitsInWords(t *testing.T) {
 	if line := <-said; line != "waiting for a node that has image app: it was loaded into node n1; load it again if that is gone" {
 		t.Errorf("it said %q", line)
 	}
-	c.nodes["n1"].serve = func(context.Context, string, io.Writer) error { return errors.New("not yet") }
+	var ready atomic.Bool
+	c.nodes["n1"].serve = func(ctx context.Context, id string, w io.Writer) error {
+		if !ready.Load() {
+			return errors.New("not yet")
+		}
+		return c.nodes["n1"].Save(ctx, id, w)
+	}
 	c.start(t, "n1")
 	for line := range said {
 		if strings.HasPrefix(line, "fetching image app (") && strings.Contains(line, "so far without success") && strings.Contains(line, "from node n1") && strings.Contains(line, "not yet") {
@@ -308,7 +320,7 @@ func TestWaitsInWords(t *testing.T) {
 		t.Errorf("Ensure() = %v", err)
 	}
 	c.kill(t, "n1")
-	c.nodes["n1"].serve = c.nodes["n1"].Save
+	ready.Store(true)
 	c.start(t, "n1")
 	if err := <-result; err != nil {
 		t.Error(err)
@@ -436,6 +448,59 @@ func TestEnsureElse(t *testing.T) {
 		if got, err := n.Ensure(ctx, name, nil); got != "" || err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("Ensure(%s) = %q, %v; want %s", name, got, err, want)
 		}
+	}
+}
+
+// Who has looked for an image just before somebody else's pull of it is over does not pull it again.
+func TestEnsureAfterPull(t *testing.T) {
+	ctx, c := patient(t), found(t, 1)
+	n := c.nodes["n1"]
+	archive, id := image(t, n, "docker.io/library/postgres:13", "postgres")
+	hub.publish(t, "library/postgres", "13", archive)
+
+	// Podman is late to tell the first who asks that the image is not there.
+	asked, tell := make(chan struct{}), make(chan struct{})
+	var told atomic.Bool
+	to := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", n.machine.Options.Socket())
+	}}
+	defer to.CloseIdleConnections()
+	late := httptest.NewUnstartedServer(&httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "podman" },
+		Transport: to,
+		ModifyResponse: func(r *http.Response) error {
+			if r.StatusCode == http.StatusNotFound && strings.Contains(r.Request.URL.Path, "docker.io") && !told.Swap(true) {
+				close(asked)
+				<-tell
+			}
+			return nil
+		},
+	})
+	late.Listener.Close()
+	socket := filepath.Join(t.TempDir(), "podman.sock")
+	var err error
+	if late.Listener, err = net.Listen("unix", socket); err != nil {
+		t.Fatal(err)
+	}
+	late.Start()
+	defer late.Close()
+	client := podman.Connect(socket)
+	defer client.Close()
+
+	store := images.New(images.Options{Podman: client, Etcd: c.etcd, Node: "n1", Fetch: c.fetch, Log: slog.New(slog.DiscardHandler)})
+	ensure := func() {
+		if got, err := store.Ensure(ctx, "postgres:13", nil); err != nil || got != id {
+			t.Errorf("Ensure() = %s, %v; want %s", got, err, id)
+		}
+	}
+	var first sync.WaitGroup
+	first.Go(ensure)
+	<-asked
+	ensure()
+	close(tell)
+	first.Wait()
+	if asked := hub.count("/v2/library/postgres/manifests/13"); asked != 1 {
+		t.Errorf("the registry was asked %d times", asked)
 	}
 }
 

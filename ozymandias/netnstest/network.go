@@ -137,16 +137,21 @@ func (s *Network) namespaces() []string {
 	return names
 }
 
-// FreeSubnet finds a subnet for 256 addresses in a network for IPv4, of which no interface of this machine has any. Processes of tests begin to
-// look at different ones.
+// found counts the subnets of this process.
+var found atomic.Int32
+
+// FreeSubnet finds a subnet for 256 addresses in a network for IPv4, of which no interface of this machine has any. It is held by nobody until an
+// interface has it; but processes of tests begin to look at different ones, and so does one process each time: not at the next one, as
+// processes that begin together have numbers that are close to each other.
 func FreeSubnet(within netip.Prefix) (netip.Prefix, error) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return netip.Prefix{}, err
 	}
 	first, subnets := within.Masked().Addr().As4(), 1<<(24-within.Bits())
+	begin := os.Getpid() + 257*int(found.Add(1))
 	for i := range subnets {
-		n := int(first[1])<<8 + int(first[2]) + (os.Getpid()+i)%subnets
+		n := int(first[1])<<8 + int(first[2]) + (begin+i)%subnets
 		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{first[0], byte(n >> 8), byte(n), 0}), 24)
 		if !slices.ContainsFunc(addresses, func(a net.Addr) bool {
 			other, err := netip.ParsePrefix(a.String())

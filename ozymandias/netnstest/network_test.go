@@ -75,16 +75,26 @@ func TestNetwork(t *testing.T) {
 		if err := a.Lose(cut); err != nil {
 			t.Fatal(err)
 		}
-		if pings(a, b, "1") || pings(b, a, "2") {
-			t.Errorf("%s is cut off (%d) and reached", a.Name, cut)
+		if pings(a, b, "1") {
+			t.Errorf("%s is cut off (%d) and reaches others", a.Name, cut)
 		}
-		// Who hears a call that it cannot answer remembers it for a while.
-		heard, err := a.Command("ss", "--tcp", "--no-header", "state", "syn-recv").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if heard := len(heard) > 0; heard != (cut == netnstest.Out) {
-			t.Errorf("%s is cut off (%d) and has heard a call: %t", a.Name, cut, heard)
+		for began := time.Now(); ; {
+			if pings(b, a, "2") {
+				t.Errorf("%s is cut off (%d) and reached", a.Name, cut)
+			}
+			// Who hears a call that it cannot answer remembers it for a while.
+			out, err := a.Command("ss", "--tcp", "--no-header", "state", "syn-recv").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			heard, hears := len(out) > 0, cut == netnstest.Out
+			if hears && !heard && time.Since(began) < time.Minute {
+				continue // on a busy machine two seconds may pass before there is a call
+			}
+			if heard != hears {
+				t.Errorf("%s is cut off (%d) and has heard a call: %t", a.Name, cut, heard)
+			}
+			break
 		}
 		if !pings(b, c, "60") {
 			t.Error("others are cut off")

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -93,17 +94,25 @@ func TestImpatient(t *testing.T) {
 	}
 }
 
-// seeming begins a shell that has the arguments that podman would have, and ends with its input, by the code 1.
+// seeming begins a shell that has the arguments that podman would have, and ends with its input, by the code 1. It runs when this returns: before
+// that nobody sees what its arguments are.
 func seeming(t *testing.T, arguments ...string) (c *exec.Cmd, end io.Closer) {
 	t.Helper()
-	c = exec.Command("sh", append([]string{"-c", "read line", "podman"}, arguments...)...)
+	c = exec.Command("sh", append([]string{"-c", "echo begun; read line", "podman"}, arguments...)...)
 	end, err := c.StdinPipe()
-	if err == nil {
-		err = c.Start()
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = c.Process.Kill() })
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "begun\n" {
+		t.Fatalf("it said %q, %v", line, err)
+	}
 	return c, end
 }

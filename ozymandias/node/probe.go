@@ -60,7 +60,7 @@ func (l *loop) probe(lived context.Context) {
 func (l *loop) target(p converge.Probe) health.Target {
 	address, _ := netip.ParseAddr(p.Address) // without one nothing answers, which the probe says
 	name := containerName(podName(p.Name, p.Instance.ID, p.Epoch), p.Container)
-	return health.Target{Address: address, Exec: func(ctx context.Context, command []string) (int, string, error) {
+	return health.Target{Address: address, Well: p.Well, Exec: func(ctx context.Context, command []string) (int, string, error) {
 		var output tail
 		code, err := l.client.Exec(ctx, name, podman.Exec{Command: command, Stdout: &output, Stderr: &output})
 		return code, string(output), err

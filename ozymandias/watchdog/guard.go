@@ -36,7 +36,7 @@ const look = 50 * time.Millisecond
 // What ends the node is not to end it: it ignores signals that ask it to, and leaves the control group in which it was started, such as a
 // systemd unit's, for one beside the group that it watches.
 func Guard(ctx context.Context, socket string, group cgroup.Group, until time.Duration) error {
-	signal.Ignore(unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+	signal.Ignore(unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGPIPE) // the last one if nobody hears any more what it says
 	if err := group.Beside("watchdog").Enter(); err != nil {
 		return fmt.Errorf("get out of the way of what ends the node: %w", err)
 	}
@@ -121,7 +121,11 @@ func (g *guard) watch(ctx context.Context, replaced func() bool) error {
 		if !passed {
 			continue
 		}
-		if err := g.group.Kill(); err != nil {
+		passed, err := g.end()
+		if !passed {
+			continue
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "watchdog:", err)
 			continue // and try again
 		}
@@ -132,6 +136,17 @@ func (g *guard) watch(ctx context.Context, replaced func() bool) error {
 			return nil
 		}
 	}
+}
+
+// end ends everything, unless a later time has been taken just now. It lets none be taken meanwhile: who is told that it was starts something, which
+// is not to be ended then.
+func (g *guard) end() (passed bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if uptime.Now() < g.until {
+		return false, nil
+	}
+	return true, g.group.Kill()
 }
 
 // accept serves whoever connects, one goroutine each.

@@ -2,7 +2,9 @@ package watchdog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,6 +64,7 @@ type kennel struct {
 	within       string      // the control group that its watchdogs are started in, or ""
 	broken       atomic.Bool // none can be started
 	stuck        bool        // those that are started stop before they listen
+	stderr       *os.File    // its watchdogs'
 	dogs         []*exec.Cmd
 }
 
@@ -71,7 +74,7 @@ func newKennel(t *testing.T) *kennel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &kennel{T: t, socket: filepath.Join(t.TempDir(), "watchdog.sock"), path: path, group: group, enter: enter}
+	return &kennel{T: t, socket: filepath.Join(t.TempDir(), "watchdog.sock"), path: path, group: group, enter: enter, stderr: os.Stderr}
 }
 
 func (k *kennel) attach() *watchdog.Dog {
@@ -94,7 +97,7 @@ func (k *kennel) command(until time.Duration) *exec.Cmd {
 	}
 	command.Env = append(os.Environ(), "WATCHDOG_SOCKET="+k.socket, "WATCHDOG_GROUP="+k.path,
 		"WATCHDOG_UNTIL="+strconv.FormatInt(int64(until), 10), "WATCHDOG_LINGER="+k.linger.String(), "WATCHDOG_WITHIN="+k.within)
-	command.Stderr = os.Stderr
+	command.Stderr = k.stderr
 	k.dogs = append(k.dogs, command)
 	return command
 }
@@ -136,6 +139,26 @@ func (k *kennel) until(dog *watchdog.Dog, from time.Duration) {
 	k.Helper()
 	if err := dog.Until(k.Context(), uptime.Now()+from); err != nil {
 		k.Fatal(err)
+	}
+}
+
+// replace has a dog, whose watchdog hears nothing any more, find that out soon, and another one hear it; as the node does, it tells it until it
+// is heard.
+func (k *kennel) replace(dog *watchdog.Dog, from time.Duration) {
+	k.Helper()
+	watchdog.SetAnswerWithin(time.Second)
+	defer watchdog.SetAnswerWithin(20 * time.Second)
+	ctx, heard := context.WithTimeout(k.Context(), patience)
+	defer heard()
+	last := errors.New("it was never told")
+	dog.Tell(uptime.Now() + from)
+	dog.Run(ctx, func(_ time.Duration, err error) {
+		if last = err; err == nil {
+			heard()
+		}
+	})
+	if last != nil {
+		k.Fatal(last)
 	}
 }
 
@@ -226,8 +249,9 @@ func TestNothingMayRunYet(t *testing.T) {
 func TestNodeIsGone(t *testing.T) {
 	k := newKennel(t)
 	dog := k.attach()
-	k.until(dog, time.Second)
+	k.until(dog, time.Hour)
 	program := k.program()
+	k.until(dog, time.Second)
 	dog.Leave()
 	k.over(program)
 	cgrouptest.Empty(t, k.group)
@@ -258,28 +282,26 @@ func TestNodeComesBack(t *testing.T) {
 func TestReplaced(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 		t.Run(signal.String(), func(t *testing.T) {
-			watchdog.SetAnswerWithin(300 * time.Millisecond)
-			defer watchdog.SetAnswerWithin(20 * time.Second)
 			k := newKennel(t)
 			dog := k.attach()
 			k.until(dog, time.Hour)
 			program := k.program()
+			const passes = 10 * time.Second // long enough for it to be stopped before
 			if signal == syscall.SIGSTOP {
-				k.until(dog, 3*time.Second) // it wakes when that is over
+				k.until(dog, passes) // it wakes when that is over
 			}
 			old := k.dogs[0]
 			if err := old.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
 			k.unheard(old)
-			k.until(dog, time.Hour)
+			wake := uptime.Now() + passes
+			k.replace(dog, time.Hour)
 			if len(k.dogs) < 2 {
 				t.Fatal("no other was started")
 			}
 			if signal == syscall.SIGSTOP {
-				for wake := uptime.Now() + 3*time.Second; uptime.Now() < wake; {
-					time.Sleep(10 * time.Millisecond)
-				}
+				k.await("its time has passed", func() bool { return uptime.Now() >= wake })
 				if err := old.Process.Signal(syscall.SIGCONT); err != nil {
 					t.Fatal(err)
 				}
@@ -387,6 +409,48 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 	if zombie(first) && zombie(second) {
 		t.Error("both have gone")
+	}
+}
+
+// A watchdog that could not end something tries again, also if nobody hears it complain.
+func TestComplainsToNobody(t *testing.T) {
+	k := newKennel(t)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	defer writer.Close()
+	k.stderr = writer
+	// In place of a control group, a directory in which nothing can be ended without reading a list of processes.
+	at, err := filepath.Rel(cgrouptest.Root(t), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.path = filepath.Join(at, "group")
+	dir := filepath.Join(cgrouptest.Root(t), k.path)
+	if err := os.MkdirAll(filepath.Join(dir, "cgroup.kill"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dog := k.attach()
+	defer dog.Dismiss()
+	for range 2 {
+		list := filepath.Join(dir, "cgroup.procs")
+		if err := syscall.Mkfifo(list, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k.await("it tries", func() bool {
+			pipe, err := os.OpenFile(list, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+			if err != nil {
+				return false // nobody reads it
+			}
+			defer pipe.Close()
+			if err := os.Remove(list); err != nil { // the next one is of another try
+				t.Fatal(err)
+			}
+			_, err = io.WriteString(pipe, "no process")
+			return err == nil
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ type Probe struct {
 	Started   time.Time
 	Address   string
 	Check     *job.Healthcheck
+	Well      bool // it is known to be well
 }
 
 // Probes are all that are to be made now.
@@ -28,7 +29,7 @@ func (m *Machine) Probes() (probes []Probe) {
 		for _, name := range i.order() {
 			c, check := i.containers[name], i.spec.Containers[name].Healthcheck
 			if c != nil && c.State == Running && check != nil {
-				probes = append(probes, Probe{id, i.name, i.epoch, name, c.Started, i.address, check})
+				probes = append(probes, Probe{id, i.name, i.epoch, name, c.Started, i.address, check, c.healthy != nil && *c.healthy})
 			}
 		}
 	}

@@ -208,8 +208,9 @@ func (i *instance) restore(was schedule.Condition, pod Pod) {
 	i.condition = was
 	i.containers = map[string]*container{}
 	for name, c := range was.Containers {
-		i.containers[name] = &container{exit: c.ExitCode, restarts: c.Restarts, streak: c.Restarts, healthy: c.Healthy, well: c.Healthy != nil && *c.Healthy}
+		i.containers[name] = &container{exit: c.ExitCode, restarts: c.Restarts, streak: c.Restarts, well: c.Healthy != nil && *c.Healthy}
 		if !pod.Containers[name].Started.After(c.Since) { // or else that was before its last start
+			i.containers[name].healthy = c.Healthy
 			i.containers[name].ousted, i.containers[name].why = c.Ousted != "", c.Ousted
 		}
 	}

@@ -28,6 +28,7 @@ import (
 //	pass 5s
 //	cease 2s / held / leave
 //	restart                     the node's process begins anew, and finds what is there
+//	probes                      answers which containers are asked how they are, and which of them are known to be well
 //	report                      answers what is reported
 func TestStories(t *testing.T) {
 	storytest.Script(t, "testdata/*.txt", func(t *testing.T) func(string) []string {
@@ -36,7 +37,7 @@ func TestStories(t *testing.T) {
 	})
 }
 
-func (w *world) command(t *testing.T, words_ []string) []string {
+func (w *world) command(t *testing.T, words_ []string) (lines []string) {
 	verb, args := words_[0], words_[1:]
 	switch verb {
 	case "job":
@@ -97,6 +98,15 @@ func (w *world) command(t *testing.T, words_ []string) []string {
 		w.leave = true
 	case "restart":
 		w.restart()
+	case "probes":
+		for _, p := range w.machine.Probes() {
+			line := fmt.Sprintf("%s-%s@%d %s", p.Instance.Job, p.Instance.ID, p.Epoch, p.Container)
+			if p.Well {
+				line += " well"
+			}
+			lines = append(lines, line)
+		}
+		return lines
 	case "report":
 		return w.conditions()
 	default:
@@ -195,6 +205,25 @@ func TestAdoptsNoneOfSeveral(t *testing.T) {
 		want := []string{"web-0@3 Running healthy", "again in 1s", "remove web-0@3", "web-0@3 Stopping", "make web-0@5", "web-0@5 Starting"}
 		if !slices.Equal(lines, want) {
 			t.Errorf("found with epochs %v: %q, want %q", epochs, lines, want)
+		}
+	}
+}
+
+// A container that has been started again since it was told of, as a partition keeps from being told, may have been well before: of this start
+// nothing is known.
+func TestAdoptsAnotherStart(t *testing.T) {
+	for later, well := range map[time.Duration]bool{0: true, time.Second: false} {
+		w := newWorld(t.Fatalf)
+		w.put(w.job(t, []string{"web", "main[check]"}))
+		w.plan([]schedule.Planned{w.planned(t, "web-0@5")})
+		yes := true
+		was := schedule.Condition{Epoch: 5, Revision: 1, Phase: schedule.Running, Healthy: true, Since: w.now,
+			Containers: map[string]schedule.ContainerCondition{"main": {State: schedule.ContainerRunning, Healthy: &yes, Since: w.now}}}
+		w.machine.Adopt(w.now, w.state, converge.Found{Instance: instance(t, "web-0"), Name: "web", Epoch: 5, Revision: 1, Was: was,
+			Pod: converge.Pod{Address: "10.0.0.1", Containers: map[string]converge.Facts{"main": {State: converge.Running, Started: w.now.Add(later)}}}})
+		probes := w.machine.Probes()
+		if len(probes) != 1 || probes[0].Well != well || w.machine.Report().Instances[instance(t, "web-0")].Healthy != well {
+			t.Errorf("started %s later: its probes are %+v, %q", later, probes, w.conditions())
 		}
 	}
 }

@@ -108,7 +108,9 @@ func (m *Machine) start(ctx context.Context, number int32) (err error) {
 	if err != nil {
 		return err
 	}
-	m.Network = podman.Network{Name: "pods", Interface: fmt.Sprintf("oz%d-%d", os.Getpid(), number), Subnet: subnet, Gateway: subnet.Addr().Next()}
+	// Its name is its own, too: podman's rules for the kernel's firewall go by it, and networks of one name would have theirs in common.
+	name := fmt.Sprintf("pods-%d-%d", os.Getpid(), number)
+	m.Network = podman.Network{Name: name, Interface: fmt.Sprintf("oz%d-%d", os.Getpid(), number), Subnet: subnet, Gateway: subnet.Addr().Next()}
 	return m.Client.EnsureNetwork(ctx, m.Network)
 }
 
