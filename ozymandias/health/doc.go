@@ -7,8 +7,8 @@
 //     soon as it can take them; over HTTP and TCP, a few times more in the first second. Of these checks only one in each interval can
 //     count against it, the first an interval after the start.
 //   - The start period ends with the first verdict that the container is well: what was well once is not starting any more.
-//   - A check that could not be made (podman does not answer, the node itself was held up) tells nothing. It counts against a container
-//     only if none has ever succeeded, so that people learn why there is no success.
+//   - A check that could not be made (podman does not answer, or has not begun the command in time, or the node itself was held up) tells
+//     nothing. It counts against a container only if none has ever succeeded, so that people learn why there is no success.
 //   - Time is that of time.Now's monotonic clock, which stands still while the machine sleeps, as containers do: when it wakes, nobody
 //     is late and no missed checks are made up for.
 package health
