@@ -8,8 +8,8 @@
 //     count against it, the first an interval after the start.
 //   - The start period ends with the first verdict that the container is well: what was well once is not starting any more,
 //     also when the node's process was started anew since.
-//   - A check that could not be made (podman does not answer, the node itself was held up) tells nothing. It counts against a container
-//     only if none has ever succeeded, so that people learn why there is no success.
+//   - A check that could not be made (podman does not answer, or has not begun the command in time, or the node itself was held up) tells
+//     nothing. It counts against a container only if none has ever succeeded, so that people learn why there is no success.
 //   - Time is that of time.Now's monotonic clock, which stands still while the machine sleeps, as containers do: when it wakes, nobody
 //     is late and no missed checks are made up for.
 package health

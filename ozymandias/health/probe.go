@@ -23,6 +23,9 @@ type prober struct {
 	target Target
 }
 
+// ErrNotBegun says of a command that it was not even begun before its context ended, which is the fault of whoever was to begin it.
+var ErrNotBegun = errors.New("not begun")
+
 // Why a check was ended before there was an answer.
 var (
 	errTimeout = errors.New("timeout")
@@ -125,6 +128,8 @@ func (p prober) exec(ctx context.Context) finding {
 	command := plain.Line(strings.Join(p.check.Command, " "), 100) // a whole script, it may be
 	code, output, err := p.target.Exec(ctx, p.check.Command)
 	switch {
+	case errors.Is(err, ErrNotBegun):
+		return finding{fault: fmt.Sprintf("%s: not begun within %s", command, p.check.Timeout), unsure: true}
 	case context.Cause(ctx) == errTimeout:
 		return finding{fault: fmt.Sprintf("%s: has not ended within %s", command, p.check.Timeout)}
 	case err != nil:

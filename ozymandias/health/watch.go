@@ -13,7 +13,8 @@ type Target struct {
 	// Address of its pod, for HTTP and TCP.
 	Address netip.Addr
 	// Exec runs a command in it, for checks of that type, and returns its exit code and what it said. An error is about something
-	// else than the command, as that podman does not answer. It returns soon after its context has ended.
+	// else than the command, as that podman does not answer. It returns soon after its context has ended, with [ErrNotBegun] if the
+	// command had not been begun by then.
 	Exec func(ctx context.Context, command []string) (code int, output string, err error)
 	// Well says that the container is known to be well: an earlier process of the node has found it so. Nothing is
 	// said before that changes.

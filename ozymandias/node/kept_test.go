@@ -102,6 +102,7 @@ func (s said) hears(t *testing.T, begin string) {
 func TestKept(t *testing.T) {
 	w := newWorld(t)
 	h := w.host(machine, "n1")
+	h.TTL *= 4
 	const space, scarce = 10_000_000, 256 << 20
 	size := volumes.Size(space)
 	if err := os.MkdirAll(h.Dir, 0o755); err != nil {
@@ -277,6 +278,7 @@ func TestSticky(t *testing.T) {
 func TestStorageLabel(t *testing.T) {
 	w := newWorld(t)
 	h := w.host(machine, "n1")
+	h.TTL *= 4 // so that a slow machine is in time
 	label := func(want string) {
 		t.Helper()
 		w.until("labelled "+want, func(map[string]schedule.Condition) bool {
@@ -340,6 +342,7 @@ func TestStorageAway(t *testing.T) {
 func TestStorageAwayAtARestart(t *testing.T) {
 	w := newWorld(t)
 	h := w.host(machine, "n1")
+	h.TTL *= 4
 	common := h.inCommon()
 	h.begin()
 	w.put(wiki())

@@ -22,7 +22,7 @@ func TestAdopted(t *testing.T) {
 	h.TTL *= 4 // so that a slow machine is in time
 	h.spawn()
 	first := h.serve("print up stay", func(c *job.Container) {
-		c.Healthcheck = &job.Healthcheck{Type: job.Exec, Command: job.Words{"/guest", "exit", "0"}, Interval: job.Duration(time.Second), UnhealthyThreshold: 1}
+		c.Healthcheck = &job.Healthcheck{Type: job.Exec, Command: job.Words{"/guest", "exit", "0"}, Interval: job.Duration(time.Second), Timeout: job.Duration(patience), UnhealthyThreshold: 1}
 	})
 	before := h.containers(1)
 	h.kill(syscall.SIGKILL)
@@ -96,7 +96,7 @@ func TestLeaves(t *testing.T) {
 // that comes later begins anew.
 func TestKilled(t *testing.T) {
 	h := newWorld(t).host(machine, "n1")
-	h.TTL /= 2
+	h.TTL *= 2 // so that the watchdog has a while more between its time and the end of the lease
 	h.spawn()
 	first := h.serve("print up deaf stay")
 	h.containers(1)
@@ -110,7 +110,7 @@ func TestKilled(t *testing.T) {
 // A node's process that is stopped cannot end anything; its watchdog can. When it goes on it finds its lease gone, and begins anew.
 func TestFrozen(t *testing.T) {
 	h := newWorld(t).host(machine, "n1")
-	h.TTL /= 2
+	h.TTL *= 2 // so that the watchdog has a while more between its time and the end of the lease
 	h.spawn()
 	first := h.serve("print up deaf stay")
 	h.containers(1)
@@ -125,7 +125,6 @@ func TestFrozen(t *testing.T) {
 // anew, as another incarnation in the same process.
 func TestCutOff(t *testing.T) {
 	h := newWorld(t).host(machine, "n1")
-	h.TTL /= 2
 	h.begin()
 	h.put(web("print up deaf stay"))
 	kept := web("print up stay")

@@ -15,6 +15,7 @@ import (
 func TestRuns(t *testing.T) {
 	w := newWorld(t)
 	h := w.host(machine, "n1")
+	h.TTL *= 4 // so that a slow machine is in time
 	h.begin()
 	w.put(web("print up serve 80 stay", func(c *job.Container) { c.Healthcheck = &job.Healthcheck{Type: job.HTTP, Port: 80} }))
 	first := w.untilHealthy(0)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	"teamtask.dev/ozymandias/health"
@@ -63,6 +64,9 @@ func (l *loop) target(p converge.Probe) health.Target {
 	return health.Target{Address: address, Well: p.Well, Exec: func(ctx context.Context, command []string) (int, string, error) {
 		var output tail
 		code, err := l.client.Exec(ctx, name, podman.Exec{Command: command, Stdout: &output, Stderr: &output})
+		if errors.Is(err, podman.ErrNotBegun) {
+			err = health.ErrNotBegun
+		}
 		return code, string(output), err
 	}}
 }

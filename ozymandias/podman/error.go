@@ -21,6 +21,8 @@ var (
 	ErrState = errors.New("not in the state for this")
 	// ErrInUse says that pods are attached to a network.
 	ErrInUse = errors.New("in use")
+	// ErrNotBegun says of a command in a container that podman had not begun it when its context ended, which is another error beside this.
+	ErrNotBegun = errors.New("podman had not begun it")
 	// ErrArchive says that what was to be loaded is no archive of images.
 	ErrArchive = errors.New("no archive of images")
 )

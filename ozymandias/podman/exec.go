@@ -35,14 +35,18 @@ type Exec struct {
 type TerminalSize struct{ Rows, Columns int }
 
 // Exec runs a command in a running container and returns its exit code: as a shell has it, 127 if there is no such program and 126 if it cannot
-// be run, which is then said on its standard error. When ctx
-// ends first, the command is killed and the error is ctx's; what it started in the background is not.
+// be run, which is then said on its standard error. When ctx ends first, the command is killed and the error is ctx's, beside [ErrNotBegun] if
+// podman had not begun it by then; what it started in the background is not killed.
 func (c *Client) Exec(ctx context.Context, container string, e Exec) (int, error) {
-	fault := func(err error) (int, error) {
+	begun := false
+	fault := func(err error) error {
 		if ctx.Err() != nil {
 			err = ctx.Err()
+			if !begun {
+				err = fmt.Errorf("%w: %w", ErrNotBegun, err)
+			}
 		}
-		return 0, fmt.Errorf("run %q in container %s: %w", strings.Join(e.Command, " "), container, err)
+		return fmt.Errorf("run %q in container %s: %w", strings.Join(e.Command, " "), container, err)
 	}
 	session := struct {
 		Command  []string `json:"Cmd"`
@@ -55,55 +59,64 @@ func (c *Client) Exec(ctx context.Context, container string, e Exec) (int, error
 		ID string `json:"Id"`
 	}
 	if err := c.call(ctx, http.MethodPost, "/containers/"+url.PathEscape(container)+"/exec", nil, session, &created); err != nil {
-		return fault(err)
+		return 0, fault(err)
 	}
-	attached := c.attach(ctx, created.ID, e)
-	if ctx.Err() != nil {
-		within, done := context.WithTimeout(context.WithoutCancel(ctx), killsWithin)
-		defer done()
-		if err := c.killExec(within, created.ID); err != nil {
-			return 0, fmt.Errorf("kill %q in container %s: %w", strings.Join(e.Command, " "), container, err)
+	// What is still to be done once ctx has ended may take that long.
+	within, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(killsWithin, func() { giveUp(context.DeadlineExceeded) }) })()
+	begun, err := c.attach(ctx, within, created.ID, e)
+	if err == nil {
+		var code int
+		if code, err = c.execCode(ctx, created.ID); err == nil {
+			return code, nil
 		}
 	}
-	if attached != nil {
-		return fault(attached)
+	if ctx.Err() != nil {
+		if failed := c.killExec(within, created.ID); failed != nil {
+			return 0, fmt.Errorf("%w; kill it: %w", fault(err), failed)
+		}
 	}
-	code, err := c.execCode(ctx, created.ID)
-	if err != nil {
-		return fault(err)
-	}
-	return code, nil
+	return 0, fault(err)
 }
 
-// attach starts the command and carries what goes in and out, until the command has ended or ctx has.
-func (c *Client) attach(ctx context.Context, id string, e Exec) error {
-	r, err := request(ctx, http.MethodPost, "/exec/"+id+"/start", nil, map[string]bool{"Detach": false, "Tty": e.Terminal})
+// attach starts the command and carries what goes in and out, until the command has ended or ctx has; and tells whether podman had begun it
+// before ctx ended.
+//
+// Podman is not left before it has answered, unless that takes longer than within. It could not answer then, would put down that the command
+// has ended, and would not tell conmon to begin it. But conmon begins it also when podman gives up (podman 4.3, conmon 2.1): it would run for
+// ever, and nobody would know.
+func (c *Client) attach(ctx, within context.Context, id string, e Exec) (begun bool, err error) {
+	r, err := request(within, http.MethodPost, "/exec/"+id+"/start", nil, map[string]bool{"Detach": false, "Tty": e.Terminal})
 	if err != nil {
-		return err
+		return false, err
 	}
 	// The connection is no longer HTTP's once the command runs; then it is the command's, and has two halves that end apart.
 	r.Header.Set("Connection", "Upgrade")
 	r.Header.Set("Upgrade", "tcp")
-	dialled, err := new(net.Dialer).DialContext(ctx, "unix", c.socket)
+	dialled, err := new(net.Dialer).DialContext(within, "unix", c.socket)
 	if err != nil {
-		return fmt.Errorf("ask podman: %w", err)
+		return false, fmt.Errorf("ask podman: %w", err)
 	}
 	connection := dialled.(*net.UnixConn)
-	stop := context.AfterFunc(ctx, func() { connection.Close() })
-	defer stop()
 	defer connection.Close()
+	defer context.AfterFunc(within, func() { connection.Close() })()
 	if err := r.Write(connection); err != nil {
-		return fmt.Errorf("ask podman: %w", err)
+		return false, fmt.Errorf("ask podman: %w", err)
 	}
 	output := bufio.NewReader(connection)
 	answer, err := http.ReadResponse(output, r)
 	if err != nil {
-		return fmt.Errorf("read podman's answer: %w", err)
+		return false, fmt.Errorf("read podman's answer: %w", err)
 	}
 	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusSwitchingProtocols {
 		defer answer.Body.Close()
-		return refusal(answer)
+		return false, refusal(answer)
 	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	defer context.AfterFunc(ctx, func() { connection.Close() })()
 	if e.Stdin != nil {
 		// It ends with its source, which may be a person's terminal: nobody waits for it.
 		go func() {
@@ -121,9 +134,9 @@ func (c *Client) attach(ctx context.Context, id string, e Exec) error {
 	}
 	err = carry(output, e)
 	if e.Stdin != nil && errors.Is(err, unix.ECONNRESET) {
-		return nil // so podman closes if the command has left input; what it said came before, and its exit code is asked for
+		err = nil // so podman closes if the command has left input; what it said came before, and its exit code is asked for
 	}
-	return err
+	return true, err
 }
 
 // carry takes the output apart.
@@ -184,7 +197,7 @@ func (c *Client) resize(ctx context.Context, id string, sizes <-chan TerminalSiz
 	}
 }
 
-// killsWithin bounds what is done after a context's end.
+// killsWithin bounds what is done after the end of a command's context.
 const killsWithin = 10 * time.Second
 
 type execState struct {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,38 +67,108 @@ func TestExecTerminal(t *testing.T) {
 	}
 }
 
-// A command that takes too long is killed, and nothing else in the container is.
-func TestExecTimeout(t *testing.T) {
+// A command whose context ends is killed, and nothing else in the container is.
+func TestExecEnded(t *testing.T) {
 	ctx, name := patient(t), started(t, "print here stay")
 	says(t, name, "here")
-	soon, done := context.WithTimeout(ctx, time.Second)
-	defer done()
-	var out bytes.Buffer
-	_, err := machine.Client.Exec(soon, name, podman.Exec{Command: guest("deaf print begun stay"), Stdout: &out})
-	if !errors.Is(err, context.DeadlineExceeded) {
+	within, end := context.WithCancel(ctx)
+	defer end()
+	_, err := machine.Client.Exec(within, name, podman.Exec{Command: guest("deaf print begun stay"), Stdout: writer(func([]byte) { end() })})
+	if !errors.Is(err, context.Canceled) || errors.Is(err, podman.ErrNotBegun) {
 		t.Errorf("Exec() = %v", err)
 	}
-	first := inspect(t, name)
-	if !first.Running() {
-		t.Errorf("the container is %+v", first)
+	if state := inspect(t, name); !state.Running() {
+		t.Errorf("the container is %+v", state)
 	}
-	// Killed is not yet ended, by a little.
-	for ctx.Err() == nil {
-		left := 0
+	alone(t, name)
+}
+
+type writer func([]byte)
+
+func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
+
+// So is one whose context ends after podman was asked to start it, and before it has answered: podman would not begin it, but conmon would.
+func TestExecEndedAtTheStart(t *testing.T) {
+	ctx, name := patient(t), started(t, "stay")
+	within, end := context.WithCancel(ctx)
+	defer end()
+	client := podman.Connect(overheard(t, func(request string) {
+		if strings.Contains(request, "/start HTTP") {
+			end()
+		}
+	}))
+	defer client.Close()
+	_, err := client.Exec(within, name, podman.Exec{Command: guest("deaf stay")})
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, podman.ErrNotBegun) {
+		t.Errorf("Exec() = %v", err)
+	}
+	unwatched(t, name) // or else it might begin yet
+	alone(t, name)
+}
+
+// overheard is a socket where podman answers, and what is sent there is told once podman has it.
+func overheard(t *testing.T, tell func(request string)) (socket string) {
+	t.Helper()
+	socket = filepath.Join(machine.Options.Run, "overheard.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var passing sync.WaitGroup
+	t.Cleanup(func() { listener.Close(); passing.Wait() })
+	pass := func(to, from net.Conn, tell func(string)) {
+		defer to.Close()
+		for piece := make([]byte, 64<<10); ; {
+			n, err := from.Read(piece)
+			if err != nil {
+				return
+			}
+			if _, err := to.Write(piece[:n]); err != nil {
+				return
+			}
+			tell(string(piece[:n]))
+		}
+	}
+	passing.Go(func() {
+		for {
+			caller, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			service, err := net.Dial("unix", machine.Options.Socket())
+			if err != nil {
+				caller.Close()
+				continue
+			}
+			passing.Go(func() { pass(service, caller, tell) })
+			passing.Go(func() { pass(caller, service, func(string) {}) })
+		}
+	})
+	return socket
+}
+
+// alone waits until the only process of a container is its first: killed is not yet ended, by a little.
+func alone(t *testing.T, name string) {
+	t.Helper()
+	first := inspect(t, name)
+	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		var left []int
 		lines, _ := filepath.Glob("/proc/[0-9]*/cgroup")
 		for _, line := range lines {
 			groups, _ := os.ReadFile(line)
 			state, _ := os.ReadFile(filepath.Join(filepath.Dir(line), "stat"))
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(line)))
 			if bytes.Contains(groups, []byte("libpod-"+first.ID)) && pid != first.PID && !bytes.Contains(state, []byte(") Z ")) {
-				left++
+				left = append(left, pid)
 			}
 		}
-		if left == 0 {
+		if len(left) == 0 {
 			return
 		}
+		if time.Since(began) > time.Minute {
+			t.Fatalf("processes %v still run", left)
+		}
 	}
-	t.Error("the command still runs")
 }
 
 // What cannot be run is an error, or code 126 or 127 as in a shell, never a success.
@@ -137,22 +209,30 @@ func TestExecErrors(t *testing.T) {
 // What podman keeps of a command that has ended is gone soon after: a check runs one every few seconds.
 func TestExecLeavesNothing(t *testing.T) {
 	ctx, name := patient(t), started(t, "stay")
-	monitors := func() (pids []string) {
-		lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-		for _, line := range lines {
-			words, _ := os.ReadFile(line)
-			if bytes.Contains(words, []byte("conmon\x00")) && bytes.Contains(words, []byte(inspect(t, name).ID)) {
-				pids = append(pids, filepath.Base(filepath.Dir(line)))
-			}
-		}
-		return pids
-	}
 	if _, err := machine.Client.Exec(ctx, name, podman.Exec{Command: guest("print dropped")}); err != nil {
 		t.Fatal(err)
 	}
-	for began := time.Now(); len(monitors()) > 1; time.Sleep(100 * time.Millisecond) {
+	unwatched(t, name)
+}
+
+// unwatched waits until no process watches any other of a container than its first.
+func unwatched(t *testing.T, name string) {
+	t.Helper()
+	id := inspect(t, name).ID
+	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		var monitors []string
+		lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, line := range lines {
+			words, _ := os.ReadFile(line)
+			if bytes.Contains(words, []byte("conmon\x00")) && bytes.Contains(words, []byte(id)) {
+				monitors = append(monitors, filepath.Base(filepath.Dir(line)))
+			}
+		}
+		if len(monitors) <= 1 {
+			return
+		}
 		if time.Since(began) > time.Minute {
-			t.Fatalf("processes %q watch one container", monitors())
+			t.Fatalf("processes %q watch one container", monitors)
 		}
 	}
 }

@@ -24,10 +24,10 @@ import (
 // A pod has an address in its network, which the node reaches, and its containers reach each other on the loopback.
 func TestPodNetwork(t *testing.T) {
 	ctx := patient(t)
-	port := freePort(t)
+	host := free(t)
 	p := pod(t, func(p *podman.Pod) {
 		p.Nameservers, p.Search = []netip.Addr{machine.Network.Gateway}, []string{"ozymandias.internal"}
-		p.Ports = []job.Port{{IP: netip.MustParseAddr("127.0.0.1"), Host: port, Container: 80, Protocol: job.TCPProtocol}}
+		p.Ports = []job.Port{{IP: host.Addr(), Host: host.Port(), Container: 80, Protocol: job.TCPProtocol}}
 	})
 	name := container(t, p, "serve 80 read /etc/resolv.conf read /etc/hostname print ready stay")
 	start(t, name)
@@ -45,7 +45,7 @@ func TestPodNetwork(t *testing.T) {
 	if namespace, err := machine.Client.Namespace(ctx, state); err != nil || namespace == "" {
 		t.Errorf("Namespace() = %q, %v", namespace, err)
 	}
-	for _, at := range []string{address.String(), fmt.Sprintf("127.0.0.1:%d", port)} {
+	for _, at := range []string{address.String(), host.String()} {
 		served(t, at)
 	}
 }
@@ -75,14 +75,15 @@ func served(t *testing.T, at string) {
 	}
 }
 
-func freePort(t *testing.T) uint16 {
+// free is an address that nobody listens on, and nobody will: its IP address is this process's own.
+func free(t *testing.T) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.1:0", 64+os.Getpid()%128, os.Getpid()/128%256))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return uint16(l.Addr().(*net.TCPAddr).Port)
+	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // Pods are found by their labels and names, with their containers but not podman's own.
@@ -138,7 +139,14 @@ func TestCgroup(t *testing.T) {
 	if state := ended(t, name); state.ExitCode != 137 || state.OutOfMemory {
 		t.Errorf("podman takes it to be %+v", state)
 	}
-	// The same pod can be used again.
+	// The same pod can be used again, once podman knows that all of it has ended.
+	for status := ""; status != "Exited"; {
+		state, err := machine.Client.Pod(ctx, p.Name)
+		if err != nil {
+			t.Fatalf("the pod is %s: %v", status, err)
+		}
+		status = state.Status
+	}
 	if err := machine.Client.Start(ctx, name); err != nil {
 		t.Fatal(err)
 	}
