@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,15 +22,21 @@ import (
 	"teamtask.dev/ozymandias/cluster"
 )
 
+// address is one of this process's own, on which all ports are free.
+func address(last byte) netip.Addr {
+	pid := os.Getpid()
+	return netip.AddrFrom4([4]byte{127, byte(192 + pid>>8&31), byte(pid), last})
+}
+
 // Where the API is to be asked is the node's from before anything of jobs may want it; if it cannot be had, nothing is left behind.
 func TestListenAPI(t *testing.T) {
-	s := settings{address: netip.MustParseAddr("127.0.0.77")}
+	s := settings{address: address(77)}
 	s.runDir = t.TempDir()
 	first, err := listenAPI(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	late, err := net.Listen("tcp", net.JoinHostPort("127.0.0.77", strconv.Itoa(api.DefaultPort)))
+	late, err := net.Listen("tcp", netip.AddrPortFrom(s.address, api.DefaultPort).String())
 	if err == nil {
 		late.Close()
 		t.Error("the port can be had by another one")
@@ -56,8 +61,7 @@ func TestListenAPI(t *testing.T) {
 
 // Nothing is left running on a node that was deleted while it was cut off, also of what goes on without a lease.
 func TestForgotten(t *testing.T) {
-	pid := os.Getpid()
-	address := netip.AddrFrom4([4]byte{127, byte(192 + pid>>8&31), byte(pid), 10})
+	address := address(10)
 	if said, err := exec.Command("ip", "address", "add", address.String()+"/32", "dev", "lo").CombinedOutput(); err != nil {
 		t.Fatalf("give the machine an address: %v: %s", err, said)
 	}
@@ -99,7 +103,7 @@ func TestForgotten(t *testing.T) {
 		cmd.SetArgs([]string{"--name", "n1", "--address", address.String(), "--data-dir", data, "--run-dir", run})
 		cmd.SetErr(&said)
 		cmd.SilenceUsage, cmd.SilenceErrors = true, true
-		ctx, enough := context.WithTimeout(t.Context(), time.Minute)
+		ctx, enough := context.WithTimeout(t.Context(), 3*time.Minute)
 		err := cmd.ExecuteContext(ctx)
 		if enough(); !errors.Is(err, cluster.ErrForgotten) {
 			t.Errorf("it ends with %v", err)

@@ -25,7 +25,7 @@ func TestAccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, node := cluster.Remote(cluster.Options(), authority, "127.0.0.1", 0)
+	url, node := cluster.Remote(cluster.Options(), authority)
 	caller := func(config *tls.Config, token string) *client.Client {
 		c, err := client.Remote(url, config)
 		if err != nil {
@@ -136,7 +136,7 @@ func TestOpenCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, _ := cluster.Remote(cluster.Options(), authority, "127.0.0.1", 0)
+	url, _ := cluster.Remote(cluster.Options(), authority)
 	asking := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool()}}}
 	defer asking.CloseIdleConnections()
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/openapi.json": 200, "/metrics": 401, "/v1/jobs": 401, "/nothing": 401} {

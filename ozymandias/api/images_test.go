@@ -47,7 +47,7 @@ func TestImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, config := cluster.Remote(o, authority, "127.0.0.1", 0)
+	url, config := cluster.Remote(o, authority)
 	fetch := api.Fetch(config, func(string) (string, error) { return strings.TrimPrefix(url, "https://"), nil })
 	saved, err := fetch(ctx, "n1", listed[0].ID)
 	if err != nil {

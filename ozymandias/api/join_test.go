@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -43,22 +44,15 @@ func open(t *testing.T, o cluster.Options) (*cluster.Cluster, error) {
 	return c, nil
 }
 
+// address is one of this process's own, on which all ports are free.
+func address(last byte) netip.Addr {
+	pid := os.Getpid()
+	return netip.AddrFrom4([4]byte{127, byte(192 + pid>>8&31), byte(pid), last})
+}
+
 // A node joins by the API of one of the cluster's, if it shows the token.
 func TestJoin(t *testing.T) {
-	ports := make([]uint16, 3)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.4:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports[i] = uint16(l.Addr().(*net.TCPAddr).Port)
-		l.Close()
-	}
-	options := func(name, address string) cluster.Options {
-		return cluster.Options{Name: name, Address: netip.MustParseAddr(address), APIPort: ports[0], ClientPort: ports[1], PeerPort: ports[2]}
-	}
-	first, err := open(t, options("n1", "127.0.0.4"))
+	first, err := open(t, cluster.Options{Name: "n1", Address: address(4)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +66,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.4"), ports[0]).String())
+	listener, err := net.Listen("tcp", netip.AddrPortFrom(address(4), api.DefaultPort).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +79,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	joining := options("n2", "127.0.0.5")
-	joining.Join, joining.Token = []string{listener.Addr().String()}, token
+	joining := cluster.Options{Name: "n2", Address: address(5), Join: []string{listener.Addr().String()}, Token: token}
 	second, err := open(t, joining)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +87,7 @@ func TestJoin(t *testing.T) {
 	if nodes, err := second.Nodes(t.Context()); err != nil || len(nodes) != 2 {
 		t.Errorf("%+v, %v", nodes, err)
 	}
-	joining.Name, joining.Address = "n1", netip.MustParseAddr("127.0.0.6")
+	joining.Name, joining.Address = "n1", address(6)
 	if _, err := open(t, joining); err == nil || !strings.Contains(err.Error(), "the name is taken") {
 		t.Errorf("with a name that is taken: %v", err)
 	}

@@ -58,7 +58,7 @@ func TestWrongTokens(t *testing.T) {
 	}
 	counting := &asked{KV: stage.Etcd.KV}
 	stage.Etcd.KV = counting
-	url, _ := stage.Remote(stage.Options(), authority, "127.0.0.1", 0)
+	url, _ := stage.Remote(stage.Options(), authority)
 	with := func(token string) *client.Client {
 		c, err := client.Remote(url, &tls.Config{RootCAs: authority.Pool()})
 		if err != nil {
@@ -184,7 +184,7 @@ func TestCertificates(t *testing.T) {
 	o := stage.Options()
 	o.Authority = authority
 	_, local := stage.Serve(o)
-	url, _ := stage.Remote(stage.Options(), authority, "127.0.0.1", 0)
+	url, _ := stage.Remote(stage.Options(), authority)
 	with := func(certificate, key []byte) *client.Client {
 		t.Helper()
 		pair, err := tls.X509KeyPair(certificate, key)
@@ -299,7 +299,7 @@ func TestEtcdOutOfReach(t *testing.T) {
 	}
 	kv := &asked{KV: stage.Etcd.KV}
 	stage.Etcd.KV = kv
-	url, node := stage.Remote(stage.Options(), authority, "127.0.0.1", 0)
+	url, node := stage.Remote(stage.Options(), authority)
 	ask := func(config *tls.Config, token string) error {
 		c, err := client.Remote(url, config)
 		if err != nil {

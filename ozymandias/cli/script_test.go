@@ -1,15 +1,18 @@
 package cli_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"teamtask.dev/ozymandias/api/apitest"
 	"teamtask.dev/ozymandias/cli"
+	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/podman/podmantest"
 )
 
@@ -21,6 +24,17 @@ func TestMain(m *testing.M) {
 // real podman: "app" has written two lines, one to each output, "db" one.
 func TestScripts(t *testing.T) {
 	stage := apitest.NewStage(t, map[string]string{"app": "print one warn two stay", "db": "print three stay"})
+	ctx, done := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer done()
+	written := 0
+	for _, err := range stage.Asked.Logs(ctx, "web-0", client.Log{Follow: true}) { // a container may take its time
+		if err != nil {
+			t.Fatal(err)
+		}
+		if written++; written == 3 {
+			break
+		}
+	}
 	archive, err := os.Create(filepath.Join(t.TempDir(), "image.tar"))
 	if err != nil {
 		t.Fatal(err)

@@ -118,7 +118,9 @@ var changing = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "UID"},
 	{regexp.MustCompile(`\b(\d+m)?\d+s ago`), "AGE ago"},
 	{regexp.MustCompile(`(?m) (\d+m)?\d+s *$`), " AGE"},
-	{regexp.MustCompile(`  \d+s  `), "  AGE "},
+	// In a table it is as wide as the word above it.
+	{regexp.MustCompile(`  \ds   `), "  AGE  "},
+	{regexp.MustCompile(`  \d\ds  `), "  AGE  "},
 	{regexp.MustCompile(`\b[A-Z2-7]{12}\b`), "INCARNATION"},
 	{regexp.MustCompile(`\bci\.[A-Z2-7]{26}\b`), "ci.SECRET"},
 }

@@ -3,7 +3,7 @@ package cluster
 import (
 	"errors"
 	"io"
-	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -159,12 +159,15 @@ func debiansEtcd(t *testing.T) (endpoint string) {
 		if policy, err := exec.Command("apt-cache", "policy", "etcd-server").Output(); err != nil || !strings.Contains(string(policy), "Candidate: "+version) {
 			t.Skipf("Debian's package etcd-server %s is not to be had here", version)
 		}
-		work, err := os.MkdirTemp(cache, "etcd-server-*")
+		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		work, err := os.MkdirTemp(filepath.Dir(dir), "fetch-*")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(work)
-		command := exec.Command("sh", "-ec", "apt-get download etcd-server && dpkg-deb --extract etcd-server_*.deb tree && mkdir -p '"+filepath.Dir(dir)+"' && mv tree '"+dir+"'")
+		command := exec.Command("sh", "-ec", fetchEtcd, "sh", dir)
 		command.Dir = work
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("fetch Debian's etcd: %v\n%s", err, out)
@@ -183,12 +186,29 @@ func debiansEtcd(t *testing.T) (endpoint string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { in.Close(); cmd.Wait() })
-	eventually(t, "Debian's etcd listens", func() bool {
-		connection, err := net.Dial("tcp", strings.TrimPrefix(client, "http://"))
-		if err == nil {
-			connection.Close()
+	// It listens before it has a leader and can answer anything.
+	asking := &http.Client{Timeout: time.Minute}
+	defer asking.CloseIdleConnections()
+	eventually(t, "Debian's etcd is well", func() bool {
+		answer, err := asking.Get(client + "/health")
+		if err != nil {
+			return false
 		}
-		return err == nil
+		defer answer.Body.Close()
+		said, err := io.ReadAll(answer.Body)
+		return err == nil && answer.StatusCode == http.StatusOK && strings.Contains(string(said), `"true"`)
 	})
 	return client
 }
+
+// fetchEtcd puts Debian's etcd into a directory. The machine's lists may be older than what the mirror has: then there is nothing where they say,
+// and it is asked for lists of this script's own.
+const fetchEtcd = `
+apt-get download etcd-server || {
+	mkdir -p lists/partial
+	apt-get -o Dir::State::Lists="$PWD/lists" update
+	apt-get -o Dir::State::Lists="$PWD/lists" download etcd-server
+}
+dpkg-deb --extract etcd-server_*.deb tree
+mv tree "$1"
+`

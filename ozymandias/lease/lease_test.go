@@ -3,6 +3,8 @@ package lease_test
 import (
 	"context"
 	"errors"
+	"flag"
+	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -15,11 +17,23 @@ import (
 	"teamtask.dev/uptime"
 )
 
-// keep keeps a lease, and returns its stages as they come, and how the keeping ends.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "4") // they mostly wait for leases to run out
+	os.Exit(m.Run())
+}
+
+// ttl is so long that a machine which stands still for a few seconds misses no stage, and comes to none too early.
+const ttl = 16 * time.Second
+
+// keep keeps a lease, and returns its stages as they come, and how the keeping ends. All are closed then, so that nobody waits for more.
 func keep(ctx context.Context, l *lease.Lease) (renewed <-chan struct{}, stages <-chan lease.Stage, ended <-chan error) {
 	r, s, e := make(chan struct{}, 1000), make(chan lease.Stage, 10), make(chan error, 1)
 	go func() {
 		e <- l.Keep(ctx, func() { r <- struct{}{} }, func(stage lease.Stage) { s <- stage })
+		close(r)
+		close(s)
+		close(e)
 	}()
 	return r, s, e
 }
@@ -27,8 +41,9 @@ func keep(ctx context.Context, l *lease.Lease) (renewed <-chan struct{}, stages 
 // A node that cannot reach etcd is told to stop, to kill, and that the lease is gone, in this order; and a later process of it cannot
 // take up the lease again.
 func TestCutOff(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
-	l, err := lease.Grant(t.Context(), e.Cuttable, 4*time.Second)
+	l, err := lease.Grant(t.Context(), e.Cuttable, ttl)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,8 +79,9 @@ func TestCutOff(t *testing.T) {
 
 // An answer that comes once everything is to be killed comes too late: the lease runs out, though etcd may have it for longer.
 func TestTooLate(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
-	l, err := lease.Grant(t.Context(), e.Cuttable, 4*time.Second)
+	l, err := lease.Grant(t.Context(), e.Cuttable, ttl)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,9 +111,10 @@ func TestTooLate(t *testing.T) {
 
 // Renewals that get no answer, as from a member of etcd that has died, hold up none of those after them: there are soon more on their way.
 func TestNoAnswer(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	silent := &silent{Lease: e.Direct, passed: make(chan struct{})}
-	l, err := lease.Grant(t.Context(), silent, 8*time.Second)
+	l, err := lease.Grant(t.Context(), silent, 2*ttl) // the fourth is sent after 7 s, the first given up after 12 s
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +151,9 @@ func (s *silent) KeepAliveOnce(ctx context.Context, id clientv3.LeaseID) (*clien
 
 // etcd may end a lease for its own reasons, such as an administrator's: the node hears of it at its next renewal.
 func TestRevoked(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
-	l, err := lease.Grant(t.Context(), e.Cuttable, 4*time.Second)
+	l, err := lease.Grant(t.Context(), e.Cuttable, ttl)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -301,13 +301,16 @@ func (c *cluster) reset() {
 
 // reset ends the node as a person does, and removes what it leaves.
 func (n *node) reset() {
-	if n.process == nil {
+	n.mu.Lock()
+	process := n.process
+	n.mu.Unlock()
+	if process == nil {
 		return
 	}
 	if err := n.machine.Lose(netnstest.Nothing); err != nil {
 		n.Error(err)
 	}
-	_ = n.process.Process.Signal(syscall.SIGCONT)
+	_ = process.Process.Signal(syscall.SIGCONT)
 	n.stop(syscall.SIGINT)
 	if n.Failed() {
 		n.tail()

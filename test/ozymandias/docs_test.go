@@ -92,8 +92,9 @@ func fields(of reflect.Type) (names []string) {
 func TestPage(t *testing.T) {
 	t.Parallel()
 	_, files, commands := readPage(t)
+	archive := webapp(t) // the site has so much time, and this may take long the first time
 	site := newWorkSite(t)
-	site.oz("image", "load", webapp(t))
+	site.oz("image", "load", archive)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "simple-webapp.yaml"), []byte(files[0]), 0o600); err != nil {
 		t.Fatal(err)

@@ -438,8 +438,13 @@ func (s *story) conflict() {
 	s.jobs = append(s.jobs, taken...)
 	s.settled(s.nodes)
 	for _, j := range taken {
+		told := false
 		if err := s.tell("delete "+j.name, func(ctx context.Context, node *client.Client) error {
 			_, err := node.Delete(ctx, j.name, 0)
+			if told && client.IsType(err, v1.NotFound) { // it was done, and the answer came too late
+				return nil
+			}
+			told = true
 			return err
 		}); err != nil {
 			s.Fatal(err)

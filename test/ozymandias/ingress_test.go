@@ -35,7 +35,10 @@ func TestIngressProblemsAreExplained(t *testing.T) {
 		}
 		site.oz("apply", "-f", file)
 		site.until("the problems are told", func() error {
-			said := site.oz("explain", "door")
+			said, err := site.try("explain", "door")
+			if err != nil {
+				return err
+			}
 			if strings.Count(said, "The ingress of "+site.name+": ") != len(problems) {
 				return fmt.Errorf("it says %s", said)
 			}

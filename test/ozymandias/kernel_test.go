@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
+	"time"
 )
 
 // within runs a program in the network of an instance; it returns the lines that it prints, sorted.
@@ -81,6 +83,22 @@ func programs(text string) (map[int]string, error) {
 	return lines, nil
 }
 
+// quiet waits until no program has anything of a directory in its command line: podman puts things away by programs that nobody waits for, and a
+// watchdog that has had no time ends when it sees that its socket is gone.
+func quiet(t *testing.T, dir string) {
+	t.Helper()
+	for began := time.Now(); ; time.Sleep(200 * time.Millisecond) {
+		left, err := programs(dir + "/")
+		if err == nil && len(left) == 0 {
+			return
+		}
+		if time.Since(began) > patience {
+			t.Errorf("programs are left: %v, %v", left, err)
+			return
+		}
+	}
+}
+
 // empty looks, when all nodes have been reset, that nothing of them is left on the machine.
 func (c *cluster) empty() {
 	if err := c.witness.look(); err != nil {
@@ -89,13 +107,7 @@ func (c *cluster) empty() {
 	for _, p := range c.witness.now() {
 		c.Errorf("%s is left", p)
 	}
-	c.until("no program is left", func() error { // podman puts things away by programs that nobody waits for
-		left, err := programs(c.dir + "/")
-		if err == nil && len(left) > 0 {
-			err = fmt.Errorf("%v", left)
-		}
-		return err
-	})
+	quiet(c.T, c.dir)
 	if points := mounted(c.dir + "/"); len(points) > 0 {
 		c.Errorf("mounted are still %s", points)
 	}

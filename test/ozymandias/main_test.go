@@ -27,7 +27,7 @@ var (
 	seed = flag.Uint64("seed", rand.Uint64(), "of what goes wrong")
 )
 
-// bin has the programs: ozymandias, guest, coredns, flanneld; and the image, guest.tar.
+// bin has the programs: ozymandias, guest, coredns, flanneld, and those of the examples; and the image, guest.tar.
 var bin string
 
 func TestMain(m *testing.M) {
@@ -55,7 +55,8 @@ func prepare() (err error) {
 		return err
 	}
 	ctx := context.Background() // the first time, on a busy machine, it takes long
-	for name, pkg := range map[string]string{"ozymandias": "teamtask.dev/cmd/ozymandias", "guest": guestProgram} {
+	for name, pkg := range map[string]string{"ozymandias": "teamtask.dev/cmd/ozymandias", "guest": guestProgram,
+		"teamtask": "teamtask.dev/cmd/teamtask", "primes": "teamtask.dev/examples/primes", "stream": "teamtask.dev/examples/streams"} {
 		if err := image.Program(ctx, pkg, filepath.Join(bin, name)); err != nil {
 			return err
 		}

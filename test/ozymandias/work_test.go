@@ -23,7 +23,6 @@ import (
 	"teamtask.dev/ozymandias/api/v1"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/netnstest"
-	"teamtask.dev/test/image"
 )
 
 // A workSite is one node that runs the jobs of examples/ozymandias.
@@ -56,6 +55,7 @@ func newWorkSite(t *testing.T) *workSite {
 		}
 	})
 	machine := netnstest.New(t, 1).Machines[0]
+	t.Cleanup(func() { quiet(t, dir) })
 	w := &workSite{T: t, ctx: ctx, dir: dir, name: machine.Namespace, machine: machine, api: client.Local(dir + "/run"),
 		lists: lists.New("http://"+machine.Address.String()+":7070", workToken)}
 	t.Cleanup(w.api.Close)
@@ -106,25 +106,26 @@ func (w *workSite) start() {
 // loadExamples builds the examples' image, in a store for this alone, and gives it to the node.
 func (w *workSite) loadExamples() {
 	w.Helper()
-	for name, from := range map[string]string{"teamtask": "cmd/teamtask", "primes": "examples/primes", "stream": "examples/streams"} {
-		if err := image.Program(w.ctx, "teamtask.dev/"+from, filepath.Join(bin, name)); err != nil {
-			w.Fatal(err)
-		}
-	}
 	store := w.dir + "/p"
 	build := exec.CommandContext(w.ctx, examples+"build.sh", bin)
 	build.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot",
 		fmt.Sprintf("PODMAN=podman --root %s/root --runroot %[1]s/run --tmpdir %[1]s/tmp --storage-driver vfs --runtime runc", store))
 	build.Stderr = w.Output()
-	archive, err := build.Output()
+	image, err := build.Output()
 	if err != nil {
 		w.Fatalf("build the image: %v", err)
 	}
-	load := exec.CommandContext(w.ctx, bin+"/ozymandias", "--run-dir", w.dir+"/run", "image", "load")
-	load.Stdin = bytes.NewReader(archive)
-	if out, err := load.CombinedOutput(); err != nil {
-		w.Fatalf("load the image: %v: %s", err, out)
+	w.oz("image", "load", w.file("examples.tar", image))
+}
+
+// file writes a file of the site's own.
+func (w *workSite) file(name string, content []byte) (path string) {
+	w.Helper()
+	path = filepath.Join(w.dir, name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		w.Fatal(err)
 	}
+	return path
 }
 
 // until tries again until it succeeds.
@@ -148,14 +149,28 @@ func (w *workSite) until(what string, try func() error) {
 	}
 }
 
-// oz is what a command prints.
-func (w *workSite) oz(args ...string) string {
-	w.Helper()
+// try is what a command prints.
+func (w *workSite) try(args ...string) (string, error) {
 	out, err := exec.CommandContext(w.ctx, bin+"/ozymandias", append([]string{"--run-dir", w.dir + "/run"}, args...)...).CombinedOutput()
 	if err != nil {
-		w.Fatalf("ozymandias %s: %v: %s", strings.Join(args, " "), err, out)
+		return "", fmt.Errorf("ozymandias %s: %w: %s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
+	return string(out), nil
+}
+
+// oz is what a command prints that is right. It is told again if it fails: etcd may have had no time for it, or the answer may have come too late.
+func (w *workSite) oz(args ...string) (out string) {
+	w.Helper()
+	told := false
+	w.until("it is done", func() (err error) {
+		out, err = w.try(args...)
+		if told && args[0] == "delete" && err != nil && strings.Contains(err.Error(), "there is no ") {
+			return nil
+		}
+		told = true
+		return err
+	})
+	return out
 }
 
 // says waits until describe and explain say something of a job.
@@ -163,10 +178,11 @@ func (w *workSite) says(job, what string) {
 	w.Helper()
 	for _, command := range []string{"describe", "explain"} {
 		w.until(command+" says "+what, func() error {
-			if out := w.oz(command, job); !strings.Contains(out, what) {
-				return errors.New(out)
+			out, err := w.try(command, job)
+			if err == nil && !strings.Contains(out, what) {
+				err = errors.New(out)
 			}
-			return nil
+			return err
 		})
 	}
 }
@@ -230,11 +246,7 @@ func TestWork(t *testing.T) {
 	t.Parallel()
 	w := newWorkSite(t)
 	w.loadExamples()
-	set := exec.CommandContext(w.ctx, bin+"/ozymandias", "--run-dir", w.dir+"/run", "secret", "set", "lists-token")
-	set.Stdin = strings.NewReader(workToken)
-	if out, err := set.CombinedOutput(); err != nil {
-		t.Fatalf("secret set: %v: %s", err, out)
-	}
+	w.oz("secret", "set", "lists-token", "--from-file", w.file("token", []byte(workToken)))
 	w.oz("apply", "-f", examples+"primes.yaml")
 	w.says("primes", "no healthy instance of lists")
 	w.oz("apply", "-f", examples+"lists.yaml")
@@ -249,20 +261,27 @@ func TestWork(t *testing.T) {
 func (w *workSite) worklist() {
 	w.Helper()
 	const blocks, size = 6, 500_000
-	list := &v1alpha1.Worklist{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind}, ObjectMeta: metav1.ObjectMeta{Name: "primes"}}
-	list.Spec = v1alpha1.WorklistSpec{Size: blocks * size, Suspend: true,
+	primes := &v1alpha1.Worklist{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.WorklistKind}, ObjectMeta: metav1.ObjectMeta{Name: "primes"}}
+	primes.Spec = v1alpha1.WorklistSpec{Size: blocks * size, Suspend: true,
 		Block: v1alpha1.BlockPolicy{Size: size, Timeout: &metav1.Duration{Duration: 3 * patience}}}
-	if _, err := w.lists.Create(w.ctx, list); err != nil {
+	if _, err := w.lists.Create(w.ctx, primes); err != nil {
 		w.Fatal(err)
 	}
 	w.says("primes", "worklist primes is Suspended")
 	w.stands("primes", v1.Waiting, 0)
+	// One block is the test's own: as long as it is out, the list does not end. The test waits for it from before there is any, so that the
+	// instances do not take them all.
+	var mine *v1alpha1.ClaimResponse
+	claimed := make(chan error, 1)
+	go func() {
+		var err error
+		mine, err = w.lists.Claim(w.ctx, "primes", &v1alpha1.ClaimRequest{Worker: "test", Wait: &metav1.Duration{Duration: time.Minute}})
+		claimed <- err
+	}()
 	if _, err := w.lists.Patch(w.ctx, "primes", map[string]any{"spec": map[string]any{"suspend": false}}); err != nil {
 		w.Fatal(err)
 	}
-	// One block is the test's own: as long as it is out, the list does not end.
-	mine, err := w.lists.Claim(w.ctx, "primes", &v1alpha1.ClaimRequest{Worker: "test"})
-	if err != nil || len(mine.Leases) != 1 {
+	if err := <-claimed; err != nil || len(mine.Leases) != 1 {
 		w.Fatal(mine, err)
 	}
 	w.until("the instances have done all but that", func() error {
@@ -281,7 +300,8 @@ func (w *workSite) worklist() {
 		w.Errorf("primes is complete, and there are %v", left)
 	}
 	w.says("primes", "worklist primes is complete")
-	if list, err = w.lists.Get(w.ctx, "primes"); err != nil {
+	list, err := w.lists.Get(w.ctx, "primes")
+	if err != nil {
 		w.Fatal(err)
 	}
 	if s := list.Status; s.Phase() != v1alpha1.PhaseComplete || s.Done != blocks*size || s.Failed != 0 || len(s.DoneRanges) != 1 {
@@ -316,10 +336,7 @@ func (w *workSite) swarm() {
 	if err != nil || !bytes.Contains(streams, []byte(short)) {
 		w.Fatalf("%v: no %s in\n%s", err, short, streams)
 	}
-	file := filepath.Join(w.dir, "streams.yaml")
-	if err := os.WriteFile(file, bytes.Replace(streams, []byte(short), []byte(long), 1), 0o600); err != nil {
-		w.Fatal(err)
-	}
+	file := w.file("streams.yaml", bytes.Replace(streams, []byte(short), []byte(long), 1))
 	apply := exec.CommandContext(w.ctx, bin+"/teamtask", "--server", w.lists.URL, "--token", workToken, "apply", "-f", file)
 	if out, err := apply.CombinedOutput(); err != nil {
 		w.Fatalf("teamtask apply: %v: %s", err, out)

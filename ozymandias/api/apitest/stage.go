@@ -26,15 +26,24 @@ import (
 	"teamtask.dev/ozymandias/secrets"
 )
 
-// Remote serves an API to other machines, at an address of this one: port 0 is any. Its node is one of the members then; self is how it shows itself
-// to others.
-func (c *Cluster) Remote(o api.Options, authority *pki.Authority, address string, port int) (url string, self *tls.Config) {
+// Remote serves an API to other machines, at 127.0.0.1. Its node is one of the members then; self is how it shows itself to others.
+func (c *Cluster) Remote(o api.Options, authority *pki.Authority) (url string, self *tls.Config) {
+	c.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		c.Fatal(err)
+	}
+	return "https://" + listener.Addr().String(), c.remote(o, authority, listener)
+}
+
+// remote is Remote at a listener, which is closed in the end.
+func (c *Cluster) remote(o api.Options, authority *pki.Authority, listener net.Listener) (self *tls.Config) {
 	c.Helper()
 	key, err := pki.NewKey()
 	if err != nil {
 		c.Fatal(err)
 	}
-	certificate, err := authority.IssueNode(time.Now(), key.Public(), o.Node, netip.MustParseAddr(address))
+	certificate, err := authority.IssueNode(time.Now(), key.Public(), o.Node, netip.MustParseAddrPort(listener.Addr().String()).Addr())
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -43,10 +52,6 @@ func (c *Cluster) Remote(o api.Options, authority *pki.Authority, address string
 		c.Fatal(err)
 	}
 	c.Members.enter(o.Node, identity.Certificate())
-	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(address), Port: port})
-	if err != nil {
-		c.Fatal(err)
-	}
 	o.Peers = identity.Client()
 	a, err := api.New(o)
 	if err != nil {
@@ -58,7 +63,7 @@ func (c *Cluster) Remote(o api.Options, authority *pki.Authority, address string
 	over := make(chan struct{})
 	go func() { defer close(over); server.Serve(tls.NewListener(listener, config)) }()
 	c.Cleanup(func() { server.Close(); <-over; a.Close() })
-	return "https://" + listener.Addr().String(), identity.Client()
+	return identity.Client()
 }
 
 // A Stage is two nodes: n1, which is asked, and n2, which has the instance, with a real podman.
@@ -79,16 +84,15 @@ func NewStage(t *testing.T, containers map[string]string) *Stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.3:0")
+	listener, err := net.Listen("tcp", "127.0.0.3:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
+	port := listener.Addr().(*net.TCPAddr).Port
 	there := cluster.Options()
 	there.Node, there.Podman, there.Port = "n2", machine.Client, port
 	there.Container = func(uid, id, container string) (string, bool) { return "web-" + id + "-" + container, id == "0" }
-	_, config := cluster.Remote(there, authority, "127.0.0.3", port)
+	config := cluster.remote(there, authority, listener)
 	here := cluster.Options()
 	here.Peers, here.Port = config, port
 	here.Images = images.New(images.Options{Podman: machine.Client, Etcd: cluster.Etcd, Node: "n1"})
