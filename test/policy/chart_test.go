@@ -106,7 +106,7 @@ func TestPodsAreRestricted(t *testing.T) {
 		_, err := core.Pods(ns).Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "chart-"}, Spec: pod}, metav1.CreateOptions{})
 		return err
 	}
-	err = eventually(t.Context(), func() error { // the API server knows of the label a moment later
+	err = eventually(t.Context(), func() error { // the account that the pod needs is made, and the label known, a moment later
 		err := create(corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a"}}})
 		if err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
 			return fmt.Errorf("an unrestricted pod is not refused: %w", cmp.Or(err, errNotYet))
