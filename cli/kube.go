@@ -65,8 +65,6 @@ const (
 	// kubeFarewell is how long a worker that ends takes at most, twice, to give back what it has: a pod is given 30 s, unless it
 	// says otherwise. kubeHurry is how long after a second Ctrl-C.
 	kubeFarewell, kubeHurry = 10 * time.Second, time.Second
-	// kubeSettles is how long it may take until what a worker gave back is counted.
-	kubeSettles = 2 * time.Second
 )
 
 // farewell is a context in which to give back what is held, before or after ctx has ended.
@@ -150,19 +148,18 @@ func (w *workFlags) workInKube(k *kubeFlags, g *global, cmd *cobra.Command, args
 }
 
 // standing is a list as it stands in the end. What a worker gave back while the list goes on is counted a moment later, and its
-// Blocks are gone then: that is waited for, but not for long.
+// Blocks are gone then: that is waited for, as it would look lost before. If it does not happen while ctx lasts, how the list stands is
+// not known.
 func standing(ctx context.Context, c ctrl.Client, namespace, name, worker string, drained bool) (*v1alpha1.Worklist, error) {
-	soon, cancel := context.WithTimeout(ctx, kubeSettles)
-	defer cancel()
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
 	for drained {
 		var blocks v1alpha1.BlockList
-		err := c.List(soon, &blocks, ctrl.InNamespace(namespace), ctrl.MatchingFields{"spec.worklist": name, "spec.worker": worker})
+		err := c.List(ctx, &blocks, ctrl.InNamespace(namespace), ctrl.MatchingFields{"spec.worklist": name, "spec.worker": worker})
 		if drained = err == nil && len(blocks.Items) > 0; drained {
 			select {
 			case <-look.C:
-			case <-soon.Done():
+			case <-ctx.Done():
 			}
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
+	"teamtask.dev/test/address"
 )
 
 // pool is a List server in a process of its own, with a swarm of one workload; and a wire to it that can be cut.
@@ -38,7 +39,7 @@ type pool struct {
 func newPool(t *testing.T) *pool {
 	t.Helper()
 	p := &pool{T: t, dir: t.TempDir(), open: map[net.Conn]bool{}}
-	p.serve("127.0.0.1:0")
+	p.serve(address.Free(t))
 	token, err := os.ReadFile(filepath.Join(p.data(), "token"))
 	if err != nil {
 		t.Fatal(err)
@@ -245,15 +246,10 @@ func TestAgentIsKilled(t *testing.T) {
 func TestAgentOverHTTP(t *testing.T) {
 	t.Parallel()
 	p := newPool(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	agent := p.start("swarm", "agent", "streams", "--worker", "one", "--http", address)
+	beside := address.Free(t)
+	agent := p.start("swarm", "agent", "streams", "--worker", "one", "--http", beside)
 	call := func(method, path, tag, body string) (int, string, string) {
-		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+path, strings.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+beside+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -236,7 +237,11 @@ func TestHeldBack(t *testing.T) {
 				}
 				return
 			}
-			go s.list(func(st *v1alpha1.WorklistStatus) { st.SetPhase(v1alpha1.PhaseActive, "it goes on", metav1.Now()) })
+			var on sync.WaitGroup
+			defer on.Wait()
+			on.Go(func() {
+				s.list(func(st *v1alpha1.WorklistStatus) { st.SetPhase(v1alpha1.PhaseActive, "it goes on", metav1.Now()) })
+			})
 			s.lease(0, 10)
 		})
 	}

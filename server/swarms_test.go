@@ -203,7 +203,8 @@ func TestADeletedSwarmGoesOnceItsWorkersHaveLetGo(t *testing.T) {
 	s := start(t, t.TempDir())
 	defer s.stop(t)
 	ctx := t.Context()
-	spec := v1alpha1.SwarmSpec{Workloads: v1alpha1.WorkloadSources{Names: streams(4)}}
+	spec := v1alpha1.SwarmSpec{Workloads: v1alpha1.WorkloadSources{Names: streams(4)},
+		Handover: v1alpha1.HandoverPolicy{Lease: &metav1.Duration{Duration: 10 * time.Minute}}} // longer than the test, however slow the disk
 	if _, err := s.CreateSwarm(ctx, newSwarm("streams", spec)); err != nil {
 		t.Fatal(err)
 	}

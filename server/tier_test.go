@@ -87,11 +87,19 @@ func TestTier(t *testing.T) {
 		return nil
 	}
 	var workers sync.WaitGroup
+	var all sync.WaitGroup // each has a block before any is done: the first could do them all while the others connect
+	all.Add(3)
 	for i, c := range []*client.Client{middle.Client, low.Client, low.Client} {
+		var first sync.Once
+		do := func(ctx context.Context, b *client.Block) error {
+			first.Do(func() { all.Done(); all.Wait() })
+			return do(ctx, b)
+		}
 		workers.Go(func() {
 			if err := c.Work(t.Context(), "primes", do, client.WorkOptions{Worker: fmt.Sprintf("w%d", i), Parallel: 3}); err != nil {
 				t.Error(err)
 			}
+			first.Do(all.Done) // should it have failed before
 		})
 	}
 	workers.Wait()

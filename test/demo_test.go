@@ -59,9 +59,10 @@ func show(t *testing.T, example, bin string, wants ...string) {
 	demo := exec.Command("../examples/"+example+"/demo.sh", bin)
 	demo.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	// Asked to end, it takes down what it has made.
-	limit := time.AfterFunc(patience, func() { _ = demo.Process.Signal(syscall.SIGTERM) })
+	const long = 10 * time.Minute // several minutes on a busy machine are none too many for containers to start and end
+	limit := time.AfterFunc(long, func() { _ = demo.Process.Signal(syscall.SIGTERM) })
 	defer limit.Stop()
-	kill := time.AfterFunc(2*patience, func() { _ = syscall.Kill(-demo.Process.Pid, syscall.SIGKILL) })
+	kill := time.AfterFunc(long+patience, func() { _ = syscall.Kill(-demo.Process.Pid, syscall.SIGKILL) })
 	defer kill.Stop()
 	out, err := demo.CombinedOutput()
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
+	"teamtask.dev/test/address"
 )
 
 // The disk fills up under load. The server says so in a sentence and ends; once there is room, it goes on with everything
@@ -26,7 +27,7 @@ func TestAFullDisk(t *testing.T) {
 		t.Fatalf("mount a small disk (this needs root): %v", err)
 	}
 	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
-	addr := freeAddr(t)
+	addr := address.Free(t)
 	serve := func() (*exec.Cmd, *bytes.Buffer) {
 		cmd := exec.Command(teamtask, "serve", "--listen", addr, "--data-dir", filepath.Join(disk, "data"))
 		var log bytes.Buffer
@@ -47,6 +48,7 @@ func TestAFullDisk(t *testing.T) {
 	}
 	c := client.New("http://"+addr, strings.TrimSpace(string(secret)))
 	defer c.Close()
+	c.Patience = patience
 	s := &site{t: t, Client: c}
 	s.create("long", v1alpha1.WorklistSpec{Size: 1 << 50, Block: v1alpha1.BlockPolicy{Size: 10}})
 

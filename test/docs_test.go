@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -160,12 +161,26 @@ func runScript(t *testing.T, dir, script string) {
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+dir, "XDG_DATA_HOME="+dir+"/data", "XDG_STATE_HOME="+dir+"/state")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Second // servers in the background hold the outputs
-	if err := cmd.Start(); err != nil {
+	ended, held, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ended.Close()
+	cmd.ExtraFiles = []*os.File{held} // all that it starts has it open, too
+	err = cmd.Start()
+	held.Close()
+	if err != nil {
 		t.Fatalf("a shell in a network of its own (this needs root): %v", err)
 	}
+	defer func() { // nobody may still make files when the directory is removed
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		ended.SetReadDeadline(time.Now().Add(patience))
+		if _, err := ended.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("what the page has started does not end: %v", err)
+		}
+	}()
 	limit := time.AfterFunc(patience, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer limit.Stop()
-	defer syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != 0 {
 		t.Errorf("%v\n%s", err, &out)
 	}

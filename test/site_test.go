@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 
 	"teamtask.dev/api/v1alpha1"
 	"teamtask.dev/client"
+	"teamtask.dev/test/address"
 )
 
 // patience is how long a test waits for what has to happen: seconds on a quiet machine, far more on a busy one.
@@ -62,7 +62,7 @@ type site struct {
 
 func newSite(t *testing.T, args ...string) *site {
 	t.Helper()
-	return newSiteAt(t, freeAddr(t), args...)
+	return newSiteAt(t, address.Free(t), args...)
 }
 
 // newSiteAt is newSite with the address to listen on.
@@ -86,21 +86,6 @@ func newSiteAt(t *testing.T, addr string, args ...string) *site {
 		s.kill()
 	})
 	return s
-}
-
-var addresses atomic.Int32
-
-// freeAddr is an address that nobody listens on. Its host is one of its own, so that nobody else is given its port while the server
-// that listens there is started anew.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	n := addresses.Add(1)
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.%d.%d:0", 1+n/250, 1+n%250))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // start starts the server and waits until it answers.

@@ -138,8 +138,19 @@ func (p *pool) lose(worker string) {
 	delete(p.members, worker)
 }
 
-// owned is how many workloads somebody believes to own: the kernel's list of locks says so, as to try a lock would be to have it.
-func (p *pool) owned() (n int) {
+// owned is how many workloads somebody believes to own: the kernel's list of locks says so, as to try a lock would be to have it. The
+// list is read in pieces, and one of ours is passed over when another's before it goes in between: so two readings have to agree.
+func (p *pool) owned() int {
+	p.t.Helper()
+	n := p.locked()
+	for before := -1; n != before; {
+		before, n = n, p.locked()
+	}
+	return n
+}
+
+// locked is how many workloads one reading of the kernel's list of locks has.
+func (p *pool) locked() (n int) {
 	p.t.Helper()
 	locks, err := os.ReadFile("/proc/locks")
 	if err != nil {

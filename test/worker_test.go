@@ -106,7 +106,8 @@ func TestAStoppedProcessIsFenced(t *testing.T) {
 	spec := brisk
 	spec.Size = 20
 	s.create("list", spec)
-	slow := s.work("list", "--name", "slow", "-j1", "--", "sh", "-c", "exec sleep 0.1")
+	awake := filepath.Join(t.TempDir(), "awake")
+	slow := s.work("list", "--name", "slow", "-j1", "--", "sh", "-c", "until test -e "+awake+"; do sleep 0.01; done")
 	eventually(t, "the worker has a block", func() bool { return s.holds("list", "slow") })
 	slow.cmd.Process.Signal(syscall.SIGSTOP)
 	quick := s.work("list", "--name", "quick", "--", "true")
@@ -114,6 +115,9 @@ func TestAStoppedProcessIsFenced(t *testing.T) {
 		t.Fatalf("%v: %s", err, quick.log)
 	}
 	slow.cmd.Process.Signal(syscall.SIGCONT)
+	if err := os.WriteFile(awake, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := slow.cmd.Wait(); err != nil {
 		t.Errorf("the stopped worker: %v: %s", err, slow.log)
 	}

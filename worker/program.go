@@ -60,9 +60,9 @@ func (p *Program) Signal(s os.Signal) error {
 	return nil
 }
 
-// reaping is how long is waited for what was killed to be gone. It executes nothing any more, but zombies whose parent does not want to
-// know stay in the group for ever.
-const reaping = time.Second
+// reaping is how often is looked whether what was killed is gone: for a second, and no less should this process not be run meanwhile. It
+// executes nothing any more, but zombies whose parent does not want to know stay in the group for ever.
+const reaping = 100
 
 // Stop asks the command and its children to end, and kills what is left of them after the grace, or as soon as ctx ends. Nothing of the
 // process group runs any more when it returns. A command that has ended may have left children: it is to be stopped, too, soon after.
@@ -76,30 +76,40 @@ func (p *Program) Stop(ctx context.Context, grace time.Duration) {
 		}
 	}
 	syscall.Kill(-p.PID(), syscall.SIGKILL)
-	last, done := context.WithTimeout(context.WithoutCancel(ctx), reaping)
-	defer done()
-	p.gone(last)
+	look := time.NewTicker(looking)
+	defer look.Stop()
+	for n := 0; n < reaping && !p.empty(); n++ {
+		<-look.C
+	}
 }
 
-// gone waits until nobody is left in the group, or ctx ends. A shell ends at once and leaves what it was running to end in its own time,
-// so it is the group that is waited for; nobody tells when one is empty.
+// looking is what lies between two looks at the group. Nobody tells when it is empty.
+const looking = 10 * time.Millisecond
+
+// gone waits until nobody is left in the group, or ctx ends.
 func (p *Program) gone(ctx context.Context) bool {
-	look := time.NewTicker(10 * time.Millisecond)
+	look := time.NewTicker(looking)
 	defer look.Stop()
-	for {
-		select {
-		case <-p.waited:
-			reap(p.PID())
-		default:
-		}
-		if syscall.Kill(-p.PID(), 0) == syscall.ESRCH {
-			<-p.waited
-			return true
-		}
+	for !p.empty() {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
 			return false
 		}
 	}
+	return true
+}
+
+// empty tells whether nobody is left in the group: a shell ends at once and leaves what it was running to end in its own time.
+func (p *Program) empty() bool {
+	select {
+	case <-p.waited:
+		reap(p.PID())
+	default:
+	}
+	if syscall.Kill(-p.PID(), 0) != syscall.ESRCH {
+		return false
+	}
+	<-p.waited
+	return true
 }

@@ -68,7 +68,7 @@ kill "${pids[w3]}"
 wait "${pids[w3]}" || true
 settled 2
 
-say '$ kill -9 w2     (its streams are owned again once its lease of 3s and the patience of 1s are over)'
+say '$ kill -9 w2     (its streams are owned again once its lease of 15s and the patience of 1s are over)'
 kill -9 "${pids[w2]}"
 wait "${pids[w2]}" 2>/dev/null || true
 settled 1

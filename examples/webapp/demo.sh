@@ -92,8 +92,13 @@ oz rollout status simple-webapp
 oz get jobs,instances
 
 ask() { curl -sf -m 5 -H 'Host: simple-webapp.example' "http://$1/"; }
+# knows waits until the node at $1 has heard of the instances, and asks it: that may be a moment after others have.
+knows() {
+	until_it ask "$1"
+	ask "$1"
+}
 say "\$ curl -H 'Host: simple-webapp.example' http://ANY-NODE/"
-for i in 1 2 3; do ask "$net.$i"; done
+for i in 1 2 3; do knows "$net.$i"; done
 
 say 'By name, from within a container:'
 oz exec simple-webapp-0 -c app -- /webapp get http://simple-webapp.ozymandias.internal:3000/
@@ -112,7 +117,7 @@ until_it elsewhere 3
 took=$((($(date +%s%N) - killed) / 100000000))
 oz get instances
 echo "All are healthy again $((took / 10)).$((took % 10)) s after the kill, of which the lease is 7."
-for i in 1 3; do ask "$net.$i"; done
+for i in 1 3; do knows "$net.$i"; done
 
 oz scale simple-webapp 5
 until_it elsewhere 5

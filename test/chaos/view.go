@@ -37,10 +37,11 @@ func (v *View) Follow(c client.WithWatch, namespace string, take func(watch.Even
 	}
 }
 
-// follow watches from the version of a list on. A watch that breaks off goes on where it was: no version is missed.
+// follow watches from the version of a list on. A watch that breaks off goes on where it was: no version is missed. Bookmarks tell how
+// far it has come where nothing changes: the API server forgets old versions.
 func (v *View) follow(ctx context.Context, c client.WithWatch, namespace string, list client.ObjectList, take func(watch.EventType, client.Object)) {
 	for ctx.Err() == nil {
-		events, err := c.Watch(ctx, list, client.InNamespace(namespace), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
+		events, err := c.Watch(ctx, list, client.InNamespace(namespace), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion(), AllowWatchBookmarks: true}})
 		if err != nil {
 			Pause(ctx, 100*time.Millisecond)
 			continue
@@ -55,6 +56,9 @@ func (v *View) follow(ctx context.Context, c client.WithWatch, namespace string,
 				return
 			}
 			list.SetResourceVersion(o.GetResourceVersion())
+			if e.Type == watch.Bookmark {
+				continue
+			}
 			v.Lock()
 			take(e.Type, o)
 			close(v.changed)

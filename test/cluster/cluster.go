@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -208,20 +209,29 @@ func (c *Cluster) wait(ctx context.Context, condition func() bool, processes []*
 	return nil
 }
 
-// FreePorts are ports that nobody listens on just now. They are below those that the kernel gives to whoever asks for any (Linux:
-// from 32768 on), so nobody is given one before the program listens, or while it is started anew.
+// FreePorts are ports that nobody listens on just now, and that no other call returns while this process lives: minutes may pass until
+// a program listens. They are below those that the kernel gives to whoever asks for any (Linux: from 32768 on), so nobody is given one
+// before that, or while it is started anew.
 func FreePorts(n int) (ports []int, err error) {
 	const lowest, end = 16_000, 30_000
 	for range 100 {
 		port := lowest + rand.IntN(end-lowest)
+		reserved, err := net.Listen("unix", fmt.Sprintf("@teamtask-port-%d", port)) // a name of no file: it goes with the process
+		if err != nil {
+			continue
+		}
+		reservations.Store(port, reserved)
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
 		}
-		defer l.Close() // so that none is found twice
+		l.Close()
 		if ports = append(ports, port); len(ports) == n {
 			return ports, nil
 		}
 	}
 	return nil, fmt.Errorf("find %d free ports from %d to %d: nearly all are in use", n, lowest, end-1)
 }
+
+// reservations has a listener for each port that was reserved: one that nobody refers to would be closed.
+var reservations sync.Map

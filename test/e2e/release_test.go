@@ -27,6 +27,8 @@ func TestRelease(t *testing.T) {
 	f.let(5) // they can turn nothing in while there are no roles, and have patience for a minute
 	s.eventually("the pods go on with what they have", func() error { return f.atWork(0, 8) })
 
+	_, err := running.Kubectl(t.Context(), "apply", "--server-side", "--kustomize", root("config/rbac")) // what they wait for, before all else
+	s.must(err)
 	s.applyConfig()
 	f.let(10)
 	s.eventually("work goes on", func() error { return f.atWork(3, 20) })

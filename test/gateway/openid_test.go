@@ -127,8 +127,6 @@ func (p *provider) stop() {
 	}
 }
 
-func (p *provider) port() string { return p.issuer[strings.LastIndex(p.issuer, ":")+1:] }
-
 // token is an ID token of a user for a client.
 func (p *provider) token(client, user, claims string, lifetime time.Duration) string {
 	p.Helper()
@@ -266,7 +264,9 @@ func TestOpenIDKeys(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	certificate, key := s.certificate()
-	p := s.provide("0", certificate, key)
+	_, port, err := net.SplitHostPort(s.freeAddress()) // nobody else is given it while the provider is started anew
+	s.must(err)
+	p := s.provide(port, certificate, key)
 	d := s.open(gatewayUser, func(o *gateway.Options) {
 		o.OpenID = &gateway.OpenID{Issuer: p.issuer, ClientID: "teamtask", CAFile: certificate}
 		s.must(o.OpenID.Connect(t.Context()))
@@ -277,9 +277,9 @@ func TestOpenIDKeys(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	p.stop()
-	p = s.provide(p.port(), certificate, key)
+	p = s.provide(port, certificate, key)
 	second := p.token("teamtask", "ann", "", time.Hour)
-	s.must(p.cmd.Process.Signal(syscall.SIGSTOP))
+	s.stop(p.cmd.Process.Pid)
 	if a := d.call("GET", "/v1/worklists", second, ""); a.status != 503 {
 		t.Errorf("while the provider does not answer: %d %s", a.status, a.body)
 	}

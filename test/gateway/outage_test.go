@@ -1,16 +1,18 @@
 package gateway_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"teamtask.dev/api/v1alpha1"
 )
@@ -36,19 +38,21 @@ func (s *site) apiServer() (pid int, args []string) {
 // down kills the API server and has it stay away for a while.
 func (s *site) down(d time.Duration) {
 	s.Helper()
-	pid, args := s.apiServer()
-	s.must(syscall.Kill(pid, syscall.SIGKILL))
-	<-time.After(d)
-	log, err := os.Create(filepath.Join(running.Dir, "logs", "kube-apiserver-restarted.log"))
+	again, err := running.Crash("kube-apiserver")
 	s.must(err)
-	defer log.Close()
-	next := exec.Command(args[0], args[1:]...)
-	next.Stdout, next.Stderr, next.SysProcAttr = log, log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	s.must(next.Start()) // it ends with the test
-	s.until("the API server is back", func() bool {
-		_, err := running.Kubectl(s.Context(), "get", "--raw", "/readyz")
-		return err == nil
-	})
+	<-time.After(d)
+	s.must(again(s.Context()))
+}
+
+// stop stops a process that this one has started. The kernel tells its threads one after the other: it is waited until all stand still.
+func (s *site) stop(pid int) {
+	s.Helper()
+	s.must(syscall.Kill(pid, syscall.SIGSTOP))
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Waitid(unix.P_PID, pid, nil, unix.WSTOPPED, nil)
+	}
+	s.must(err)
 }
 
 // When the API server is away for some seconds, and knows little at first when it is back, workers wait: none ends, and nothing is
@@ -77,7 +81,7 @@ func TestWithoutAPIServer(t *testing.T) {
 	d := s.open(gatewayUser, nil)
 	token := s.account("worker", "work, get")
 	pid, _ := s.apiServer()
-	s.must(syscall.Kill(pid, syscall.SIGSTOP))
+	s.stop(pid)
 	defer syscall.Kill(pid, syscall.SIGCONT)
 	for _, c := range [][2]string{{"GET", "/v1/worklists/primes"}, {"POST", "/v1/worklists/primes/blocks/claim"}, {"GET", "/v1/worklists/primes/events"}} {
 		if a := d.call(c[0], c[1], token, claim); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -104,7 +106,16 @@ func TestPodsAreRestricted(t *testing.T) {
 		_, err := core.Pods(ns).Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "chart-"}, Spec: pod}, metav1.CreateOptions{})
 		return err
 	}
-	refused(t, create(corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a"}}}), "violates PodSecurity")
+	err = eventually(t.Context(), func() error { // the account that the pod needs is made, and the label known, a moment later
+		err := create(corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a"}}})
+		if err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
+			return fmt.Errorf("an unrestricted pod is not refused: %w", cmp.Or(err, errNotYet))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	pods := 0
 	for _, o := range chart(t, values["server"]...) {
 		if o.GetKind() != "Deployment" {

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -58,6 +60,23 @@ func TestRefused(t *testing.T) {
 		s.create(string(manifest))
 	}
 
+	// limited makes a quota, and waits until the API server knows it: it would refuse such an object.
+	limited := func(name, hard string, object client.Object) {
+		t.Helper()
+		quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: name}}
+		quota.Spec.Hard = corev1.ResourceList{corev1.ResourceName(hard): resource.MustParse("0")}
+		s.must(s.client.Create(t.Context(), quota))
+		object.SetNamespace(s.ns)
+		object.SetName("probe")
+		s.eventually("quota "+name+" is known", func() error {
+			err := s.client.Create(t.Context(), object.DeepCopyObject().(client.Object), client.DryRunAll)
+			if err == nil || !strings.Contains(err.Error(), "exceeded quota: "+name) {
+				return fmt.Errorf("not refused: %w", err)
+			}
+			return nil
+		})
+	}
+
 	t.Log("An invalid pod.")
 	named("invalid", func(l *v1alpha1.Worklist) { l.Spec.Workers.Template.Spec.DNSPolicy = "Nowhere" })
 	told("invalid", "Refused", "make Job", "dnsPolicy", `"Nowhere"`, `"ClusterFirst"`)
@@ -84,16 +103,13 @@ func TestRefused(t *testing.T) {
 	r.Role = ""
 
 	t.Log("More pods than may be.")
-	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: "few"}}
-	s.must(yaml.Unmarshal([]byte(`{spec: {hard: {pods: "0"}}}`), quota))
-	s.must(s.client.Create(t.Context(), quota))
+	pod := corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "a", Image: "a"}}}
+	limited("few", "pods", &corev1.Pod{Spec: pod})
 	named("many", func(*v1alpha1.Worklist) {})
 	told("many", "PodsRefused", "exceeded quota: few")
 
 	t.Log("More Jobs.")
-	s.must(yaml.Unmarshal([]byte(`{spec: {hard: {count/jobs.batch: "0"}}}`), quota))
-	quota.Name, quota.ResourceVersion = "fewer", ""
-	s.must(s.client.Create(t.Context(), quota))
+	limited("fewer", "count/jobs.batch", &batchv1.Job{Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: pod}}})
 	named("one-more", func(*v1alpha1.Worklist) {})
 	told("one-more", "Refused", "exceeded quota: fewer")
 }

@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 
 	"teamtask.dev/client"
+	"teamtask.dev/test/address"
 )
 
 // server is a List server in a process of its own.
@@ -36,7 +37,7 @@ type server struct {
 // serve starts a server, with more arguments, and waits until it answers.
 func serve(t *testing.T, args ...string) *server {
 	t.Helper()
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), address.Free(t)
 	s := &server{t: t, url: "http://" + addr, args: append([]string{"serve", "--listen", addr, "--data-dir", dir}, args...)}
 	s.start()
 	t.Cleanup(func() {
@@ -122,7 +123,7 @@ func (s *server) heal() {
 // startEtcd runs an etcd for several servers, and returns its address.
 func startEtcd(t *testing.T) string {
 	t.Helper()
-	at := func() []url.URL { return []url.URL{{Scheme: "http", Host: freeAddr(t)}} }
+	at := func() []url.URL { return []url.URL{{Scheme: "http", Host: address.Free(t)}} }
 	cfg := embed.NewConfig()
 	cfg.Dir = t.TempDir()
 	cfg.ListenClientUrls, cfg.ListenPeerUrls = at(), at()

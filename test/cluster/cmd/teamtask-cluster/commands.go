@@ -38,7 +38,7 @@ func downCommand(of withHome) *cobra.Command {
 					return err
 				}
 			}
-			return os.RemoveAll(h.data())
+			return h.clear(command.Context())
 		}),
 	}
 }

@@ -90,6 +90,24 @@ func (h home) waitEnd(ctx context.Context) error {
 	}
 }
 
+// clear removes the data of a cluster that has ended. If its process was killed, the kernel may still be ending its programs, which may
+// make a file meanwhile.
+func (h home) clear(ctx context.Context) error {
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		err := os.RemoveAll(h.data())
+		if !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-look.C:
+		}
+	}
+}
+
 // open is the cluster, if it is ready.
 func (h home) open() (*cluster.Cluster, error) {
 	pid, err := h.holder()

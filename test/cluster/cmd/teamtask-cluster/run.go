@@ -37,7 +37,7 @@ func run(command *cobra.Command, h home, nodes, port int) (err error) {
 		return err
 	}
 	defer lock.Close()
-	if err := os.RemoveAll(h.data()); err != nil { // of one that was killed
+	if err := h.clear(command.Context()); err != nil { // of one that was killed
 		return err
 	}
 	begun := time.Now()
