@@ -3,14 +3,11 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"teamtask.dev/ozymandias/podman"
 )
 
 // again is the pause between two looks at whether what was killed has ended.
@@ -33,16 +30,8 @@ func (n *Node) clear(ctx context.Context) error {
 func (n *Node) endServices(ctx context.Context) error {
 	address := "unix://" + n.Options.Podman.Socket()
 	return n.insist(ctx, "podman's service does not end", 1, func() (left []int, _ error) {
-		lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
-		if err != nil {
-			return nil, fmt.Errorf("look for services of podman's: %w", err)
-		}
-		for _, file := range lines {
-			line, err := os.ReadFile(file)
-			if err != nil || !serves(line, address) {
-				continue
-			}
-			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+		for pid, command := range podman.Commands() {
+			if serves(command, address) {
 				left = append(left, pid)
 				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended just now
 			}
@@ -51,12 +40,11 @@ func (n *Node) endServices(ctx context.Context) error {
 	})
 }
 
-// serves tells by the arguments of a process, each with a NUL at its end, whether it is a service of podman's there. A client of one has the
-// address among them, too: `podman --url ADDRESS logs`.
-func serves(line []byte, address string) bool {
-	arguments := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
-	at := slices.Index(arguments, "system")
-	return at >= 0 && at+1 < len(arguments) && arguments[at+1] == "service" && slices.Contains(arguments[at+2:], address)
+// serves tells by the command line of a process whether it is a service of podman's there. A client of one has the address there, too:
+// `podman --url ADDRESS logs`.
+func serves(command []string, address string) bool {
+	at := slices.Index(command, "system")
+	return at >= 0 && at+1 < len(command) && command[at+1] == "service" && slices.Contains(command[at+2:], address)
 }
 
 // insist ends processes until so many looks in a row have found none. What cannot be killed, as it hangs in the kernel, has to be waited for,

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,9 +54,10 @@ func TestInsist(t *testing.T) {
 // A service that an earlier process has left is ended, and no other one; nor is whoever asks it.
 func TestEndServices(t *testing.T) {
 	o := podman.Options{Run: t.TempDir()}
-	mine, _ := seeming(t, "--root", "/r", "system", "service", "--time", "0", "unix://"+o.Socket())
-	other, endOther := seeming(t, "system", "service", "--time", "0", "unix://"+o.Socket()+"2")
-	client, endClient := seeming(t, "--url", "unix://"+o.Socket(), "logs", "-f", "c")
+	mine, _ := seeming(t, 0, "--root", "/r", "system", "service", "--time", "0", "unix://"+o.Socket())
+	other, endOther := seeming(t, 0, "system", "service", "--time", "0", "unix://"+o.Socket()+"2")
+	client, endClient := seeming(t, 0, "--url", "unix://"+o.Socket(), "logs", "-f", "c")
+	nested, endNested := seeming(t, syscall.CLONE_NEWPID, "system", "service", "--time", "0", "unix://"+o.Socket()) // of a node in a container
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = mine.Wait() }()
 	n := &Node{Options: Options{Podman: o, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
@@ -63,7 +65,7 @@ func TestEndServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-ended
-	for c, end := range map[*exec.Cmd]io.Closer{other: endOther, client: endClient} {
+	for c, end := range map[*exec.Cmd]io.Closer{other: endOther, client: endClient, nested: endNested} {
 		_ = end.Close()
 		if _ = c.Wait(); c.ProcessState.ExitCode() != 1 {
 			t.Errorf("%q was ended, too: %s", c.Args, c.ProcessState)
@@ -75,7 +77,7 @@ func TestEndServices(t *testing.T) {
 func TestImpatient(t *testing.T) {
 	defer SetSilent(100 * time.Millisecond)()
 	o := podman.Options{Run: t.TempDir()}
-	service, _ := seeming(t, "system", "service", "--time", "0", "unix://"+o.Socket())
+	service, _ := seeming(t, 0, "system", "service", "--time", "0", "unix://"+o.Socket())
 	n := &Node{Options: Options{Podman: o, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, client: podman.Connect(o.Socket())}
 	ctx, done := context.WithTimeout(t.Context(), time.Minute)
 	defer done()
@@ -96,9 +98,10 @@ func TestImpatient(t *testing.T) {
 
 // seeming begins a shell that has the arguments that podman would have, and ends with its input, by the code 1. It runs when this returns: before
 // that nobody sees what its arguments are.
-func seeming(t *testing.T, arguments ...string) (c *exec.Cmd, end io.Closer) {
+func seeming(t *testing.T, flags uintptr, arguments ...string) (c *exec.Cmd, end io.Closer) {
 	t.Helper()
 	c = exec.Command("sh", append([]string{"-c", "echo begun; read line", "podman"}, arguments...)...)
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
 	end, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -87,6 +87,9 @@ func (c *Client) Exec(ctx context.Context, container string, e Exec) (int, error
 // has ended, and would not tell conmon to begin it. But conmon begins it also when podman gives up (podman 4.3, conmon 2.1): it would run for
 // ever, and nobody would know.
 func (c *Client) attach(ctx, within context.Context, id string, e Exec) (begun bool, err error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err() // nothing is begun any more
+	}
 	r, err := request(within, http.MethodPost, "/exec/"+id+"/start", nil, map[string]bool{"Detach": false, "Tty": e.Terminal})
 	if err != nil {
 		return false, err

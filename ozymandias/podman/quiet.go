@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,10 +18,10 @@ import (
 func Quiet(ctx context.Context, o Options) error {
 	for {
 		var left []string
-		for _, line := range commandLines() {
-			program := filepath.Base(line[0])
-			if (program == "conmon" || program == "podman") && slices.ContainsFunc(line, func(word string) bool { return strings.HasPrefix(word, o.Dir+"/") }) {
-				left = append(left, strings.Join(line, " "))
+		for _, command := range Commands() {
+			program := filepath.Base(command[0])
+			if (program == "conmon" || program == "podman") && slices.ContainsFunc(command, func(word string) bool { return strings.HasPrefix(word, o.Dir+"/") }) {
+				left = append(left, strings.Join(command, " "))
 			}
 		}
 		if len(left) == 0 {
@@ -34,16 +35,28 @@ func Quiet(ctx context.Context, o Options) error {
 	}
 }
 
-// commandLines are those of all processes that run, word by word.
-func commandLines() (lines [][]string) {
+// Commands are the command lines of all processes by their numbers, word by word. Those in a PID namespace of their own are left out: they run in a
+// container, perhaps one with a whole system and a node in it, where the same paths are other files.
+func Commands() map[int][]string {
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		panic(err) // the pattern is well formed
 	}
+	namespace := func(pid string) string {
+		name, _ := os.Readlink(filepath.Join("/proc", pid, "ns/pid")) // nothing, if it has ended
+		return name
+	}
+	own := namespace("self")
+	commands := map[int][]string{}
 	for _, file := range files {
-		if b, err := os.ReadFile(file); err == nil && len(b) > 0 { // nothing, if it has ended
-			lines = append(lines, strings.Split(string(bytes.TrimSuffix(b, []byte{0})), "\x00"))
+		process := filepath.Base(filepath.Dir(file))
+		pid, err := strconv.Atoi(process)
+		if err != nil {
+			continue
+		}
+		if line, err := os.ReadFile(file); err == nil && len(line) > 0 && namespace(process) == own {
+			commands[pid] = strings.Split(string(bytes.TrimSuffix(line, []byte{0})), "\x00")
 		}
 	}
-	return lines
+	return commands
 }

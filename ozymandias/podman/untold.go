@@ -63,9 +63,12 @@ func exits(run string) string { return filepath.Join(run, "libpod", "exits") }
 
 // mentioned tells whether a process that runs has the container's id in its command line.
 func mentioned(id string) bool {
-	return slices.ContainsFunc(commandLines(), func(line []string) bool {
-		return slices.ContainsFunc(line, func(word string) bool { return strings.Contains(word, id) })
-	})
+	for _, command := range Commands() {
+		if slices.ContainsFunc(command, func(word string) bool { return strings.Contains(word, id) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // holds tells whether a process runs, and has the container's id in a file of its own in /proc: its number may be another's by now. One that

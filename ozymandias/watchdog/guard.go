@@ -95,6 +95,8 @@ type guard struct {
 	group cgroup.Group
 	done  context.CancelFunc
 
+	ending sync.Mutex // held while everything is being ended: that may take seconds, in which others are answered all the same
+
 	mu        sync.Mutex
 	until     time.Duration
 	connected int
@@ -138,15 +140,29 @@ func (g *guard) watch(ctx context.Context, replaced func() bool) error {
 	}
 }
 
-// end ends everything, unless a later time has been taken just now. It lets none be taken meanwhile: who is told that it was starts something, which
-// is not to be ended then.
+// end ends everything, unless a later time has been taken just now. Who takes one meanwhile is not told so before this is over: what is started
+// then is not to be ended.
 func (g *guard) end() (passed bool, err error) {
+	g.ending.Lock()
+	defer g.ending.Unlock()
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if uptime.Now() < g.until {
+	passed = uptime.Now() >= g.until
+	g.mu.Unlock()
+	if !passed {
 		return false, nil
 	}
 	return true, g.group.Kill()
+}
+
+// take takes a time. If that is still to come, nothing is being ended any more when this returns.
+func (g *guard) take(until time.Duration) {
+	g.mu.Lock()
+	g.until = until
+	g.mu.Unlock()
+	if uptime.Now() < until {
+		g.ending.Lock() // which is had once the last one is over; the next sees the new time
+		defer g.ending.Unlock()
+	}
 }
 
 // accept serves whoever connects, one goroutine each.
@@ -190,9 +206,7 @@ func (g *guard) serve(connection io.ReadWriter) {
 				answer = "not a time: " + rest
 				break
 			}
-			g.mu.Lock()
-			g.until = time.Duration(at)
-			g.mu.Unlock()
+			g.take(time.Duration(at))
 		case "hello", "go":
 		default:
 			answer = "unknown order: " + order

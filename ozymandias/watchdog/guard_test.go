@@ -26,13 +26,8 @@ func TestTakesTimeAtOnce(t *testing.T) {
 	looks := 0
 	replaced := func() bool {
 		if looks++; looks == 1 {
-			var answer strings.Builder
-			g.serve(struct {
-				io.Reader
-				io.Writer
-			}{strings.NewReader(fmt.Sprintln("until", int64(uptime.Now()+time.Hour))), &answer})
-			if answer.String() != "ok\n" {
-				t.Errorf("it answered %q", &answer)
+			if said := ask(g, fmt.Sprintln("until", int64(uptime.Now()+time.Hour))); said != "ok\n" {
+				t.Errorf("it answered %q", said)
 			}
 		}
 		return looks == 3
@@ -43,4 +38,48 @@ func TestTakesTimeAtOnce(t *testing.T) {
 	if left, err := group.Processes(); err != nil || len(left) != 1 {
 		t.Errorf("%v run, %v", left, err)
 	}
+}
+
+// Who comes while everything is being ended is answered, though that may take long: only that a time is taken has to wait, if it is still to come.
+func TestAnswersWhileItEnds(t *testing.T) {
+	g := &guard{}
+	g.ending.Lock()
+	g.connect(+1)
+	if said := ask(g, "hello\nuntil 0\n"); said != "ok\nok\n" {
+		t.Errorf("it answered %q", said)
+	}
+	taken := make(chan string)
+	go func() { taken <- ask(g, fmt.Sprintln("until", int64(uptime.Now()+time.Hour))) }()
+	for g.time() == 0 {
+		select {
+		case said := <-taken:
+			t.Fatalf("it answered %q", said)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	select {
+	case said := <-taken:
+		t.Fatalf("while everything is being ended it answered %q", said)
+	default:
+	}
+	g.ending.Unlock()
+	if said := <-taken; said != "ok\n" {
+		t.Errorf("it answered %q", said)
+	}
+}
+
+func (g *guard) time() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.until
+}
+
+// ask is what a watchdog answers to orders.
+func ask(g *guard, orders string) string {
+	var answers strings.Builder
+	g.serve(struct {
+		io.Reader
+		io.Writer
+	}{strings.NewReader(orders), &answers})
+	return answers.String()
 }
