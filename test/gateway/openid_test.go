@@ -284,9 +284,13 @@ func TestOpenIDKeys(t *testing.T) {
 		t.Errorf("while the provider does not answer: %d %s", a.status, a.body)
 	}
 	s.must(p.cmd.Process.Signal(syscall.SIGCONT))
-	if a := d.call("GET", "/v1/worklists", second, ""); a.status != 200 {
-		t.Errorf("with another key: %d %s", a.status, a.body)
-	}
+	s.until("it is good, with another key", func() bool {
+		a := d.call("GET", "/v1/worklists", second, "")
+		if a.status != 200 && a.status != 503 { // the question from before may still be on its way, and nobody asks twice at a time
+			t.Fatalf("with another key: %d %s", a.status, a.body)
+		}
+		return a.status == 200
+	})
 }
 
 // The command takes the API server's flags.
