@@ -5,20 +5,18 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"os"
 	"strings"
 	"testing"
 
 	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/test/address"
 	"teamtask.dev/test/terminal"
 )
 
 // The founder of a cluster says how others join: to a person with the token, where the machine's users cannot read it when it is pasted; to a log
 // without.
 func TestGreeting(t *testing.T) {
-	pid := os.Getpid()
-	s := settings{options: options{name: "n1"}, address: netip.AddrFrom4([4]byte{127, byte(192 + pid>>8&31), byte(pid), 9})}
+	s := settings{options: options{name: "n1"}, address: address.Host()}
 	c, err := cluster.Open(t.Context(), cluster.Options{Name: "n1", Address: s.address, Data: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -20,17 +20,12 @@ import (
 	"teamtask.dev/ozymandias/cgroup/cgrouptest"
 	"teamtask.dev/ozymandias/client"
 	"teamtask.dev/ozymandias/cluster"
+	"teamtask.dev/test/address"
 )
-
-// address is one of this process's own, on which all ports are free.
-func address(last byte) netip.Addr {
-	pid := os.Getpid()
-	return netip.AddrFrom4([4]byte{127, byte(192 + pid>>8&31), byte(pid), last})
-}
 
 // Where the API is to be asked is the node's from before anything of jobs may want it; if it cannot be had, nothing is left behind.
 func TestListenAPI(t *testing.T) {
-	s := settings{address: address(77)}
+	s := settings{address: address.Host()}
 	s.runDir = t.TempDir()
 	first, err := listenAPI(s)
 	if err != nil {
@@ -61,7 +56,7 @@ func TestListenAPI(t *testing.T) {
 
 // Nothing is left running on a node that was deleted while it was cut off, also of what goes on without a lease.
 func TestForgotten(t *testing.T) {
-	address := address(10)
+	address := address.Host()
 	if said, err := exec.Command("ip", "address", "add", address.String()+"/32", "dev", "lo").CombinedOutput(); err != nil {
 		t.Fatalf("give the machine an address: %v: %s", err, said)
 	}

@@ -17,22 +17,21 @@ func main() {
 		os.Exit(2)
 	}
 	for _, source := range []program.Source{program.CoreDNS, program.Flannel} {
-		if err := put(source, os.Args[1:]); err != nil {
+		built, err := programtest.Build(source)
+		if err == nil && len(os.Args) == 2 {
+			err = put(built, os.Args[1])
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "programs:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func put(source program.Source, dirs []string) error {
-	built, err := programtest.Build(source)
-	if err != nil {
-		return err
-	}
-	for _, dir := range dirs {
-		if out, err := exec.Command("install", "-m", "755", built, dir).CombinedOutput(); err != nil { // not a link: bin/ is to be copied to other machines
-			return fmt.Errorf("put %s into %s: %w: %s", source.Name, dir, err, out)
-		}
+// put copies a program: not a link, as bin/ is to be copied to other machines.
+func put(built, dir string) error {
+	if out, err := exec.Command("install", "-m", "755", built, dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("put %s into %s: %w: %s", built, dir, err, out)
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +24,7 @@ import (
 	"teamtask.dev/ozymandias/node/logs"
 	"teamtask.dev/ozymandias/scheduler"
 	"teamtask.dev/ozymandias/state"
+	"teamtask.dev/test/address"
 )
 
 // open opens a node of a real cluster, which ends with the test.
@@ -44,15 +44,10 @@ func open(t *testing.T, o cluster.Options) (*cluster.Cluster, error) {
 	return c, nil
 }
 
-// address is one of this process's own, on which all ports are free.
-func address(last byte) netip.Addr {
-	pid := os.Getpid()
-	return netip.AddrFrom4([4]byte{127, byte(192 + pid>>8&31), byte(pid), last})
-}
-
 // A node joins by the API of one of the cluster's, if it shows the token.
 func TestJoin(t *testing.T) {
-	first, err := open(t, cluster.Options{Name: "n1", Address: address(4)})
+	host := address.Host()
+	first, err := open(t, cluster.Options{Name: "n1", Address: host})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +61,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", netip.AddrPortFrom(address(4), api.DefaultPort).String())
+	listener, err := net.Listen("tcp", netip.AddrPortFrom(host, api.DefaultPort).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +74,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	joining := cluster.Options{Name: "n2", Address: address(5), Join: []string{listener.Addr().String()}, Token: token}
+	joining := cluster.Options{Name: "n2", Address: address.Host(), Join: []string{listener.Addr().String()}, Token: token}
 	second, err := open(t, joining)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +82,7 @@ func TestJoin(t *testing.T) {
 	if nodes, err := second.Nodes(t.Context()); err != nil || len(nodes) != 2 {
 		t.Errorf("%+v, %v", nodes, err)
 	}
-	joining.Name, joining.Address = "n1", address(6)
+	joining.Name, joining.Address = "n1", address.Host()
 	if _, err := open(t, joining); err == nil || !strings.Contains(err.Error(), "the name is taken") {
 		t.Errorf("with a name that is taken: %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"teamtask.dev/ozymandias/pki"
 	"teamtask.dev/ozymandias/program"
 	"teamtask.dev/ozymandias/state"
+	"teamtask.dev/test/address"
 )
 
 // asking is a request that would be granted.
@@ -33,7 +34,7 @@ func asking(t *testing.T, m *machine, name string) JoinRequest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Name: name, Address: address(), APIPort: 1, ClientPort: 2, PeerPort: 3}
+	o := Options{Name: name, Address: address.Host(), APIPort: 1, ClientPort: 2, PeerPort: 3}
 	return JoinRequest{Secret: token.Secret, Format: currentFormat, Node: o.node("nonsense"), Request: request}
 }
 
@@ -138,7 +139,7 @@ func TestAdmit(t *testing.T) {
 func TestAdmitManyAtOnce(t *testing.T) {
 	t.Parallel()
 	m := start(t, options(t, "n1"))
-	place := address()
+	place := address.Host()
 	admit := func(change func(i int, r *JoinRequest)) (admitted int) {
 		var mu sync.Mutex
 		var asked sync.WaitGroup
@@ -187,7 +188,7 @@ func TestJoinElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged, err := two.authority.IssueNode(time.Now(), key.Public(), "n1", address())
+	forged, err := two.authority.IssueNode(time.Now(), key.Public(), "n1", address.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +196,7 @@ func TestJoinElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outdated, err := one.authority.IssueNode(time.Now().AddDate(-2, 0, 0), key.Public(), "n1", address())
+	outdated, err := one.authority.IssueNode(time.Now().AddDate(-2, 0, 0), key.Public(), "n1", address.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +221,7 @@ func TestJoinElsewhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var heard atomic.Int32
-			listener, err := tls.Listen("tcp", net.JoinHostPort(address().String(), "0"), &tls.Config{Certificates: []tls.Certificate{shown}})
+			listener, err := tls.Listen("tcp", net.JoinHostPort(address.Host().String(), "0"), &tls.Config{Certificates: []tls.Certificate{shown}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -299,7 +300,7 @@ func TestJoinRefused(t *testing.T) {
 func TestJoinAgain(t *testing.T) {
 	t.Parallel()
 	m := start(t, options(t, "n1"))
-	listener, err := tls.Listen("tcp", address().String()+":0", m.Server())
+	listener, err := tls.Listen("tcp", address.Host().String()+":0", m.Server())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ const enough = 3
 
 // outwait asks the others for at least that long.
 func (m remains) outwait(ctx context.Context, silence time.Duration, ask func() []other) error {
-	over := time.After(silence)
+	began := time.Now()
 	for asked := 1; ; asked++ {
 		if why := m.mayNotGoOn(ask()); why != nil {
 			return why
@@ -128,13 +128,8 @@ func (m remains) outwait(ctx context.Context, silence time.Duration, ask func() 
 			return ctx.Err()
 		case <-time.After(askAgain):
 		}
-		if asked < enough {
-			continue
-		}
-		select {
-		case <-over:
+		if asked >= enough && time.Since(began) >= silence {
 			return nil
-		default:
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 
 	"teamtask.dev/ozymandias/program"
+	"teamtask.dev/test/address"
 )
 
 func TestTooOld(t *testing.T) {
@@ -133,7 +134,7 @@ func ownEtcd(t *testing.T) (endpoint string) {
 	cfg := embed.NewConfig()
 	cfg.Dir = t.TempDir()
 	cfg.LogLevel = "fatal"
-	anyPort := url.URL{Scheme: "http", Host: address().String() + ":0"}
+	anyPort := url.URL{Scheme: "http", Host: address.Host().String() + ":0"}
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{anyPort}, []url.URL{anyPort}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{anyPort}, []url.URL{anyPort}
 	cfg.InitialCluster = cfg.Name + "=" + anyPort.String()
@@ -173,7 +174,7 @@ func debiansEtcd(t *testing.T) (endpoint string) {
 			t.Fatalf("fetch Debian's etcd: %v\n%s", err, out)
 		}
 	}
-	host := address().String()
+	host := address.Host().String()
 	client, peer := "http://"+host+":2379", "http://"+host+":2380"
 	// It ends with its standard input, that is with the test at the latest.
 	cmd := exec.Command("sh", "-c", `"$@" & cat; kill $!; wait`, "sh", filepath.Join(dir, "usr", "bin", "etcd"), "--data-dir", t.TempDir(), "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,

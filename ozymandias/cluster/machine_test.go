@@ -10,12 +10,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +21,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"teamtask.dev/ozymandias/state"
+	"teamtask.dev/test/address"
 )
 
 // childOptions is set for a process that is to be a node, and nothing else: the test binary itself.
@@ -102,14 +101,6 @@ func serve(c *Cluster) *http.Server {
 	return server
 }
 
-var addresses atomic.Int32
-
-// address is one of this test's own, on which all ports are free.
-func address() netip.Addr {
-	pid := os.Getpid()
-	return netip.AddrFrom4([4]byte{127, byte(64 + pid>>8&127), byte(pid), byte(addresses.Add(1))})
-}
-
 // A machine is a node that runs in this process.
 type machine struct {
 	*Cluster
@@ -124,7 +115,7 @@ type machine struct {
 
 func options(t *testing.T, name string) Options {
 	t.Helper()
-	return Options{Name: name, Data: t.TempDir(), Address: address(), Log: quiet.With("node", name)}
+	return Options{Name: name, Data: t.TempDir(), Address: address.Host(), Log: quiet.With("node", name)}
 }
 
 // joining are the options of a machine that joins the cluster of another.

@@ -17,6 +17,7 @@ import (
 
 	"teamtask.dev/ozymandias/durable"
 	"teamtask.dev/ozymandias/pki"
+	"teamtask.dev/test/address"
 )
 
 // etcd is for nodes. An admin has the API, and everybody else nothing.
@@ -61,7 +62,7 @@ func TestWhoReachesEtcd(t *testing.T) {
 					t.Errorf("https://%s/version: %v", address, err)
 				}
 			}
-			listener, err := tls.Listen("tcp", address().String()+":0", m.Server())
+			listener, err := tls.Listen("tcp", address.Host().String()+":0", m.Server())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,7 +189,7 @@ func TestAnotherAddress(t *testing.T) {
 	settled(t, 3, machines...)
 	for i, m := range machines {
 		m.stop()
-		m.o.Address = address()
+		m.o.Address = address.Host()
 		machines[i] = start(t, m.o)
 		settled(t, 3, machines...)
 	}
@@ -214,7 +215,7 @@ func TestCopyOfAMachine(t *testing.T) {
 	second := start(t, first.joining("n2"))
 	live(t, second)
 	o := second.o
-	o.Data, o.Address = t.TempDir(), address()
+	o.Data, o.Address = t.TempDir(), address.Host()
 	if err := os.CopyFS(o.Data+"/pki", os.DirFS(second.o.Data+"/pki")); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ import (
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/program"
 	"teamtask.dev/ozymandias/program/programtest"
+	"teamtask.dev/test/address"
 )
 
 // An authority issues certificates as Let's Encrypt does, by its own testing server.
@@ -55,7 +56,7 @@ func newAuthority(t *testing.T, http01, tlsALPN string, lasts time.Duration) *au
 		return path
 	}
 	node, _, _ := net.SplitHostPort(http01)
-	listen := free(t)
+	listen := address.Free(t)
 	host, _, _ := net.SplitHostPort(listen)
 	management := freeAt(t, host)
 	pair := file("pair.pem", own.issue(t, time.Hour, host))
@@ -126,7 +127,7 @@ func (a *authority) options(etcd *etcdtest.Etcd) *ingress.ACME {
 func TestCertificateAmongStrangers(t *testing.T) {
 	t.Parallel()
 	const host = "wanted.example"
-	at := free(t)
+	at := address.Free(t)
 	ip, _, _ := net.SplitHostPort(at)
 	authority := newAuthority(t, at, freeAt(t, ip), time.Hour)
 	n := start(t, ingress.Options{HTTP: at, ACME: authority.options(etcdtest.Start(t))}, routes.Table{})
@@ -157,7 +158,7 @@ func TestCertificateFromAnAuthority(t *testing.T) {
 	for _, kind := range []string{"http-01", "tls-alpn-01"} {
 		t.Run(kind, func(t *testing.T) {
 			host, app := kind+".example", instance(t, says("hello"))
-			at := nodeSettings{HTTP: free(t), Etcd: etcd.Direct.Endpoints()[0]}
+			at := nodeSettings{HTTP: address.Free(t), Etcd: etcd.Direct.Endpoints()[0]}
 			ip, _, _ := net.SplitHostPort(at.HTTP)
 			at.HTTPS = freeAt(t, ip)
 			http01, tlsALPN := at.HTTP, freeAt(t, ip)
@@ -215,7 +216,7 @@ func TestCertificateFromAnAuthority(t *testing.T) {
 func TestAuthorityRefuses(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
-	authority := newAuthority(t, free(t), free(t), time.Hour)
+	authority := newAuthority(t, address.Free(t), address.Free(t), time.Hour)
 	table := secured(job.TLS{ACME: true}, "refused.example", instance(t, says("hello")))
 	for i := range 2 {
 		n := start(t, ingress.Options{ACME: authority.options(etcd)}, table)
@@ -231,7 +232,7 @@ func TestAuthorityRefuses(t *testing.T) {
 func TestCertificateIsRenewed(t *testing.T) {
 	t.Parallel()
 	etcd := etcdtest.Start(t)
-	o := ingress.Options{HTTP: free(t)}
+	o := ingress.Options{HTTP: address.Free(t)}
 	ip, _, _ := net.SplitHostPort(o.HTTP)
 	o.HTTPS = freeAt(t, ip)
 	authority := newAuthority(t, o.HTTP, o.HTTPS, 6*time.Second)

@@ -16,6 +16,7 @@ import (
 
 	"teamtask.dev/ozymandias/ingress"
 	"teamtask.dev/ozymandias/ingress/routes"
+	"teamtask.dev/test/address"
 )
 
 // A replica is an instance that can be stopped as a node does it: once it has nothing in hand.
@@ -229,7 +230,7 @@ func TestEndCutsWhatDoesNotEnd(t *testing.T) {
 
 func TestPortThatIsTaken(t *testing.T) {
 	t.Parallel()
-	other, err := net.Listen("tcp", free(t)) // all ports there are of no concern to others
+	other, err := net.Listen("tcp", address.Free(t)) // all ports there are of no concern to others
 	if err != nil {
 		t.Fatal(err)
 	}

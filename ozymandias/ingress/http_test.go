@@ -15,6 +15,7 @@ import (
 
 	"teamtask.dev/ozymandias/ingress"
 	"teamtask.dev/ozymandias/ingress/routes"
+	"teamtask.dev/test/address"
 )
 
 func TestRequestsFindTheirJobByHostAndPath(t *testing.T) {
@@ -54,7 +55,7 @@ func TestInstanceGetsWhatTheClientSent(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	table := to("a.example", free(t))
+	table := to("a.example", address.Free(t))
 	table.Hosts["none.example"] = to("", []string{}...).Hosts[""]
 	table.Hosts["path.example"] = routes.Site{Routes: []routes.Route{{Job: "web", Path: "/only"}}}
 	n := start(t, ingress.Options{}, table)
@@ -142,7 +143,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 func TestWebSocket(t *testing.T) {
 	t.Parallel()
-	n := start(t, ingress.Options{}, to("a.example", free(t), instance(t, echo)))
+	n := start(t, ingress.Options{}, to("a.example", address.Free(t), instance(t, echo)))
 	c, r, answer := n.upgrade(t, "a.example", "websocket")
 	if answer.StatusCode != http.StatusSwitchingProtocols || answer.Header.Get("Upgrade") != "websocket" {
 		t.Fatalf("the answer is %v", answer)
@@ -220,7 +221,7 @@ func TestAnotherInstanceIsTried(t *testing.T) {
 		says               string
 		tried              int64 // most that were broken
 	}{
-		{"POST, when an instance cannot be reached", "POST", "text", []string{free(t), free(t), good()}, 200, `got "text"`, 0},
+		{"POST, when an instance cannot be reached", "POST", "text", []string{address.Free(t), address.Free(t), good()}, 200, `got "text"`, 0},
 		{"GET, when an instance breaks the connection", "GET", "", []string{bad(), bad(), good()}, 200, `got ""`, 2},
 		{"DELETE, too, as it may be repeated", "DELETE", "", []string{bad(), good()}, 200, `got ""`, 1},
 		{"not POST, which was perhaps carried out", "POST", "text", []string{bad(), bad()}, 502, "web failed", 1},

@@ -2,7 +2,6 @@ package ingress_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	"teamtask.dev/ozymandias/ingress"
 	"teamtask.dev/ozymandias/ingress/routes"
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/test/address"
 )
 
 // Every goroutine of an ingress ends with it, and so do those of its connections.
@@ -56,7 +55,7 @@ type node struct {
 func start(t testing.TB, o ingress.Options, table routes.Table) *node {
 	t.Helper()
 	if o.HTTP == "" {
-		o.HTTP = free(t)
+		o.HTTP = address.Free(t)
 	}
 	host, _, _ := net.SplitHostPort(o.HTTP)
 	if o.HTTPS == "" {
@@ -82,14 +81,7 @@ func start(t testing.TB, o ingress.Options, table routes.Table) *node {
 	return n
 }
 
-var hosts atomic.Uint32
-
-// free is an address that nobody listens on, and nobody will: its IP address is of its own.
-func free(t testing.TB) string {
-	t.Helper()
-	return freeAt(t, fmt.Sprintf("127.%d.%d.%d", 64+os.Getpid()%128, os.Getpid()/128%256, 1+hosts.Add(1)%250))
-}
-
+// freeAt is an address at a host of a test's own.
 func freeAt(t testing.TB, host string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", host+":0")

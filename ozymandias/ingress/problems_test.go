@@ -14,6 +14,7 @@ import (
 	"teamtask.dev/ozymandias/ingress/routes"
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/schedule"
+	"teamtask.dev/test/address"
 )
 
 // A problem is about something that jobs can be found by, says what helps, and is logged as a sentence, once.
@@ -24,7 +25,7 @@ func TestProblemsSayWhatTheyAreAbout(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	own := free(t)
+	own := address.Free(t)
 	host, number, _ := net.SplitHostPort(own)
 	ours, _ := strconv.Atoi(number)
 	table := secured(job.TLS{ACME: true}, "a.example", instance(t, says("hello")))

@@ -17,6 +17,7 @@ import (
 	"teamtask.dev/ozymandias/etcdtest"
 	"teamtask.dev/ozymandias/ingress"
 	"teamtask.dev/ozymandias/job"
+	"teamtask.dev/test/address"
 )
 
 // asked counts how often etcd is asked for challenges, and how often without an end to that.
@@ -44,7 +45,7 @@ func TestChallengesOfStrangers(t *testing.T) {
 	etcd := etcdtest.Start(t)
 	counting := &asked{KV: etcd.Direct.KV}
 	etcd.Direct.KV = counting
-	n := start(t, ingress.Options{ACME: &ingress.ACME{Directory: "https://" + free(t) + "/dir", Etcd: etcd.Direct, Encrypt: flip, Decrypt: flip}},
+	n := start(t, ingress.Options{ACME: &ingress.ACME{Directory: "https://" + address.Free(t) + "/dir", Etcd: etcd.Direct, Encrypt: flip, Decrypt: flip}},
 		secured(job.TLS{ACME: true}, host))
 	byHTTP := func(code int) func(string) {
 		return func(host string) { n.wants(t, code, "", http.MethodGet, host+"/.well-known/acme-challenge/x", "") }

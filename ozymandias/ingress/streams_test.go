@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"teamtask.dev/ozymandias/ingress"
+	"teamtask.dev/test/address"
 )
 
 // raw opens a connection to the ingress, to speak HTTP by hand.
@@ -29,7 +30,7 @@ func (n *node) raw(t *testing.T, request string) (net.Conn, *bufio.Reader) {
 // A client that asks first sends its body only once the instance wants it, and keeps it if not.
 func TestBodyIsSentWhenItIsWanted(t *testing.T) {
 	t.Parallel()
-	n := start(t, ingress.Options{}, to("a.example", free(t), instance(t, func(w http.ResponseWriter, r *http.Request) {
+	n := start(t, ingress.Options{}, to("a.example", address.Free(t), instance(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/unwanted" {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return

@@ -8,6 +8,7 @@ import (
 
 	"teamtask.dev/ozymandias/ingress"
 	"teamtask.dev/ozymandias/ingress/routes"
+	"teamtask.dev/test/address"
 )
 
 // accepting runs an instance that does something with each connection, until the test ends.
@@ -37,7 +38,7 @@ func echoing(t testing.TB) string { return accepting(t, func(c *net.TCPConn) { i
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	_, number, _ := net.SplitHostPort(free(t))
+	_, number, _ := net.SplitHostPort(address.Free(t))
 	n, _ := strconv.Atoi(number)
 	return n
 }
@@ -99,7 +100,7 @@ func TestConnectionsAreClosedInHalvesFromTheOtherSide(t *testing.T) {
 func TestConnectionGoesToAnInstanceThatCanBeReached(t *testing.T) {
 	t.Parallel()
 	number := freePort(t)
-	n := start(t, ingress.Options{}, tcp(number, free(t), free(t), echoing(t)))
+	n := start(t, ingress.Options{}, tcp(number, address.Free(t), address.Free(t), echoing(t)))
 	for range 20 {
 		c := dial(t, n, number)
 		io.WriteString(c, "hello")

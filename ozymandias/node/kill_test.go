@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/ozymandias/podman/podmantest"
 )
 
 // What does not end is waited for, and told of now and then.
@@ -54,10 +54,10 @@ func TestInsist(t *testing.T) {
 // A service that an earlier process has left is ended, and no other one; nor is whoever asks it.
 func TestEndServices(t *testing.T) {
 	o := podman.Options{Run: t.TempDir()}
-	mine, _ := seeming(t, 0, "--root", "/r", "system", "service", "--time", "0", "unix://"+o.Socket())
-	other, endOther := seeming(t, 0, "system", "service", "--time", "0", "unix://"+o.Socket()+"2")
-	client, endClient := seeming(t, 0, "--url", "unix://"+o.Socket(), "logs", "-f", "c")
-	nested, endNested := seeming(t, syscall.CLONE_NEWPID, "system", "service", "--time", "0", "unix://"+o.Socket()) // of a node in a container
+	mine, _ := podmantest.Seeming(t, 0, "podman", "--root", "/r", "system", "service", "--time", "0", "unix://"+o.Socket())
+	other, endOther := podmantest.Seeming(t, 0, "podman", "system", "service", "--time", "0", "unix://"+o.Socket()+"2")
+	client, endClient := podmantest.Seeming(t, 0, "podman", "--url", "unix://"+o.Socket(), "logs", "-f", "c")
+	nested, endNested := podmantest.Seeming(t, syscall.CLONE_NEWPID, "podman", "system", "service", "--time", "0", "unix://"+o.Socket()) // of a node in a container
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = mine.Wait() }()
 	n := &Node{Options: Options{Podman: o, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
@@ -77,7 +77,7 @@ func TestEndServices(t *testing.T) {
 func TestImpatient(t *testing.T) {
 	defer SetSilent(100 * time.Millisecond)()
 	o := podman.Options{Run: t.TempDir()}
-	service, _ := seeming(t, 0, "system", "service", "--time", "0", "unix://"+o.Socket())
+	service, _ := podmantest.Seeming(t, 0, "podman", "system", "service", "--time", "0", "unix://"+o.Socket())
 	n := &Node{Options: Options{Podman: o, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, client: podman.Connect(o.Socket())}
 	ctx, done := context.WithTimeout(t.Context(), time.Minute)
 	defer done()
@@ -94,28 +94,4 @@ func TestImpatient(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-}
-
-// seeming begins a shell that has the arguments that podman would have, and ends with its input, by the code 1. It runs when this returns: before
-// that nobody sees what its arguments are.
-func seeming(t *testing.T, flags uintptr, arguments ...string) (c *exec.Cmd, end io.Closer) {
-	t.Helper()
-	c = exec.Command("sh", append([]string{"-c", "echo begun; read line", "podman"}, arguments...)...)
-	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
-	end, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Process.Kill() })
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "begun\n" {
-		t.Fatalf("it said %q, %v", line, err)
-	}
-	return c, end
 }

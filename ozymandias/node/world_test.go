@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +25,7 @@ import (
 	"teamtask.dev/ozymandias/lease"
 	"teamtask.dev/ozymandias/node"
 	"teamtask.dev/ozymandias/placement"
+	"teamtask.dev/ozymandias/podman"
 	"teamtask.dev/ozymandias/podman/podmantest"
 	"teamtask.dev/ozymandias/schedule"
 	"teamtask.dev/ozymandias/scheduler"
@@ -316,14 +316,8 @@ func (h *host) lost(cut func()) (left []int) {
 // podmans are the processes of the node's podman service.
 func (h *host) podmans() (pids []int) {
 	h.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		h.Fatal(err)
-	}
-	for _, file := range files {
-		line, err := os.ReadFile(file)
-		pid, number := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err == nil && number == nil && bytes.Contains(line, []byte("unix://"+h.setting.Podman.Run+"/")) {
+	for pid, command := range podman.Commands() {
+		if slices.ContainsFunc(command, func(word string) bool { return strings.HasPrefix(word, "unix://"+h.setting.Podman.Run+"/") }) {
 			pids = append(pids, pid)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -221,11 +222,9 @@ func unwatched(t *testing.T, name string) {
 	id := inspect(t, name).ID
 	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
 		var monitors []string
-		lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-		for _, line := range lines {
-			words, _ := os.ReadFile(line)
-			if bytes.Contains(words, []byte("conmon\x00")) && bytes.Contains(words, []byte(id)) {
-				monitors = append(monitors, filepath.Base(filepath.Dir(line)))
+		for _, command := range podman.Commands() {
+			if filepath.Base(command[0]) == "conmon" && slices.Contains(command, id) {
+				monitors = append(monitors, strings.Join(command, " "))
 			}
 		}
 		if len(monitors) <= 1 {

@@ -19,12 +19,13 @@ import (
 	"teamtask.dev/ozymandias/cgroup/cgrouptest"
 	"teamtask.dev/ozymandias/job"
 	"teamtask.dev/ozymandias/podman"
+	"teamtask.dev/test/address"
 )
 
 // A pod has an address in its network, which the node reaches, and its containers reach each other on the loopback.
 func TestPodNetwork(t *testing.T) {
 	ctx := patient(t)
-	host := free(t)
+	host := netip.MustParseAddrPort(address.Free(t))
 	p := pod(t, func(p *podman.Pod) {
 		p.Nameservers, p.Search = []netip.Addr{machine.Network.Gateway}, []string{"ozymandias.internal"}
 		p.Ports = []job.Port{{IP: host.Addr(), Host: host.Port(), Container: 80, Protocol: job.TCPProtocol}}
@@ -73,17 +74,6 @@ func served(t *testing.T, at string) {
 			return
 		}
 	}
-}
-
-// free is an address that nobody listens on, and nobody will: its IP address is this process's own.
-func free(t *testing.T) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.1:0", 64+os.Getpid()%128, os.Getpid()/128%256))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // Pods are found by their labels and names, with their containers but not podman's own.
